@@ -1,0 +1,2 @@
+//! The `parkline` command.
+fn main() {}

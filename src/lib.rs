@@ -1,0 +1,2 @@
+//! The whole pipeline as a library.
+pub mod stage;
