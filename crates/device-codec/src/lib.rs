@@ -1,1 +1,28 @@
-//! In preparation.
+//! Parking devices' bytes to readings, and commands to bytes.
+//!
+//! [`decode`] takes what a device sent, as it was received, and gives [`Reading`]s: what the frame says, in our words
+//! and units, without judging it. [`explain`] prints any frame, broken ones too, field by field. [`Protocol`] is the
+//! closed list of what is built in; `docs/add-a-protocol.md` says how to add to it.
+//!
+//! Nothing here does I/O, reads a clock or panics on any input, and binary protocols never touch the heap.
+#![deny(clippy::float_arithmetic)]
+
+mod context;
+mod error;
+mod explain;
+mod json;
+mod milli;
+mod protocol;
+mod reader;
+mod reading;
+mod text;
+mod trace;
+mod words;
+
+pub use context::{Context, ImageCut};
+pub use error::{DecodeError, ErrorCode};
+pub use explain::{Explanation, Field, explain};
+pub use milli::Milli;
+pub use protocol::{Numbering, Payload, Protocol, ProtocolInfo, decode};
+pub use reading::{Answer, DeviceTime, GateState, Kind, Proof, Reading, Value};
+pub use text::{Short, Text};

@@ -1,0 +1,163 @@
+//! JSON strings: found a word at a time, decoded only where somebody reads them.
+
+use crate::{
+    error::{DecodeError, ErrorCode},
+    text::Text,
+};
+
+/// In which charset a document's strings are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charset {
+    Utf8,
+    /// A trail byte may be `\`, so strings are scanned two bytes at a time where a lead byte stands.
+    Gbk,
+}
+
+/// A string between its quotes, not yet decoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Str<'a> {
+    raw: &'a [u8],
+    at: usize,
+    escaped: bool,
+    charset: Charset,
+}
+
+/// The length of the string that starts at `start` (after its quote) and whether it holds escapes.
+pub(super) fn scan(bytes: &[u8], start: usize, charset: Charset) -> Result<(usize, bool), DecodeError> {
+    let mut at = start;
+    let mut escaped = false;
+    loop {
+        if charset == Charset::Utf8 {
+            at = skip_plain(bytes, at);
+        }
+        match bytes.get(at) {
+            None => return Err(DecodeError::new(ErrorCode::Truncated, bytes.len(), "")),
+            Some(b'"') => return Ok((at - start, escaped)),
+            Some(b'\\') => {
+                at += escape_len(bytes, at)?;
+                escaped = true;
+            }
+            Some(0..=0x1f) => return Err(DecodeError::new(ErrorCode::Syntax, at, "")),
+            // A lead byte takes its trail along, unless that is the quote: no GBK character ends in one.
+            Some(0x81..=0xfe) if charset == Charset::Gbk && bytes.get(at + 1) != Some(&b'"') => at += 2,
+            Some(_) => at += 1,
+        }
+    }
+}
+
+/// The offset of the first byte from `at` on that is a quote, a backslash or a control character, at most a word
+/// further: eight bytes at a time.
+fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
+    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let word = u64::from_le_bytes(*chunk);
+        let quote = zero_in(word ^ (ONES * 0x22));
+        let backslash = zero_in(word ^ (ONES * 0x5c));
+        let control = word.wrapping_sub(ONES * 0x20) & !word & TOPS;
+        let found = quote | backslash | control;
+        if found != 0 {
+            return at + (found.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    at
+}
+
+fn escape_len(bytes: &[u8], at: usize) -> Result<usize, DecodeError> {
+    match bytes.get(at + 1) {
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
+        Some(b'u') => {
+            for past in at + 2..at + 6 {
+                match bytes.get(past) {
+                    Some(b) if b.is_ascii_hexdigit() => {}
+                    Some(_) => return Err(DecodeError::new(ErrorCode::Syntax, past, "")),
+                    None => return Err(DecodeError::new(ErrorCode::Truncated, bytes.len(), "")),
+                }
+            }
+            Ok(6)
+        }
+        Some(_) => Err(DecodeError::new(ErrorCode::Syntax, at + 1, "")),
+        None => Err(DecodeError::new(ErrorCode::Truncated, bytes.len(), "")),
+    }
+}
+
+impl<'a> Str<'a> {
+    pub(super) fn new(raw: &'a [u8], at: usize, escaped: bool, charset: Charset) -> Self {
+        Self { raw, at, escaped, charset }
+    }
+
+    /// The bytes between the quotes, escapes and all.
+    pub(crate) fn raw(self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// The offset of the first byte after the opening quote.
+    pub(crate) fn at(self) -> usize {
+        self.at
+    }
+
+    /// Whether the bytes hold no escape.
+    pub(crate) fn is_plain(self) -> bool {
+        !self.escaped
+    }
+
+    /// The text, borrowed where it is UTF-8 without escapes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Encoding`] where the bytes are no text in the document's charset, or an escaped surrogate has
+    /// no partner; nothing is replaced.
+    pub(crate) fn decode(self) -> Result<Text<'a>, DecodeError> {
+        let text = match self.charset {
+            Charset::Utf8 => match core::str::from_utf8(self.raw) {
+                Ok(text) => Text::Borrowed(text),
+                Err(error) => return Err(self.no_text(error.valid_up_to())),
+            },
+            Charset::Gbk => Text::gbk(self.raw).ok_or(self.no_text(0))?,
+        };
+        if !self.escaped {
+            return Ok(text);
+        }
+        unescape(&text).map(|text| Text::own(&text)).ok_or(self.no_text(0))
+    }
+
+    fn no_text(self, past: usize) -> DecodeError {
+        DecodeError::new(ErrorCode::Encoding, self.at + past, "")
+    }
+}
+
+/// Replaces escapes that [`scan`] has checked; nothing where a surrogate has no partner.
+fn unescape(text: &str) -> Option<String> {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('\\') {
+        out.push_str(before);
+        let mut chars = after.chars();
+        let (c, taken) = match chars.next()? {
+            'b' => ('\u{8}', 1),
+            'f' => ('\u{c}', 1),
+            'n' => ('\n', 1),
+            'r' => ('\r', 1),
+            't' => ('\t', 1),
+            'u' => unicode(after)?,
+            c => (c, 1),
+        };
+        out.push(c);
+        rest = after.get(taken..)?;
+    }
+    out.push_str(rest);
+    Some(out)
+}
+
+/// The character of `uXXXX`, or of `uXXXX\uXXXX` for a pair of surrogates, and how many bytes it took.
+fn unicode(text: &str) -> Option<(char, usize)> {
+    let unit = |from: usize| u32::from_str_radix(text.get(from..from + 4)?, 16).ok();
+    let high = unit(1)?;
+    if !(0xd800..0xdc00).contains(&high) {
+        return Some((char::from_u32(high)?, 5));
+    }
+    text.get(5..7).filter(|mark| *mark == "\\u")?;
+    let low = unit(7).filter(|low| (0xdc00..0xe000).contains(low))?;
+    Some((char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00))?, 11))
+}

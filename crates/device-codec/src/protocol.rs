@@ -1,0 +1,182 @@
+//! The closed list of protocols: one line of the table each, one file each.
+
+use parking_types::Span;
+
+use crate::context::Context;
+use crate::error::DecodeError;
+use crate::reader::Reader;
+use crate::reading::Reading;
+use crate::trace::{Quiet, Trace};
+
+mod bosch;
+
+/// Where a decoder puts its readings.
+pub(crate) type Out<'o, 'a> = &'o mut dyn FnMut(&Reading<'a>);
+
+/// In what form a protocol's payloads come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Payload {
+    /// Bytes.
+    Binary,
+    /// One JSON document.
+    Json,
+    /// Other text: XML, multipart, form data, lines.
+    Text,
+}
+
+/// How the frames of a device are numbered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Numbering {
+    /// Not at all.
+    None,
+    /// By the frame record's `counter`, which the transport counts modulo `modulo` (LoRaWAN's FCnt: 65,536).
+    Counter {
+        /// The number of different values.
+        modulo: u32,
+    },
+    /// By [`Reading::sequence`], from `first` to `last` and around again.
+    Sequence {
+        /// The number after `last`.
+        first: u32,
+        /// The greatest number.
+        last: u32,
+        /// The number that only a restart gives.
+        restart: Option<u32>,
+    },
+    /// By [`Reading::boot`], then [`Reading::sequence`]; neither wraps.
+    Boot,
+    /// Not numbered, but each record has an id ([`Reading::record`]).
+    Record,
+}
+
+/// What is to be known about a protocol before its frames are read.
+#[derive(Clone, Copy, Debug)]
+pub struct ProtocolInfo {
+    /// One line for people: vendor, device, transport.
+    pub title: &'static str,
+    /// The form of its payloads.
+    pub payload: Payload,
+    /// The kinds and fields that its readings can have, by their JSON names.
+    pub says: &'static [&'static str],
+    /// The commands that can be encoded for it.
+    pub commands: &'static [&'static str],
+    /// Whether the device answers commands.
+    pub acknowledges: bool,
+    /// How its frames are numbered.
+    pub numbering: Numbering,
+    /// How often it gives a sign of life, where its documentation says so.
+    pub heartbeat: Option<Span>,
+    /// Whether its frames tell a change of state from a repeat.
+    pub tells_change: bool,
+    /// Whether too few real frames were seen to rely on it.
+    pub experimental: bool,
+}
+
+impl ProtocolInfo {
+    /// A binary protocol that tells changes from repeats, takes no commands and is not numbered.
+    pub(crate) const BINARY: Self = Self {
+        title: "",
+        payload: Payload::Binary,
+        says: &[],
+        commands: &[],
+        acknowledges: false,
+        numbering: Numbering::None,
+        heartbeat: None,
+        tells_change: true,
+        experimental: false,
+    };
+
+    /// A LoRaWAN detector: binary, numbered by the network's frame counter.
+    pub(crate) const LORAWAN: Self =
+        Self { numbering: Numbering::Counter { modulo: 65_536 }, ..Self::BINARY };
+
+    /// A protocol of JSON documents, each with an id of its own.
+    pub(crate) const JSON: Self =
+        Self { payload: Payload::Json, numbering: Numbering::Record, ..Self::BINARY };
+}
+
+macro_rules! protocols {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $info:path, $decode:path;)+) => {
+        /// A protocol that is built in.
+        ///
+        /// ```
+        /// use device_codec::Protocol;
+        /// assert_eq!(Protocol::parse("bosch-tps110"), Some(Protocol::BoschTps110));
+        /// assert_eq!(Protocol::BoschTps110.name(), "bosch-tps110");
+        /// ```
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        #[non_exhaustive]
+        pub enum Protocol { $($(#[$doc])* $variant),+ }
+
+        impl Protocol {
+            /// All of them, in the order of the documentation.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name in frame records and on the command line.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The protocol with this name.
+            pub fn parse(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// What is to be known about it.
+            pub const fn info(self) -> &'static ProtocolInfo {
+                match self { $(Self::$variant => &$info),+ }
+            }
+
+            pub(crate) fn run<'a, T: Trace>(
+                self,
+                payload: &'a [u8],
+                context: &Context<'a>,
+                trace: T,
+                out: Out<'_, 'a>,
+            ) -> Result<(), DecodeError> {
+                let frame = Reader::new(payload, trace);
+                match self { $(Self::$variant => $decode(frame, context, out)),+ }
+            }
+        }
+    };
+}
+
+protocols! {
+    /// Bosch TPS110, LoRaWAN.
+    BoschTps110 = "bosch-tps110", bosch::INFO, bosch::decode;
+}
+
+impl core::fmt::Display for Protocol {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Reads one frame and gives what it says to `out`, reading by reading, in order.
+///
+/// Either `out` gets all readings of the frame, or none and the call fails. A frame can be sound and say nothing
+/// that is a reading. Binary protocols never touch the heap.
+///
+/// ```
+/// use device_codec::{Context, Kind, Protocol, decode};
+/// let context = Context { port: Some(1), ..Context::default() };
+/// let mut occupied = Vec::new();
+/// decode(Protocol::BoschTps110, &[0x01], &context, &mut |reading| {
+///     assert_eq!(reading.kind, Kind::Occupancy);
+///     occupied.push(reading.occupied);
+/// })?;
+/// assert_eq!(occupied, [Some(true)]);
+/// # Ok::<(), device_codec::DecodeError>(())
+/// ```
+///
+/// # Errors
+/// [`DecodeError`] with a stable code, the offset in the payload and the protocol's name of the field.
+#[inline]
+pub fn decode<'a>(
+    protocol: Protocol,
+    payload: &'a [u8],
+    context: &Context<'a>,
+    out: &mut dyn FnMut(&Reading<'a>),
+) -> Result<(), DecodeError> {
+    protocol.run(payload, context, Quiet, out)
+}
