@@ -20,9 +20,16 @@ def extract(full):
     """The rows of the council's file that the example is made of: arrivals of four weeks, the supplier's test site left
     out, without the columns that are not needed."""
     with open(full, newline="", encoding="utf-8") as file:
-        rows = [row for row in csv.DictReader(file) if FIRST <= row["start_local"][:10] < UNTIL and "TEST" not in row["site"]]
+        rows = [
+            row
+            for row in csv.DictReader(file)
+            if FIRST <= row["start_local"][:10] < UNTIL and "TEST" not in row["site"]
+        ]
     rows.sort(key=lambda row: (row["start_local"], int(row["event_id"])))
-    return [{key: row[key] for key in ("event_id", "bay", "start_local", "end_local", "kwh", "site")} for row in rows]
+    return [
+        {key: row[key] for key in ("event_id", "bay", "start_local", "end_local", "kwh", "site")}
+        for row in rows
+    ]
 
 
 def lot_id(site):
@@ -40,7 +47,9 @@ def stays(rows, counts):
             key = row["start_local"], row["end_local"]
             counts["identical rows dropped"] += key in seen
             if key not in seen:
-                clean.append((from_london(row["start_local"]), row["end_local"] and from_london(row["end_local"])))
+                clean.append(
+                    (from_london(row["start_local"]), row["end_local"] and from_london(row["end_local"]))
+                )
             seen.add(key)
         yield bay, listed[0]["site"], spread(clean, counts)
 
@@ -106,19 +115,35 @@ def lora_frame(device, counter, at, kind, occupied, received_at):
         "startup": (3, "000000000000000000000000" + "001d02" + "02" + f"{occupied:02x}"),
     }[kind]
     return {
-        "received_at": in_london(received_at).isoformat(), "device": device, "protocol": "bosch-tps110",
-        "port": port, "counter": counter, "network_at": in_london(at).isoformat(), "payload": payload,
+        "received_at": in_london(received_at).isoformat(),
+        "device": device,
+        "protocol": "bosch-tps110",
+        "port": port,
+        "counter": counter,
+        "network_at": in_london(at).isoformat(),
+        "payload": payload,
     }
 
 
 def gateway_frame(device, serial, at, kind, occupied, received_at):
     return {
-        "received_at": in_london(received_at).isoformat(), "device": device, "protocol": "yuncitys-gateway",
+        "received_at": in_london(received_at).isoformat(),
+        "device": device,
+        "protocol": "yuncitys-gateway",
         "payload": {
-            "msgType": 1, "id": "gw-ice", "deviceId": device, "2_devTypeCode": "212", "type": "U",
-            "data": "00" if kind == "heartbeat" else "01", "countTopicId": serial, "2_spaceStatus": str(int(occupied)),
-            "2_deviceTime": in_london(at).strftime("%Y-%m-%d %H:%M:%S"), "2_clockState": "0",
-            "2_packageSerialNumberHead": serial, "2_rfRecStreng": str(60 + below(30, "rf", device, serial)), "2_brighValue": "1",
+            "msgType": 1,
+            "id": "gw-ice",
+            "deviceId": device,
+            "2_devTypeCode": "212",
+            "type": "U",
+            "data": "00" if kind == "heartbeat" else "01",
+            "countTopicId": serial,
+            "2_spaceStatus": str(int(occupied)),
+            "2_deviceTime": in_london(at).strftime("%Y-%m-%d %H:%M:%S"),
+            "2_clockState": "0",
+            "2_packageSerialNumberHead": serial,
+            "2_rfRecStreng": str(60 + below(30, "rf", device, serial)),
+            "2_brighValue": "1",
         },
     }
 
@@ -156,7 +181,8 @@ def pairs(sent, until):
         (bay, index)
         for (bay, _), of_bay in sorted(sent.items())
         for index in range(2, len(of_bay) - 3)
-        if of_bay[index + 1][0] < until - dt.timedelta(days=3) and [(k, o) for _, k, o, _ in of_bay[index : index + 2]] == [("change", False), ("change", True)]
+        if of_bay[index + 1][0] < until - dt.timedelta(days=3)
+        and [(k, o) for _, k, o, _ in of_bay[index : index + 2]] == [("change", False), ("change", True)]
     ]
     chosen = [places[below(len(places), "pair", n)] for n in range(PAIRS)]
     return {(bay, index + step) for bay, index in chosen for step in (0, 1)}
@@ -166,33 +192,97 @@ def site(rows):
     """The lots, berths and devices of these rows, the tariff and the calendar."""
     names = {row["bay"]: row["site"] for row in rows}
     lots = [
-        {"id": lot_id(name), "kind": "roadside", "time_zone": "Europe/London", "name": name, "tariffs": ["dundee-bays"], "calendar": "scotland-2018"}
+        {
+            "id": lot_id(name),
+            "kind": "roadside",
+            "time_zone": "Europe/London",
+            "name": name,
+            "tariffs": ["dundee-bays"],
+            "calendar": "scotland-2018",
+        }
         for name in sorted(set(names.values()))
     ]
-    berths = [{"id": "b-" + bay, "lot": lot_id(name), "type": "charging"} for bay, name in sorted(names.items())]
+    berths = [
+        {"id": "b-" + bay, "lot": lot_id(name), "type": "charging"} for bay, name in sorted(names.items())
+    ]
     devices = [
-        {"id": "mg-" + bay, "protocol": "yuncitys-gateway", "berth": "b-" + bay, "heartbeat": "24h"} if name == GATEWAY_SITE
-        else {"id": "tps-" + bay, "protocol": "bosch-tps110", "berth": "b-" + bay, "heartbeat": "24h"}
+        (
+            {"id": "mg-" + bay, "protocol": "yuncitys-gateway", "berth": "b-" + bay, "heartbeat": "24h"}
+            if name == GATEWAY_SITE
+            else {"id": "tps-" + bay, "protocol": "bosch-tps110", "berth": "b-" + bay, "heartbeat": "24h"}
+        )
         for bay, name in sorted(names.items())
     ]
-    return {"format": 1, "lots": lots, "berths": berths, "devices": devices, "tariffs": [TARIFF], "calendars": [CALENDAR]}
+    return {
+        "format": 1,
+        "lots": lots,
+        "berths": berths,
+        "devices": devices,
+        "tariffs": [TARIFF],
+        "calendars": [CALENDAR],
+    }
 
 
 # Made up: the council charged nothing for these stays. Day and night, working days and others, a cap for each.
 TARIFF = {
-    "format": 1, "id": "dundee-bays", "currency": "GBP", "time_zone": "Europe/London", "grace": "5m", "ladder": "window",
+    "format": 1,
+    "id": "dundee-bays",
+    "currency": "GBP",
+    "time_zone": "Europe/London",
+    "grace": "5m",
+    "ladder": "window",
     "caps": [{"per": "natural_day", "amount": "9.00"}, {"per": "stay", "amount": "40.00"}],
     "rules": [
-        {"id": "day", "days": ["workday"], "from": "08:00", "to": "18:00", "cap": "7.50",
-         "charge": {"tiers": "total", "steps": [{"upto": "20m", "price": "0.40"}, {"upto": "1h", "price": "1.20"}, {"every": "30m", "price": "0.60"}]}},
-        {"id": "rest-day", "days": ["rest_day"], "from": "08:00", "to": "18:00", "cap": "4.00",
-         "charge": {"steps": [{"every": "30m", "price": "0.40"}]}},
-        {"id": "night", "from": "18:00", "to": "08:00", "cap": "2.00", "charge": {"steps": [{"every": "1h", "price": "0.25"}]}},
+        {
+            "id": "day",
+            "days": ["workday"],
+            "from": "08:00",
+            "to": "18:00",
+            "cap": "7.50",
+            "charge": {
+                "tiers": "total",
+                "steps": [
+                    {"upto": "20m", "price": "0.40"},
+                    {"upto": "1h", "price": "1.20"},
+                    {"every": "30m", "price": "0.60"},
+                ],
+            },
+        },
+        {
+            "id": "rest-day",
+            "days": ["rest_day"],
+            "from": "08:00",
+            "to": "18:00",
+            "cap": "4.00",
+            "charge": {"steps": [{"every": "30m", "price": "0.40"}]},
+        },
+        {
+            "id": "night",
+            "from": "18:00",
+            "to": "08:00",
+            "cap": "2.00",
+            "charge": {"steps": [{"every": "1h", "price": "0.25"}]},
+        },
     ],
 }
 # Scotland's bank holidays of 2018.
 CALENDAR = {
-    "format": 1, "id": "scotland-2018", "weekend": ["sat", "sun"], "covers": {"from": "2018-01-01", "until": "2019-01-01"},
-    "days": {day: ["rest_day"] for day in (
-        "2018-01-01", "2018-01-02", "2018-03-30", "2018-05-07", "2018-05-28", "2018-08-06", "2018-11-30", "2018-12-25", "2018-12-26")},
+    "format": 1,
+    "id": "scotland-2018",
+    "weekend": ["sat", "sun"],
+    "covers": {"from": "2018-01-01", "until": "2019-01-01"},
+    "days": {
+        day: ["rest_day"]
+        for day in (
+            "2018-01-01",
+            "2018-01-02",
+            "2018-03-30",
+            "2018-05-07",
+            "2018-05-28",
+            "2018-08-06",
+            "2018-11-30",
+            "2018-12-25",
+            "2018-12-26",
+        )
+    },
 }

@@ -62,25 +62,52 @@ class Camera:
         local = at.astimezone(CHINA)
         if confidence is None:
             confidence = 88 + below(12, "confidence", self.serial, self.plateid)
-        left, top = 300 + below(200, "left", self.serial, self.plateid), 280 + below(80, "top", self.serial, self.plateid)
+        left, top = 300 + below(200, "left", self.serial, self.plateid), 280 + below(
+            80, "top", self.serial, self.plateid
+        )
         result = {
-            "bright": 0, "carBright": 0, "carColor": 255, "car_brand": {"brand": 255, "type": 255, "year": 65535},
-            "colorType": color, "colorValue": 0, "confidence": confidence, "direction": direction,
+            "bright": 0,
+            "carBright": 0,
+            "carColor": 255,
+            "car_brand": {"brand": 255, "type": 255, "year": 65535},
+            "colorType": color,
+            "colorValue": 0,
+            "confidence": confidence,
+            "direction": direction,
             "imagePath": f"picture/0/{self.serial}/{local:%Y%m%d}/{local:%H}/{local:%Y%m%d_%H%M%S}_638.jpg",
             "license": plate,
             "location": {"RECT": {"bottom": top + 51, "left": left, "right": left + 139, "top": top}},
             "plateid": self.plateid,
-            "timeStamp": {"Timeval": {
-                "decday": local.day, "dechour": local.hour, "decmin": local.minute, "decmon": local.month,
-                "decsec": local.second, "decyear": local.year, "sec": int(at.timestamp()), "usec": 0}},
-            "timeUsed": 0, "triggerType": 8, "type": kind,
+            "timeStamp": {
+                "Timeval": {
+                    "decday": local.day,
+                    "dechour": local.hour,
+                    "decmin": local.minute,
+                    "decmon": local.month,
+                    "decsec": local.second,
+                    "decyear": local.year,
+                    "sec": int(at.timestamp()),
+                    "usec": 0,
+                }
+            },
+            "timeUsed": 0,
+            "triggerType": 8,
+            "type": kind,
         }
         if offline is not None:
             result["isoffline"] = offline
         received_at = received_at or at + dt.timedelta(seconds=1)
         return {
-            "received_at": received_at.astimezone(CHINA).isoformat(), "device": self.device, "protocol": "vz-http",
-            "payload": {"AlarmInfoPlate": {
-                "channel": 0, "deviceName": "", "ipaddr": "192.168.22.2",
-                "result": {"PlateResult": result}, "serialno": self.serial}},
+            "received_at": received_at.astimezone(CHINA).isoformat(),
+            "device": self.device,
+            "protocol": "vz-http",
+            "payload": {
+                "AlarmInfoPlate": {
+                    "channel": 0,
+                    "deviceName": "",
+                    "ipaddr": "192.168.22.2",
+                    "result": {"PlateResult": result},
+                    "serialno": self.serial,
+                }
+            },
         }

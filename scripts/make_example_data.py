@@ -24,9 +24,18 @@ SOURCE = DATA / "source" / "dundee_ev_bays_2018_03_12.csv"
 def write(name, site, records):
     (DATA / "site").mkdir(parents=True, exist_ok=True)
     (DATA / "frames").mkdir(parents=True, exist_ok=True)
-    lists = [f' "{key}": [\n  ' + ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in items) + "\n ]" for key, items in site.items() if key != "format"]
-    (DATA / "site" / f"{name}.json").write_text('{\n "format": 1,\n' + ",\n".join(lists) + "\n}\n", encoding="utf-8")
-    text = "".join(line(record) for _, record in sorted(records, key=lambda r: (r[0], r[1].get("device", ""), line(r[1]))))
+    lists = [
+        f' "{key}": [\n  ' + ",\n  ".join(json.dumps(item, ensure_ascii=False) for item in items) + "\n ]"
+        for key, items in site.items()
+        if key != "format"
+    ]
+    (DATA / "site" / f"{name}.json").write_text(
+        '{\n "format": 1,\n' + ",\n".join(lists) + "\n}\n", encoding="utf-8"
+    )
+    text = "".join(
+        line(record)
+        for _, record in sorted(records, key=lambda r: (r[0], r[1].get("device", ""), line(r[1])))
+    )
     (DATA / "frames" / f"{name}.jsonl").write_text(text, encoding="utf-8")
     return text.count("\n")
 
@@ -41,7 +50,10 @@ def main(arguments):
             writer.writerows(rows)
     with open(SOURCE, newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    for name, site, records in (("dundee", dundee.site(rows), dundee.records), ("mall", mall.SITE, mall.records)):
+    for name, site, records in (
+        ("dundee", dundee.site(rows), dundee.records),
+        ("mall", mall.SITE, mall.records),
+    ):
         counts = collections.Counter({"source rows": len(rows)} if name == "dundee" else {})
         made = list(records(rows, counts) if name == "dundee" else records(counts))
         total = write(name, site, made)

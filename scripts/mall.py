@@ -35,26 +35,79 @@ def fee(stay):
 
 SITE = {
     "format": 1,
-    "lots": [{"id": "sz-mall", "kind": "gated", "time_zone": "Asia/Shanghai", "name": "A made-up mall", "capacity": 160,
-              "tariffs": ["mall"]}],
-    "lanes": [{"id": "mall-in", "lot": "sz-mall", "direction": "entry", "gate": "cam-in"},
-              {"id": "mall-out", "lot": "sz-mall", "direction": "exit", "gate": "cam-out"}],
+    "lots": [
+        {
+            "id": "sz-mall",
+            "kind": "gated",
+            "time_zone": "Asia/Shanghai",
+            "name": "A made-up mall",
+            "capacity": 160,
+            "tariffs": ["mall"],
+        }
+    ],
+    "lanes": [
+        {"id": "mall-in", "lot": "sz-mall", "direction": "entry", "gate": "cam-in"},
+        {"id": "mall-out", "lot": "sz-mall", "direction": "exit", "gate": "cam-out"},
+    ],
     # The recording holds no heartbeats of the cameras, which send one every 30 s: a long period keeps them from `offline`.
-    "devices": [{"id": "cam-in", "protocol": "vz-http", "lane": "mall-in", "serial": "1f0a4c22-5b6d7e01", "heartbeat": "60d",
-                 "direction": {"3": "exit", "4": "entry"}},
-                {"id": "cam-out", "protocol": "vz-http", "lane": "mall-out", "serial": "1f0a4c22-5b6d7e02", "heartbeat": "60d"}],
-    "tariffs": [{
-        "format": 1, "id": "mall", "currency": "CNY", "time_zone": "Asia/Shanghai", "period": "rolling_24h",
-        "grace": "30m", "exit_grace": "15m", "caps": [{"per": "24h", "amount": "40.00"}],
-        "rules": [{"id": "hours", "charge": {"steps": [{"upto": "1h", "price": "8.00"}, {"every": "1h", "price": "4.00"}]}}],
-    }],
-    "lists": [{"id": "staff", "kind": "white", "plates": STAFF, "lots": ["sz-mall"]},
-              {"id": "banned", "kind": "black", "plates": [BANNED], "lots": ["sz-mall"]}],
+    "devices": [
+        {
+            "id": "cam-in",
+            "protocol": "vz-http",
+            "lane": "mall-in",
+            "serial": "1f0a4c22-5b6d7e01",
+            "heartbeat": "60d",
+            "direction": {"3": "exit", "4": "entry"},
+        },
+        {
+            "id": "cam-out",
+            "protocol": "vz-http",
+            "lane": "mall-out",
+            "serial": "1f0a4c22-5b6d7e02",
+            "heartbeat": "60d",
+        },
+    ],
+    "tariffs": [
+        {
+            "format": 1,
+            "id": "mall",
+            "currency": "CNY",
+            "time_zone": "Asia/Shanghai",
+            "period": "rolling_24h",
+            "grace": "30m",
+            "exit_grace": "15m",
+            "caps": [{"per": "24h", "amount": "40.00"}],
+            "rules": [
+                {
+                    "id": "hours",
+                    "charge": {"steps": [{"upto": "1h", "price": "8.00"}, {"every": "1h", "price": "4.00"}]},
+                }
+            ],
+        }
+    ],
+    "lists": [
+        {"id": "staff", "kind": "white", "plates": STAFF, "lots": ["sz-mall"]},
+        {"id": "banned", "kind": "black", "plates": [BANNED], "lots": ["sz-mall"]},
+    ],
     "passes": [
-        {"id": "tenant-17", "plates": TENANTS, "lots": ["sz-mall"], "spaces": 1, "state": "active",
-         "from": "2018-04-01T00:00:00+08:00", "to": "2018-05-01T00:00:00+08:00"},
-        {"id": "tenant-4", "plates": [LEAVING], "lots": ["sz-mall"], "state": "active",
-         "from": "2018-03-10T00:00:00+08:00", "to": "2018-04-10T00:00:00+08:00"}],
+        {
+            "id": "tenant-17",
+            "plates": TENANTS,
+            "lots": ["sz-mall"],
+            "spaces": 1,
+            "state": "active",
+            "from": "2018-04-01T00:00:00+08:00",
+            "to": "2018-05-01T00:00:00+08:00",
+        },
+        {
+            "id": "tenant-4",
+            "plates": [LEAVING],
+            "lots": ["sz-mall"],
+            "state": "active",
+            "from": "2018-03-10T00:00:00+08:00",
+            "to": "2018-04-10T00:00:00+08:00",
+        },
+    ],
 }
 
 
@@ -63,7 +116,10 @@ class Recording:
 
     def __init__(self, counts):
         self.frames, self.counts, self.ids = [], counts, itertools.count(1)
-        self.cameras = {"in": Camera("cam-in", "1f0a4c22-5b6d7e01"), "out": Camera("cam-out", "1f0a4c22-5b6d7e02")}
+        self.cameras = {
+            "in": Camera("cam-in", "1f0a4c22-5b6d7e01"),
+            "out": Camera("cam-out", "1f0a4c22-5b6d7e02"),
+        }
         self.busy = {"in": [], "out": []}
 
     def put(self, frame):
@@ -89,14 +145,34 @@ class Recording:
 
     def manual(self, at, action, who, reason, **fields):
         kind, name = who
-        self.put({"received_at": at.isoformat(), "protocol": "manual",
-                  "payload": {"id": f"act-{next(self.ids):04}", "action": action, "at": at.isoformat(),
-                              "by": {"kind": kind, "id": name}, "reason": reason, **fields}})
+        self.put(
+            {
+                "received_at": at.isoformat(),
+                "protocol": "manual",
+                "payload": {
+                    "id": f"act-{next(self.ids):04}",
+                    "action": action,
+                    "at": at.isoformat(),
+                    "by": {"kind": kind, "id": name},
+                    "reason": reason,
+                    **fields,
+                },
+            }
+        )
 
     def pay(self, at, amount, method, **target):
         self.counts["payments"] += 1
-        self.manual(at, "payment", ("partner", "mall-pay"), "parking fee", payment=f"pay-{self.counts['payments']:04}",
-                    amount=f"{amount}.00", currency="CNY", method=method, **target)
+        self.manual(
+            at,
+            "payment",
+            ("partner", "mall-pay"),
+            "parking fee",
+            payment=f"pay-{self.counts['payments']:04}",
+            amount=f"{amount}.00",
+            currency="CNY",
+            method=method,
+            **target,
+        )
 
     def leave(self, at, plate, entry, paid=0, read_as=None, apart=None, **fields):
         """An exit at which the driver pays what is due; the lane is busy until the car is gone. Says what was due."""
@@ -139,7 +215,11 @@ def arrivals():
         hour = 7.6 + 13 * (draw("a", car) + draw("b", car)) / 2
         at = dt.datetime(2018, 4, 9 + day, tzinfo=CHINA) + int(hour * 3600) * SECOND
         kind = draw("stay", car)
-        minutes = 4 + 24 * draw("m", car) if kind < 0.15 else 600 + 900 * draw("m", car) if kind > 0.96 else 35 + 260 * draw("m", car) ** 2
+        minutes = (
+            4 + 24 * draw("m", car)
+            if kind < 0.15
+            else 600 + 900 * draw("m", car) if kind > 0.96 else 35 + 260 * draw("m", car) ** 2
+        )
         yield at, int(minutes * 60) * SECOND, plate_of(car)
 
 
@@ -159,7 +239,9 @@ def leave(recording, exit_at, entry, plate):
     """Pays in one of the ways there are, and leaves."""
     way, early = draw("pays", plate), exit_at - (3 + below(9, "early", plate)) * MINUTE
     paid = 0
-    if way < 0.35 and fee(early - entry):  # on the phone, then out within the exit grace: whatever the rest would cost
+    if way < 0.35 and fee(
+        early - entry
+    ):  # on the phone, then out within the exit grace: whatever the rest would cost
         recording.counts["prepaid within the exit grace"] += 1
         recording.pay(early, fee(early - entry), method(plate), lot="sz-mall", plate=plate)
         recording.read("out", exit_at, plate)
@@ -215,9 +297,13 @@ def special(recording):
     enter(on(10, "03:10"), "_无_", **nameless)
     recording.read("out", on(10, "03:50"), "_无_", apart=2 * MINUTE, **nameless)
     guard = ("user", "guard-2")
-    recording.manual(on(10, "03:51"), "gate", guard, "no plate, let out at the booth", lane="mall-out", command="open")
+    recording.manual(
+        on(10, "03:51"), "gate", guard, "no plate, let out at the booth", lane="mall-out", command="open"
+    )
     # A scooter that the camera does not see: the guard writes a paper ticket, and closes it by its number.
-    recording.manual(on(10, "03:20"), "entry", guard, "not seen", lane="mall-in", ticket="T-0001", vehicle="motorcycle")
+    recording.manual(
+        on(10, "03:20"), "entry", guard, "not seen", lane="mall-in", ticket="T-0001", vehicle="motorcycle"
+    )
     recording.manual(on(10, "04:30"), "exit", guard, "paper ticket", lot="sz-mall", ticket="T-0001")
     recording.pay(on(10, "04:31"), fee(70 * MINUTE), "cash", lot="sz-mall", ticket="T-0001")
     # Wants to pay, cannot, backs off; leaves later. The next car at the arm withdraws the first exit.
@@ -228,11 +314,15 @@ def special(recording):
     # Does not pay; the guard lets it out: what is due stays outstanding.
     enter(on(10, "00:30"), "粤J20202")
     recording.read("out", on(10, "02:55"), "粤J20202", apart=3 * MINUTE)
-    recording.manual(on(10, "02:57"), "gate", guard, "phone empty, promises to pay", lane="mall-out", command="open")
+    recording.manual(
+        on(10, "02:57"), "gate", guard, "phone empty, promises to pay", lane="mall-out", command="open"
+    )
     # The network of the entry camera was down for an hour: it opened by itself and sends what it kept, oldest first.
     for minute, plate in ((5, "粤J10101"), (22, "粤J11011"), (41, "粤J10110")):
         recording.counts["reads from an offline camera"] += 1
-        entry = enter(on(10, f"03:{minute:02}"), plate, received_at=on(10, "04:10") + minute * SECOND, offline=1)
+        entry = enter(
+            on(10, f"03:{minute:02}"), plate, received_at=on(10, "04:10") + minute * SECOND, offline=1
+        )
         recording.leave(on(10, f"05:{minute:02}"), plate, entry)
 
 

@@ -34,19 +34,46 @@ def plate(stay):
 
 
 def site():
-    lane = lambda way: {"id": f"baihui-{way}", "lot": "baihui", "direction": {"in": "entry", "out": "exit"}[way], "gate": "none"}
-    camera = lambda way, serial: {"id": f"cam-{way}", "protocol": "vz-http", "serial": serial, "lane": f"baihui-{way}", "heartbeat": "400d"}
+    lane = lambda way: {
+        "id": f"baihui-{way}",
+        "lot": "baihui",
+        "direction": {"in": "entry", "out": "exit"}[way],
+        "gate": "none",
+    }
+    camera = lambda way, serial: {
+        "id": f"cam-{way}",
+        "protocol": "vz-http",
+        "serial": serial,
+        "lane": f"baihui-{way}",
+        "heartbeat": "400d",
+    }
     return {
         "format": 1,
-        "lots": [{"id": "baihui", "kind": "gated", "time_zone": "Asia/Shanghai", "tariffs": ["baihui-hourly"]}],
+        "lots": [
+            {"id": "baihui", "kind": "gated", "time_zone": "Asia/Shanghai", "tariffs": ["baihui-hourly"]}
+        ],
         "lanes": [lane("in"), lane("out")],
         "devices": [camera("in", "0a1b2c3d-00000001"), camera("out", "0a1b2c3d-00000002")],
         # Made up: the car park's published prices are monthly cards only.
-        "tariffs": [{
-            "format": 1, "id": "baihui-hourly", "currency": "CNY", "time_zone": "Asia/Shanghai", "grace": "15m",
-            "period": "rolling_24h", "caps": [{"per": "24h", "amount": "40.00"}],
-            "rules": [{"id": "hourly", "charge": {"steps": [{"upto": "1h", "price": "5.00"}, {"every": "1h", "price": "3.00"}]}}],
-        }],
+        "tariffs": [
+            {
+                "format": 1,
+                "id": "baihui-hourly",
+                "currency": "CNY",
+                "time_zone": "Asia/Shanghai",
+                "grace": "15m",
+                "period": "rolling_24h",
+                "caps": [{"per": "24h", "amount": "40.00"}],
+                "rules": [
+                    {
+                        "id": "hourly",
+                        "charge": {
+                            "steps": [{"upto": "1h", "price": "5.00"}, {"every": "1h", "price": "3.00"}]
+                        },
+                    }
+                ],
+            }
+        ],
     }
 
 
@@ -67,7 +94,9 @@ def main(source, out):
     with open(out / "frames.jsonl", "w", encoding="utf-8") as file:
         for at, way, stay in reads:
             file.write(line(cameras[way].read(at, plate(stay))))
-    print(f"{len(rows)} stays, {len(reads)} reads, {negative} with the exit before the entry: kept as recorded")
+    print(
+        f"{len(rows)} stays, {len(reads)} reads, {negative} with the exit before the entry: kept as recorded"
+    )
 
 
 if __name__ == "__main__":
