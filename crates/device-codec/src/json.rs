@@ -10,7 +10,10 @@ mod text;
 pub(crate) use number::Num;
 pub(crate) use text::{Charset, Str};
 
-use crate::error::{DecodeError, ErrorCode};
+use crate::{
+    error::{DecodeError, ErrorCode},
+    milli::Milli,
+};
 
 /// How many objects and arrays may lie in one another. The deepest device document known has nine.
 const MAX_DEPTH: u8 = 32;
@@ -292,6 +295,16 @@ impl<'a> Scalar<'a> {
             Scalar::Text(text) => Num::parse(text.raw())?.int(),
             Scalar::Bool(_) | Scalar::Null | Scalar::Nested => None,
         }
+    }
+
+    /// A number, not one written as a string.
+    pub(crate) fn number(self) -> Option<Num<'a>> {
+        if let Scalar::Number(number) = self { Some(number) } else { None }
+    }
+
+    /// A decimal number in thousandths, also one written as a string.
+    pub(crate) fn milli(self) -> Option<Milli> {
+        self.scaled(3).and_then(|value| i32::try_from(value).ok()).map(Milli)
     }
 
     /// A decimal number times 10^`places`, rounded half away from zero, also one written as a string.

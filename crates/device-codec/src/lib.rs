@@ -7,6 +7,8 @@
 //! Nothing here does I/O, reads a clock or panics on any input, and binary protocols never touch the heap.
 #![deny(clippy::float_arithmetic)]
 
+mod base64;
+pub mod command;
 mod context;
 mod error;
 mod explain;
@@ -18,6 +20,7 @@ mod reading;
 mod text;
 mod trace;
 mod words;
+mod xml;
 
 pub use context::{Context, ImageCut};
 pub use error::{DecodeError, ErrorCode};

@@ -9,6 +9,7 @@ use crate::reading::Reading;
 use crate::trace::{Quiet, Trace};
 
 mod bosch;
+mod camera;
 
 /// Where a decoder puts its readings.
 pub(crate) type Out<'o, 'a> = &'o mut dyn FnMut(&Reading<'a>);
@@ -144,6 +145,12 @@ macro_rules! protocols {
 protocols! {
     /// Bosch TPS110, LoRaWAN.
     BoschTps110 = "bosch-tps110", bosch::INFO, bosch::decode;
+    /// Vzenith cameras, HTTP push.
+    VzHttp = "vz-http", camera::vz::http::INFO, camera::vz::http::decode;
+    /// Qianyi cameras, HTTP push.
+    QianyiHttp = "qianyi-http", camera::vz::http::QIANYI, camera::vz::http::decode_qianyi;
+    /// Alphadigi cameras, HTTP push.
+    AlphadigiHttp = "alphadigi-http", camera::vz::http::ALPHADIGI, camera::vz::http::decode;
 }
 
 impl core::fmt::Display for Protocol {

@@ -1,5 +1,7 @@
 //! JSON numbers as they were written: whole, or scaled to an integer; never a float.
 
+use crate::text::Text;
+
 /// A number's text, known to follow the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Num<'a>(&'a [u8]);
@@ -57,6 +59,11 @@ impl<'a> Num<'a> {
     /// The digits as written.
     pub(crate) fn raw(self) -> &'a [u8] {
         self.0
+    }
+
+    /// The digits as a text.
+    pub(crate) fn text(self) -> Text<'a> {
+        core::str::from_utf8(self.0).map_or(Text::Borrowed(""), Text::Borrowed)
     }
 
     /// The value, if it is whole and fits.

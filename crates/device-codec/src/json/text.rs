@@ -122,6 +122,11 @@ impl<'a> Str<'a> {
         unescape(&text).map(|text| Text::own(&text)).ok_or(self.no_text(0))
     }
 
+    /// The text for people, with U+FFFD where bytes are no text; never for a plate or an id.
+    pub(crate) fn lossy(self) -> Text<'a> {
+        self.decode().unwrap_or_else(|_| Text::own(&String::from_utf8_lossy(self.raw)))
+    }
+
     fn no_text(self, past: usize) -> DecodeError {
         DecodeError::new(ErrorCode::Encoding, self.at + past, "")
     }

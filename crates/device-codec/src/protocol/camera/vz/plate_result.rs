@@ -1,0 +1,198 @@
+//! `PlateResult`: what every transport of the Vzenith family carries about a vehicle.
+
+use parking_types::{Date, Instant, Local, Span, TimeOfDay};
+
+use super::super::plate;
+use super::tables::{self, Dialect};
+use crate::{
+    base64,
+    error::DecodeError,
+    json::{Json, Num, Scalar, Str, first},
+    reading::{DeviceTime, GateState, Kind, Reading},
+    text::Text,
+};
+
+/// How the transport writes text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Writing {
+    /// As text.
+    Plain,
+    /// As base64 of UTF-8 (MQTT).
+    Base64,
+}
+
+/// The fields of a `PlateResult`, as they stand.
+#[derive(Default)]
+pub(super) struct PlateResult<'a> {
+    license: Option<Str<'a>>,
+    color_type: Option<i64>,
+    plate_type: Option<i64>,
+    confidence: Option<Scalar<'a>>,
+    direction: Option<Num<'a>>,
+    trigger: Option<i64>,
+    pub(super) record: Option<Str<'a>>,
+    offline: Option<bool>,
+    encrypted: bool,
+    fake: Option<i64>,
+    time: Time,
+    opened_by: Option<i64>,
+}
+
+/// The camera's clock: the epoch and, beside it, calendar fields that do not always agree.
+#[derive(Default)]
+struct Time {
+    sec: Option<i64>,
+    usec: Option<i64>,
+    calendar: [Option<i64>; 6],
+}
+
+impl<'a> PlateResult<'a> {
+    /// Reads the object that comes next.
+    pub(super) fn read(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
+        json.object_if_any(|json, key| {
+            match key {
+                b"license" => first(&mut self.license, json.text()?),
+                b"confidence" => first(&mut self.confidence, Some(json.scalar()?)),
+                b"colorType" => first(&mut self.color_type, json.int()?),
+                b"type" => first(&mut self.plate_type, json.int()?),
+                b"direction" => first(&mut self.direction, json.scalar()?.number()),
+                b"triggerType" => first(&mut self.trigger, json.int()?),
+                b"plateid" => first(&mut self.record, json.scalar()?.id()),
+                b"isoffline" => first(&mut self.offline, json.scalar()?.truth()),
+                b"enable_encrypt" => self.encrypted |= json.int()?.is_some_and(|mode| mode != 0),
+                b"is_fake_plate" | b"fake_plate" => first(&mut self.fake, json.int()?),
+                b"timeStamp" => self.time.read(json)?,
+                b"gioouts" => json.array_if_any(|json, _| self.output(json))?,
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    /// One of `gioouts`: who switched it. The camera's own white list is told before the server.
+    fn output(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
+        json.object_if_any(|json, key| {
+            if key == b"ctrltype" {
+                let by = json.int()?.filter(|by| *by == 1 || *by == 2);
+                self.opened_by = self.opened_by.max(by);
+            }
+            Ok(())
+        })
+    }
+
+    /// What the fields say.
+    pub(super) fn into_reading(self, dialect: Dialect, writing: Writing) -> Result<Reading<'a>, DecodeError> {
+        let mut reading = Reading::new(Kind::Plate);
+        if let Some(license) = self.license {
+            put_license(&mut reading, license, writing, self.encrypted);
+        }
+        reading.plate_color = self.color_type.and_then(tables::color);
+        reading.plate_confidence = self.confidence.and_then(Scalar::milli);
+        if let Some(code) = self.plate_type {
+            reading.put("plate_type", code);
+            if let Some(kind) = tables::plate_type(dialect, code) {
+                reading.vehicle = kind.vehicle;
+                reading.vehicle_text = Some(Text::Borrowed(kind.words));
+            }
+        }
+        reading.direction_code = self.direction.map(Num::text);
+        reading.record = self.record.map(Str::decode).transpose()?;
+        reading.offline_upload = self.offline;
+        self.time.put(&mut reading);
+        if let Some(trigger) = self.trigger {
+            reading.put("trigger", trigger);
+        }
+        if self.fake.is_some_and(|fake| fake != 0) {
+            reading.put("fake_plate", true);
+        }
+        match self.opened_by {
+            Some(2) => {
+                reading.gate_state = Some(GateState::Open);
+                reading.put("gate_opened_by", "camera");
+            }
+            Some(_) => reading.put("gate_opened_by", "server"),
+            None => {}
+        }
+        Ok(reading)
+    }
+}
+
+/// The plate, or why there is none: encrypted, or bytes that are no text. Both keep what the camera wrote.
+fn put_license<'a>(reading: &mut Reading<'a>, license: Str<'a>, writing: Writing, encrypted: bool) {
+    if encrypted {
+        reading.put("encrypted", true);
+        reading.put("raw_plate", license.lossy());
+        return;
+    }
+    let text = match writing {
+        Writing::Plain => license.decode().ok(),
+        Writing::Base64 => {
+            let mut bytes = [0; 128];
+            let plain = base64::decode(license.raw(), &mut bytes).and_then(|b| core::str::from_utf8(b).ok());
+            plain.map(|plain| Text::own(plain))
+        }
+    };
+    match text {
+        Some(text) => plate::put(reading, text),
+        None => {
+            reading.put("plate_error", "encoding");
+            reading.put("raw_plate", license.lossy());
+        }
+    }
+}
+
+impl Time {
+    fn read(&mut self, json: &mut Json<'_>) -> Result<(), DecodeError> {
+        json.object_if_any(|json, key| if key == b"Timeval" { self.timeval(json) } else { Ok(()) })
+    }
+
+    fn timeval(&mut self, json: &mut Json<'_>) -> Result<(), DecodeError> {
+        json.object_if_any(|json, key| {
+            let [year, month, day, hour, minute, second] = &mut self.calendar;
+            let slot = match key {
+                b"sec" => &mut self.sec,
+                b"usec" => &mut self.usec,
+                b"decyear" => year,
+                b"decmon" => month,
+                b"decday" => day,
+                b"dechour" => hour,
+                b"decmin" => minute,
+                b"decsec" => second,
+                _ => return Ok(()),
+            };
+            first(slot, json.int()?);
+            Ok(())
+        })
+    }
+
+    /// The epoch counts. Where it is missing the calendar fields do; where the two are further apart than any zone,
+    /// both are told.
+    fn put(&self, reading: &mut Reading<'_>) {
+        let calendar = self.local();
+        let micros = self.usec.filter(|usec| (0..1_000_000).contains(usec)).unwrap_or(0);
+        let at = self.sec.filter(|sec| *sec > 0).and_then(Instant::from_secs);
+        let Some(at) = at.map(|at| at + Span::from_nanos(micros * 1000)) else {
+            reading.device_time = calendar.map(DeviceTime::Local);
+            return;
+        };
+        reading.device_time = Some(DeviceTime::Utc(at));
+        if let Some(local) = calendar
+            && local.as_nanos().saturating_sub(at.as_nanos()).saturating_abs() > Span::from_hours(15).as_nanos()
+        {
+            reading.put("device_time_calendar", Text::format(format_args!("{local}")));
+        }
+    }
+
+    fn local(&self) -> Option<Local> {
+        let [year, month, day, hour, minute, second] = self.calendar;
+        let date = Date::from_ymd(
+            i32::try_from(year?).ok()?,
+            u32::try_from(month?).ok()?,
+            u32::try_from(day?).ok()?,
+        )?;
+        let (hour, minute, second) = (hour?, minute?, second.unwrap_or(0));
+        let fits = (0..24).contains(&hour) && (0..60).contains(&minute) && (0..60).contains(&second);
+        let secs = u32::try_from(hour * 3600 + minute * 60 + second).ok().filter(|_| fits)?;
+        Local::new(date, TimeOfDay::from_secs(secs)?)
+    }
+}

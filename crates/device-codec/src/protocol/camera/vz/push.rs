@@ -1,0 +1,243 @@
+//! The objects that a camera of the family pushes: one root key tells the kind.
+
+use super::{
+    plate_result::{PlateResult, Writing},
+    tables::Dialect,
+};
+use crate::{
+    base64,
+    error::{DecodeError, ErrorCode},
+    json::{Json, Scalar, Str, first},
+    reading::{Answer, Kind, Proof, Reading},
+    text::Text,
+};
+
+/// The longest serial data that a push carries, in bytes: the boards behind the camera send less than 100.
+const SERIAL_MAX: usize = 512;
+
+/// What a push holds, as it stands.
+pub(super) struct Push<'a> {
+    dialect: Dialect,
+    writing: Writing,
+    root: Option<Root>,
+    plate: PlateResult<'a>,
+    serial: Option<Str<'a>>,
+    name: Option<Str<'a>>,
+    input: Option<i64>,
+    level: Option<i64>,
+    levels: Levels,
+    channel: Option<i64>,
+    data: Option<Str<'a>>,
+    command: Option<Str<'a>>,
+    message: Option<Str<'a>>,
+    status: Option<i64>,
+    state: Option<Str<'a>>,
+}
+
+/// The levels of inputs and outputs, 0 low and 1 high; what hangs on them is the installer's choice.
+#[derive(Default)]
+struct Levels([Option<i64>; 4]);
+
+/// What the root keys say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Root {
+    Plate,
+    Input,
+    Serial,
+    Image,
+    Answer,
+}
+
+impl<'a> Push<'a> {
+    pub(super) fn new(dialect: Dialect, writing: Writing) -> Self {
+        Self {
+            dialect,
+            writing,
+            root: None,
+            plate: PlateResult::default(),
+            serial: None,
+            name: None,
+            input: None,
+            level: None,
+            levels: Levels::default(),
+            channel: None,
+            data: None,
+            command: None,
+            message: None,
+            status: None,
+            state: None,
+        }
+    }
+
+    /// Reads the document, or an envelope's payload.
+    pub(super) fn read(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
+        json.object(|json, key| self.root_key(json, key))
+    }
+
+    fn root_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        let root = match key {
+            b"AlarmInfoPlate" => Root::Plate,
+            b"AlarmGioIn" => Root::Input,
+            b"SerialData" => Root::Serial,
+            b"TriggerImage" => Root::Image,
+            _ => return self.answer_key(json, key),
+        };
+        first(&mut self.root, Some(root));
+        json.object_if_any(|json, key| self.alarm_key(json, key))
+    }
+
+    fn alarm_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        match key {
+            b"result" => return json.object_if_any(|json, key| self.result_key(json, key)),
+            b"PlateResult" => return self.plate.read(json),
+            b"serialno" => first(&mut self.serial, json.text()?),
+            b"deviceName" => first(&mut self.name, json.text()?),
+            b"serialChannel" => first(&mut self.channel, json.int()?),
+            b"data" => first(&mut self.data, json.text()?),
+            b"TriggerResult" => return json.object_if_any(|json, key| self.trigger_key(json, key)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn result_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        match key {
+            b"PlateResult" => self.plate.read(json),
+            b"TriggerResult" => json.object_if_any(|json, key| self.trigger_key(json, key)),
+            _ => Ok(()),
+        }
+    }
+
+    fn trigger_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        match key {
+            b"source" => first(&mut self.input, json.int()?),
+            b"value" => first(&mut self.level, json.int()?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// The answer to a command of ours: flat, with levels or a status, maybe one object deeper.
+    fn answer_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        match key {
+            b"cmd" | b"type" => first(&mut self.command, json.text()?),
+            b"msgId" | b"id" => first(&mut self.message, json.scalar()?.id()),
+            b"state_code" | b"code" => first(&mut self.status, json.int()?),
+            b"serialno" | b"sn" => first(&mut self.serial, json.text()?),
+            b"state" | b"response" | b"error_msg" | b"result" => match json.scalar()? {
+                Scalar::Text(text) => first(&mut self.state, Some(text)),
+                other => first(&mut self.status, other.int()),
+            },
+            b"body" | b"get_iostate" | b"iostate" | b"io_state" => {
+                return json.object_if_any(|json, key| self.answer_key(json, key));
+            }
+            _ => return self.levels.read(json, key),
+        }
+        Ok(())
+    }
+
+    /// What the document says; nothing of it is kept where it holds none of the known keys.
+    pub(super) fn into_reading(self) -> Result<Reading<'a>, DecodeError> {
+        let missing = DecodeError::new(ErrorCode::Kind, 0, "AlarmInfoPlate");
+        let root = match self.root {
+            Some(root) => root,
+            None if self.status.is_some() || self.state.is_some() || self.levels.any() => Root::Answer,
+            None => return Err(missing),
+        };
+        let serial = self.serial.filter(|serial| !serial.raw().is_empty()).map(Str::decode).transpose()?;
+        let mut reading = match root {
+            Root::Plate => self.plate.into_reading(self.dialect, self.writing)?,
+            Root::Input => input(self.input, self.level),
+            Root::Serial => serial_data(self.data, self.channel)?,
+            Root::Image => Reading::new(Kind::Debug),
+            Root::Answer => answer(&self)?,
+        };
+        reading.device = serial;
+        if root == Root::Image {
+            reading.put("image", true);
+        }
+        Ok(reading)
+    }
+}
+
+impl Levels {
+    fn read(&mut self, json: &mut Json<'_>, key: &[u8]) -> Result<(), DecodeError> {
+        let [in1, in2, out1, out2] = &mut self.0;
+        let slot = match key {
+            b"in1" => in1,
+            b"in2" => in2,
+            b"out1" => out1,
+            b"out2" => out2,
+            _ => return Ok(()),
+        };
+        first(slot, json.int()?);
+        Ok(())
+    }
+
+    fn any(&self) -> bool {
+        self.0.iter().any(Option::is_some)
+    }
+
+    fn put(&self, reading: &mut Reading<'_>) {
+        for (name, level) in ["in1", "in2", "out1", "out2"].into_iter().zip(self.0) {
+            if let Some(level) = level {
+                reading.put(name, level);
+            }
+        }
+    }
+}
+
+/// An input changed its level.
+fn input<'a>(source: Option<i64>, level: Option<i64>) -> Reading<'a> {
+    let mut reading = Reading::new(Kind::Gate);
+    if let Some(source) = source {
+        reading.put("input", source);
+    }
+    if let Some(level) = level {
+        reading.put("level", level);
+    }
+    reading
+}
+
+/// Bytes from the RS-485 line behind the camera.
+fn serial_data<'a>(data: Option<Str<'a>>, channel: Option<i64>) -> Result<Reading<'a>, DecodeError> {
+    let mut reading = Reading::new(Kind::Debug);
+    if let Some(data) = data {
+        let mut bytes = [0; SERIAL_MAX];
+        let plain = base64::decode(data.raw(), &mut bytes);
+        let plain = plain.ok_or(DecodeError::new(ErrorCode::Encoding, data.at(), "data"))?;
+        reading.put("serial_data", Text::hex(plain));
+    }
+    if let Some(channel) = channel {
+        reading.put("serial_channel", channel);
+    }
+    Ok(reading)
+}
+
+/// A status of 200, `succeed`, `success` or `ok` says that the camera took the command, and no more.
+fn answer<'a>(push: &Push<'a>) -> Result<Reading<'a>, DecodeError> {
+    let mut reading = Reading::new(Kind::Gate);
+    let proof = match (push.status, push.state) {
+        (Some(200), _) => Some(Proof::Accepted),
+        (Some(408), _) => Some(Proof::TimedOut),
+        (Some(_), _) => Some(Proof::Refused),
+        (None, Some(word)) => Some(if says_done(word.raw()) { Proof::Accepted } else { Proof::Refused }),
+        (None, None) => None,
+    };
+    let command = push.message.map(Str::decode).transpose()?;
+    reading.answer = proof.map(|proof| Answer { command, proof });
+    if let Some(status) = push.status {
+        reading.put("status", status);
+    }
+    if let Some(command) = push.command {
+        reading.put("cmd", command.decode()?);
+    }
+    push.levels.put(&mut reading);
+    Ok(reading)
+}
+
+/// The words for "done", the vendor's spelling mistakes among them.
+fn says_done(word: &[u8]) -> bool {
+    const WORDS: [&[u8]; 5] = [b"ok", b"succeed", b"success", b"sucess", b"sucmd"];
+    WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
+}

@@ -1,0 +1,96 @@
+//! The numbers of the Vzenith family.
+//!
+//! Source: the vendor's HTTP document and `VzClientSDK_LPDefine.h`. Qianyi took the JSON over and changed the numbers
+//! of the plate types, so the table goes with the protocol's name and is never guessed from the frame.
+
+use parking_types::{PlateColor, VehicleClass};
+
+/// What a plate type says: the vendor's words, and the class of vehicle where the words name one.
+#[derive(Clone, Copy)]
+pub(super) struct PlateType {
+    pub(super) words: &'static str,
+    pub(super) vehicle: Option<VehicleClass>,
+}
+
+const fn kind(words: &'static str) -> PlateType {
+    PlateType { words, vehicle: None }
+}
+
+const fn class(words: &'static str, vehicle: VehicleClass) -> PlateType {
+    PlateType { words, vehicle: Some(vehicle) }
+}
+
+/// Whose numbers a frame uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dialect {
+    Vzenith,
+    Qianyi,
+}
+
+/// The words for a `type`; nothing for 0 (unknown) and numbers that no document names.
+pub(super) fn plate_type(dialect: Dialect, code: i64) -> Option<PlateType> {
+    match dialect {
+        Dialect::Vzenith => vzenith(code),
+        Dialect::Qianyi => qianyi(code),
+    }
+}
+
+fn vzenith(code: i64) -> Option<PlateType> {
+    Some(match code {
+        1 => class("蓝牌小汽车", VehicleClass::Small),
+        2 => class("黑牌小汽车", VehicleClass::Small),
+        3 => kind("单排黄牌"),
+        4 => kind("双排黄牌"),
+        5 => kind("警车车牌"),
+        6 => kind("武警车牌"),
+        7 => kind("个性化车牌"),
+        8 => kind("单排军车牌"),
+        9 => kind("双排军车牌"),
+        10 => kind("使馆车牌"),
+        11 => kind("香港进出中国大陆车牌"),
+        12 => kind("农用车牌"),
+        13 => kind("教练车牌"),
+        14 => kind("澳门进出中国大陆车牌"),
+        15 => kind("双层武警车牌"),
+        16 => kind("武警总队车牌"),
+        17 => kind("双层武警总队车牌"),
+        18 => kind("民航车牌"),
+        19 => class("新能源车牌", VehicleClass::Small),
+        20 => class("大型新能源", VehicleClass::Large),
+        21 => kind("应急车"),
+        22 => kind("领事馆"),
+        23 => kind("新标准燃油车"),
+        24 => kind("新标准新能源"),
+        25 => kind("机场车牌"),
+        26 => kind("海外车牌"),
+        29 => kind("假车牌"),
+        30 => kind("车标"),
+        31 => kind("无牌车"),
+        _ => return None,
+    })
+}
+
+/// Only the numbers that differ are documented; the first six are shared, the others are not claimed.
+fn qianyi(code: i64) -> Option<PlateType> {
+    match code {
+        1..=6 => vzenith(code),
+        7 => Some(kind("双层武警车牌")),
+        11 => Some(class("新能源车牌", VehicleClass::Small)),
+        12 => Some(class("大型新能源", VehicleClass::Large)),
+        _ => None,
+    }
+}
+
+/// The colour for a `colorType`.
+pub(super) fn color(code: i64) -> Option<PlateColor> {
+    Some(match code {
+        0 => PlateColor::Unknown,
+        1 => PlateColor::Blue,
+        2 => PlateColor::Yellow,
+        3 => PlateColor::White,
+        4 => PlateColor::Black,
+        5 => PlateColor::Green,
+        6 => PlateColor::YellowGreen,
+        _ => return None,
+    })
+}
