@@ -1,0 +1,115 @@
+//! The durable log: the small seam between what listens, what works and what keeps.
+//!
+//! A log has topics, each with the same number of partitions. Two kinds of topic exist, and both are plain names:
+//! those that anybody **appends** to (frames, reference data), and those that a reader of another topic publishes
+//! with its **commit**: outputs and position in one piece, all or nothing. [`conformance`] says what every backend
+//! must do; `docs/log.md` describes the embedded one.
+
+mod batch;
+pub mod conformance;
+mod embedded;
+mod error;
+mod name;
+mod segment;
+mod ticket;
+
+pub use batch::Batch;
+pub use embedded::{Embedded, Options};
+pub use error::LogError;
+pub use name::Name;
+pub use segment::{Fault, Torn, TornTail};
+pub use ticket::{Ticket, TicketSender};
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+/// A record as a reader gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its number in its topic and partition, from 0, without gaps.
+    pub offset: u64,
+    /// What it was published under; empty for appended records.
+    pub key: Bytes,
+    /// Its bytes.
+    pub value: Bytes,
+}
+
+/// A record that a commit publishes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Publication {
+    /// The topic it goes to.
+    pub topic: Name,
+    /// What it is found by.
+    pub key: Bytes,
+    /// Its bytes.
+    pub value: Bytes,
+}
+
+/// What one batch of a reader made, with the position it leads to.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// Who read: each reader has a position of its own.
+    pub reader: Name,
+    /// The first offset of the source that is not yet worked in.
+    pub next: u64,
+    /// What to publish, in order.
+    pub outputs: Vec<Publication>,
+    /// The reader's state at `next`, where this commit is a checkpoint.
+    pub state: Option<Bytes>,
+}
+
+/// Where a reader goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// The first offset that is not yet committed.
+    pub next: u64,
+    /// The newest checkpoint at or before `next`: its position and state.
+    pub checkpoint: Option<(u64, Bytes)>,
+}
+
+/// A durable log of one tenant.
+///
+/// Methods may block on the disk or the network (not on other callers for long), so they are called from worker
+/// threads, or where they only queue: [`append`](Self::append) and [`commit`](Self::commit) return at once.
+pub trait Log: Send + Sync + 'static {
+    /// The number of partitions, fixed when the log is made.
+    fn partitions(&self) -> u32;
+
+    /// Queues records for the end of a partition, as one piece in order. The ticket resolves to the offset of the
+    /// first, once all of them are durable.
+    fn append(&self, topic: &Name, partition: u32, batch: Batch) -> Ticket;
+
+    /// Queues a commit. Commits of one partition take effect in the order of the calls; the ticket resolves to
+    /// `commit.next` once outputs and position are durable.
+    fn commit(&self, partition: u32, commit: Commit) -> Ticket;
+
+    /// Durable records from offset `from` on, up to about `limit` bytes (at least one record where there is one).
+    /// Where there is none yet, waits for one up to `wait`, then returns an empty list.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read, with file and byte offset where it is damaged.
+    fn read(
+        &self,
+        topic: &Name,
+        partition: u32,
+        from: u64,
+        limit: usize,
+        wait: Duration,
+    ) -> Result<Vec<Entry>, LogError>;
+
+    /// Where `reader` goes on in a partition after a start.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn resume(&self, reader: &Name, partition: u32) -> Result<Resume, LogError>;
+
+    /// The newest committed record of a topic with this key.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log cannot be read.
+    fn find(&self, topic: &Name, partition: u32, key: &[u8]) -> Result<Option<Entry>, LogError>;
+}
+
+/// A log that several threads share.
+pub type SharedLog = Arc<dyn Log>;

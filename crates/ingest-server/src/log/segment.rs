@@ -1,0 +1,16 @@
+//! An append-only log in segment files, written by one thread with one sync for everything that waits.
+
+mod disk;
+mod group;
+mod layout;
+mod read;
+mod scan;
+mod shared;
+mod store;
+
+pub use disk::{Fault, Torn};
+pub(crate) use disk::{make_folder, write_whole};
+pub(crate) use group::{OnFailure, SegmentLog};
+pub(crate) use layout::MAX_RECORD;
+pub(crate) use shared::lock;
+pub use store::TornTail;
