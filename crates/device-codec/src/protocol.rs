@@ -10,6 +10,8 @@ use crate::trace::{Quiet, Trace};
 
 mod bosch;
 mod camera;
+mod manual;
+mod yuncitys;
 
 /// Where a decoder puts its readings.
 pub(crate) type Out<'o, 'a> = &'o mut dyn FnMut(&Reading<'a>);
@@ -145,6 +147,10 @@ macro_rules! protocols {
 protocols! {
     /// Bosch TPS110, LoRaWAN.
     BoschTps110 = "bosch-tps110", bosch::INFO, bosch::decode;
+    /// The YunParking gateway and what hangs on it, MQTT.
+    YuncitysGateway = "yuncitys-gateway", yuncitys::INFO, yuncitys::decode;
+    /// What people, partners and payments do.
+    Manual = "manual", manual::INFO, manual::decode;
     /// Vzenith cameras, HTTP push.
     VzHttp = "vz-http", camera::vz::http::INFO, camera::vz::http::decode;
     /// Qianyi cameras, HTTP push.

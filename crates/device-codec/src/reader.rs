@@ -41,6 +41,11 @@ impl<'a, T: Trace> Reader<'a, T> {
         self.bytes
     }
 
+    /// Who hears about the reads.
+    pub(crate) fn trace(&self) -> T {
+        self.trace
+    }
+
     /// An error at this offset.
     pub(crate) fn error(&self, code: ErrorCode, at: usize, field: &'static str) -> DecodeError {
         DecodeError::new(code, self.base + at, field)
@@ -170,6 +175,30 @@ impl<'a, T: Trace> Reader<'a, T> {
     /// Says what the field read last means; free in `decode`.
     #[inline]
     pub(crate) fn means(&self, meaning: impl FnOnce() -> String) {
+        self.trace.means(meaning);
+    }
+}
+
+/// Passes on what is read from bytes that stand as hex in a larger payload, at the offsets of the digits.
+#[derive(Clone, Copy)]
+pub(crate) struct Hexed<T: Trace> {
+    trace: T,
+    at: usize,
+}
+
+impl<T: Trace> Hexed<T> {
+    /// For hex digits that begin at this offset.
+    pub(crate) fn new(trace: T, at: usize) -> Self {
+        Self { trace, at }
+    }
+}
+
+impl<T: Trace> Trace for Hexed<T> {
+    fn field(self, offset: usize, len: usize, name: &'static str, value: impl FnOnce() -> String) {
+        self.trace.field(self.at + 2 * offset, 2 * len, name, value);
+    }
+
+    fn means(self, meaning: impl FnOnce() -> String) {
         self.trace.means(meaning);
     }
 }

@@ -9,6 +9,8 @@ use crate::words::words;
 
 mod write;
 
+pub(crate) use write::string;
+
 words! {
     /// What a frame is about.
     Kind {

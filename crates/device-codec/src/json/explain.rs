@@ -1,69 +1,72 @@
-//! A JSON document's values, each with its path and place, as far as the document can be read.
+//! JSON documents for people: each value with its path and offset, up to where the document breaks.
 
 use super::{Json, Kind, Scalar};
-use crate::error::DecodeError;
-use crate::explain::Field;
+use crate::{error::DecodeError, explain::Field};
 
-/// The longest value printed whole, in bytes; photos in base64 are longer.
-const SHOWN: usize = 96;
-
-/// Adds each value of `payload` to `fields`.
-pub(crate) fn fields(payload: &[u8], fields: &mut Vec<Field>) {
-    let mut json = Json::new(payload);
-    // The decoder's own error stands beside these fields; where it broke, the values end.
-    let _ = value(&mut json, payload, &mut String::new(), fields);
+/// The path of the value at this byte of a JSON document (`by.name`, `images[0].kind`), or of the first one after it:
+/// what the offset of an error points at. `None` where the document cannot be read that far.
+///
+/// ```
+/// assert_eq!(device_codec::json_path(br#"{"a":[{"b":1}]}"#, 11).as_deref(), Some("a[0].b"));
+/// ```
+pub fn path(payload: &[u8], offset: usize) -> Option<String> {
+    let mut values = Vec::new();
+    fields(payload, &mut values);
+    values.into_iter().find(|value| value.offset >= offset).map(|value| value.name.into_owned())
 }
 
-fn value(
-    json: &mut Json<'_>,
-    payload: &[u8],
-    path: &mut String,
-    fields: &mut Vec<Field>,
-) -> Result<(), DecodeError> {
-    let depth = path.len();
+/// Adds a field for each value without parts.
+pub(crate) fn fields(payload: &[u8], fields: &mut Vec<Field>) {
+    let mut json = Json::new(payload);
+    // Where it breaks is told by the decoder, which reads the same bytes.
+    let _ = value(&mut json, &mut String::new(), fields);
+}
+
+fn value(json: &mut Json<'_>, path: &mut String, fields: &mut Vec<Field>) -> Result<(), DecodeError> {
     match json.peek()? {
         Kind::Object => json.object(|json, key| {
-            if !path.is_empty() {
+            let len = path.len();
+            if len > 0 {
                 path.push('.');
             }
             path.push_str(&String::from_utf8_lossy(key));
-            let read = value(json, payload, path, fields);
-            path.truncate(depth);
-            read
+            let outcome = value(json, path, fields);
+            path.truncate(len);
+            outcome
         }),
         Kind::Array => json.array(|json, index| {
+            let len = path.len();
             path.push_str(&format!("[{index}]"));
-            let read = value(json, payload, path, fields);
-            path.truncate(depth);
-            read
+            let outcome = value(json, path, fields);
+            path.truncate(len);
+            outcome
         }),
         Kind::String | Kind::Number | Kind::Bool | Kind::Null => {
             let offset = json.at();
-            let shown = shown(json.scalar()?);
-            let len = json.at().saturating_sub(offset);
-            fields.push(Field {
-                offset,
-                len,
-                name: path.clone().into(),
-                value: shown,
-                meaning: String::new(),
-            });
+            let value = json.scalar()?;
+            let name = if path.is_empty() { "value".into() } else { path.clone().into() };
+            let (value, meaning) = shown(value);
+            fields.push(Field { offset, len: json.at() - offset, name, value, meaning });
             Ok(())
         }
     }
 }
 
-fn shown(value: Scalar<'_>) -> String {
-    match value {
-        Scalar::Text(text) => {
-            let raw = text.raw();
-            let head = raw.get(..SHOWN).unwrap_or(raw);
-            let more = if raw.len() > SHOWN { format!("… ({} bytes)", raw.len()) } else { String::new() };
-            format!("{}{more}", String::from_utf8_lossy(head))
-        }
-        Scalar::Number(number) => String::from_utf8_lossy(number.raw()).into_owned(),
-        Scalar::Bool(truth) => truth.to_string(),
-        Scalar::Null => "null".to_owned(),
-        Scalar::Nested => String::new(),
+/// A value as people read it; long texts are cut, and one that is no text in the charset says so.
+fn shown(value: Scalar<'_>) -> (String, String) {
+    const LONGEST: usize = 64;
+    let text = match value {
+        Scalar::Text(text) => text,
+        Scalar::Number(number) => return (String::from_utf8_lossy(number.raw()).into_owned(), String::new()),
+        Scalar::Bool(truth) => return (truth.to_string(), String::new()),
+        Scalar::Null | Scalar::Nested => return ("null".into(), String::new()),
+    };
+    if text.raw().len() > LONGEST {
+        let head = text.raw().get(..LONGEST).unwrap_or_default();
+        return (format!("{}…", String::from_utf8_lossy(head)), format!("{} bytes", text.raw().len()));
+    }
+    match text.decode() {
+        Ok(plain) => (plain.as_str().to_owned(), String::new()),
+        Err(_) => (String::from_utf8_lossy(text.raw()).into_owned(), "no text in UTF-8".into()),
     }
 }
