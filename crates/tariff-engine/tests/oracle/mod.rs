@@ -7,6 +7,8 @@ pub(crate) mod calendar;
 pub(crate) mod caps;
 pub(crate) mod curve;
 pub(crate) mod document;
+pub(crate) mod generate;
+pub(crate) mod generate_stay;
 pub(crate) mod json;
 pub(crate) mod ladder;
 pub(crate) mod packages;
