@@ -326,6 +326,16 @@ def special(recording):
         recording.leave(on(10, f"05:{minute:02}"), plate, entry)
 
 
+def number(recording):
+    """Each camera numbers its results in the order in which it saw the cars, whatever order they were planned in."""
+    result = lambda frame: frame["payload"]["AlarmInfoPlate"]["result"]["PlateResult"]
+    for camera in recording.cameras.values():
+        own = [result(frame) for _, frame in recording.frames if frame.get("device") == camera.device]
+        own.sort(key=lambda read: read["timeStamp"]["Timeval"]["sec"])
+        for plateid, read in enumerate(own, 1):
+            read["plateid"] = plateid
+
+
 def retries(recording):
     """A camera that got its answer late sends the same result again."""
     again = []
@@ -342,6 +352,7 @@ def records(counts):
     recording = Recording(counts)
     special(recording)
     ordinary(recording)
+    number(recording)
     retries(recording)
     recording.put({"received_at": END.isoformat(), "tick": True})
     return recording.frames
