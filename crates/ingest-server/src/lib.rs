@@ -3,4 +3,11 @@
 //! The binary is `parkline`; this library is what it is made of.
 
 pub mod clock;
+pub mod desk;
+pub mod intake;
 pub mod log;
+pub mod partition;
+pub mod record;
+mod saved;
+pub mod view;
+pub mod worker;

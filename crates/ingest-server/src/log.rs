@@ -17,6 +17,7 @@ pub use batch::Batch;
 pub use embedded::{Embedded, Options};
 pub use error::LogError;
 pub use name::Name;
+pub(crate) use segment::lock;
 pub use segment::{Fault, Torn, TornTail};
 pub use ticket::{Ticket, TicketSender};
 

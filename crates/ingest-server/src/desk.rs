@@ -1,0 +1,181 @@
+//! What the workers decided, for those who wait for it: commands for devices, and live sessions.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use parking_types::Instant;
+use parkline::stage::{Output, Position};
+use serde::Deserialize;
+use tokio::sync::{Notify, watch};
+
+use crate::{
+    clock::Clock,
+    log::lock,
+    view::View,
+    worker::{Again, Observer},
+};
+
+/// A command on its way to a device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// Its id.
+    pub id: String,
+    /// What to do: `open`, `close` …
+    pub action: String,
+    /// After this it must not be delivered.
+    pub not_after: Instant,
+    /// The whole record.
+    pub json: Bytes,
+}
+
+/// Where outputs meet those who wait.
+pub struct Desk {
+    clock: Clock,
+    /// By partition: the first record that is not applied.
+    progress: Vec<watch::Sender<u64>>,
+    devices: Mutex<HashMap<String, Waiting>>,
+    /// The sessions that frames can still change.
+    pub view: View,
+}
+
+#[derive(Default)]
+struct Waiting {
+    commands: Vec<Command>,
+    arrived: Arc<Notify>,
+}
+
+#[derive(Deserialize)]
+struct CommandRecord {
+    command: String,
+    device: String,
+    action: String,
+    not_after: String,
+    state: String,
+}
+
+impl Desk {
+    /// An empty desk for so many partitions.
+    pub fn new(partitions: u32, clock: Clock) -> Self {
+        let progress = (0..partitions).map(|_| watch::Sender::new(0)).collect();
+        Self { clock, progress, devices: Mutex::default(), view: View::default() }
+    }
+
+    /// Waits until the record at `position` is applied; `false` where it was not within `limit`.
+    pub async fn reached(&self, position: Position, limit: Duration) -> bool {
+        let Some(progress) = self.progress.get(position.partition as usize) else { return false };
+        let mut progress = progress.subscribe();
+        let reached = progress.wait_for(|next| *next > position.offset);
+        tokio::time::timeout(limit, reached).await.is_ok_and(|reached| reached.is_ok())
+    }
+
+    /// Takes the commands that wait for a device and may still be delivered, oldest first.
+    pub fn take(&self, device: &str) -> Vec<Command> {
+        let now = self.clock.now();
+        let mut devices = lock(&self.devices);
+        let commands = devices.get_mut(device).map(|waiting| std::mem::take(&mut waiting.commands));
+        commands.unwrap_or_default().into_iter().filter(|command| command.not_after >= now).collect()
+    }
+
+    /// Waits until a command may wait for a device.
+    pub async fn arrival(&self, device: &str) {
+        let arrived = lock(&self.devices).entry(device.to_owned()).or_default().arrived.clone();
+        arrived.notified().await;
+    }
+
+    fn command(&self, json: &[u8]) {
+        let Ok(record) = serde_json::from_slice::<CommandRecord>(json) else { return };
+        let Ok(not_after) = record.not_after.parse::<Instant>() else { return };
+        let now = self.clock.now();
+        let mut devices = lock(&self.devices);
+        let waiting = devices.entry(record.device).or_default();
+        waiting.commands.retain(|command| command.id != record.command && command.not_after >= now);
+        if record.state == "requested" && not_after >= now {
+            let json = Bytes::copy_from_slice(json);
+            waiting.commands.push(Command { id: record.command, action: record.action, not_after, json });
+            waiting.arrived.notify_one();
+        }
+    }
+}
+
+impl Observer for Desk {
+    fn applied(&self, partition: u32, next: u64, outputs: &[(u64, Output)], _: Again) {
+        for (_, output) in outputs {
+            match output.topic {
+                "sessions" => self.view.put(partition, &output.value),
+                // After a start too: what may still be delivered is, and what expired is passed over.
+                "commands" => self.command(&output.value),
+                _ => {}
+            }
+        }
+        if let Some(progress) = self.progress.get(partition as usize) {
+            progress.send_replace(next);
+        }
+    }
+
+    fn save(&self, partition: u32) -> Vec<u8> {
+        self.view.save(partition)
+    }
+
+    fn restore(&self, partition: u32, saved: &[u8]) {
+        self.view.restore(partition, saved);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parking_types::Span;
+
+    fn command(id: &str, state: &str, not_after: &str) -> (u64, Output) {
+        let value = format!(
+            r#"{{"v":1,"command":"{id}","device":"c-1","action":"open","not_after":"{not_after}","state":"{state}"}}"#
+        );
+        (0, Output { topic: "commands", key: "c-1".to_owned(), value: value.into_bytes() })
+    }
+
+    fn desk() -> (Desk, Clock) {
+        let clock = Clock::manual("2026-03-02T08:00:00Z".parse().unwrap());
+        (Desk::new(1, clock.clone()), clock)
+    }
+
+    fn ids(desk: &Desk) -> Vec<String> {
+        desk.take("c-1").into_iter().map(|command| command.id).collect()
+    }
+
+    #[test]
+    fn a_command_is_taken_once_and_never_after_its_time() {
+        let (desk, clock) = desk();
+        let soon = "2026-03-02T08:00:10Z";
+        desk.applied(0, 1, &[command("k1", "requested", soon), command("k2", "requested", soon)], Again::No);
+        assert_eq!(ids(&desk), ["k1", "k2"]);
+        assert!(ids(&desk).is_empty());
+        desk.applied(0, 2, &[command("k3", "requested", soon), command("k4", "requested", soon)], Again::No);
+        desk.applied(0, 3, &[command("k3", "sent", soon)], Again::No);
+        assert_eq!(ids(&desk), ["k4"], "what was delivered otherwise is not delivered again");
+        desk.applied(0, 4, &[command("k5", "requested", soon)], Again::No);
+        clock.advance(Span::from_secs(11));
+        assert!(ids(&desk).is_empty());
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_record_is_told_when_it_is_applied() {
+        let (desk, _) = desk();
+        let position = Position { partition: 0, offset: 4 };
+        assert!(!desk.reached(position, Duration::ZERO).await);
+        Observer::applied(&desk, 0, 5, &[], Again::No);
+        assert!(desk.reached(position, Duration::from_secs(5)).await);
+        assert!(!desk.reached(Position { partition: 9, offset: 0 }, Duration::ZERO).await);
+    }
+
+    #[tokio::test]
+    async fn a_command_wakes_who_holds_the_device() {
+        let (desk, _) = desk();
+        desk.applied(0, 1, &[command("k1", "requested", "2026-03-02T08:00:10Z")], Again::No);
+        tokio::time::timeout(Duration::from_secs(5), desk.arrival("c-1")).await.unwrap();
+        assert_eq!(ids(&desk), ["k1"]);
+    }
+}

@@ -1,0 +1,162 @@
+//! The records that the server itself writes into the frames log (`docs/records.md`).
+
+use parking_types::Instant;
+use serde_json::value::RawValue;
+
+/// A device's frame as it was received, with what the transport gave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameRecord<'a> {
+    /// Who sent it; people, partners and payments have no device.
+    pub device: Option<&'a str>,
+    /// The protocol of the payload.
+    pub protocol: &'a str,
+    /// The bytes.
+    pub payload: &'a [u8],
+    /// The HTTP path with its query, or the MQTT topic.
+    pub route: Option<&'a str>,
+    /// The HTTP content type.
+    pub content_type: Option<&'a str>,
+    /// Which listener took it.
+    pub listener: &'a str,
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+impl FrameRecord<'_> {
+    /// Appends the record's JSON.
+    pub fn encode(&self, received_at: Instant, out: &mut Vec<u8>) {
+        start(received_at, out);
+        if let Some(device) = self.device {
+            text_field("device", device, out);
+        }
+        text_field("protocol", self.protocol, out);
+        out.extend_from_slice(b",\"payload\":\"");
+        let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
+        out.extend(self.payload.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+        out.push(b'"');
+        if let Some(route) = self.route {
+            text_field("route", route, out);
+        }
+        if let Some(content_type) = self.content_type {
+            text_field("content_type", content_type, out);
+        }
+        text_field("listener", self.listener, out);
+        out.push(b'}');
+    }
+}
+
+/// Appends a tick.
+pub fn tick(received_at: Instant, out: &mut Vec<u8>) {
+    start(received_at, out);
+    out.extend_from_slice(b",\"tick\":true}");
+}
+
+/// Appends the record of our own outage that began at `from`.
+pub fn outage(received_at: Instant, from: Instant, out: &mut Vec<u8>) {
+    start(received_at, out);
+    out.extend_from_slice(format!(",\"outage\":{{\"from\":\"{from}\"}}}}").as_bytes());
+}
+
+/// Appends a change of reference data.
+pub fn reference(received_at: Instant, change: &RawValue, out: &mut Vec<u8>) {
+    start(received_at, out);
+    out.extend_from_slice(b",\"reference\":");
+    out.extend_from_slice(change.get().as_bytes());
+    out.push(b'}');
+}
+
+/// Appends what became of a command on its way to a device.
+pub fn command_state(received_at: Instant, device: &str, command: &str, state: &str, out: &mut Vec<u8>) {
+    start(received_at, out);
+    text_field("device", device, out);
+    text_field("command", command, out);
+    text_field("state", state, out);
+    out.push(b'}');
+}
+
+fn start(received_at: Instant, out: &mut Vec<u8>) {
+    out.extend_from_slice(RECEIVED);
+    out.extend_from_slice(received_at.to_string().as_bytes());
+    out.push(b'"');
+}
+
+fn text_field(name: &str, value: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+    // A string cannot fail to be written as JSON.
+    out.extend_from_slice(&serde_json::to_vec(value).unwrap_or_default());
+}
+
+const RECEIVED: &[u8] = b"{\"received_at\":\"";
+
+/// When a record was received. What the server wrote begins with it; anything else is parsed.
+pub fn received_at(record: &[u8]) -> Option<Instant> {
+    #[derive(serde::Deserialize)]
+    struct Received<'a> {
+        #[serde(borrow)]
+        received_at: std::borrow::Cow<'a, str>,
+    }
+    let head = record.strip_prefix(RECEIVED).map(|rest| rest.get(..40).unwrap_or(rest));
+    let quick = head.and_then(|head| head.split(|byte| *byte == b'"').next());
+    if let Some(at) = quick.and_then(|text| std::str::from_utf8(text).ok()).and_then(|text| text.parse().ok())
+    {
+        return Some(at);
+    }
+    serde_json::from_slice::<Received<'_>>(record).ok()?.received_at.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn at() -> Instant {
+        "2026-03-02T08:00:00.25Z".parse().unwrap()
+    }
+
+    fn written(write: impl FnOnce(&mut Vec<u8>)) -> Value {
+        let mut out = Vec::new();
+        write(&mut out);
+        assert_eq!(received_at(&out), Some(at()));
+        serde_json::from_slice(&out).unwrap()
+    }
+
+    #[test]
+    fn records_are_the_json_of_the_contract() {
+        let frame = FrameRecord {
+            device: Some("c-1"),
+            protocol: "vz-http",
+            payload: &[0x7b, 0xff],
+            route: Some("/vz/c-1?a=\"b\""),
+            content_type: None,
+            listener: "http",
+        };
+        let expected = json!({"received_at": "2026-03-02T08:00:00.25Z", "device": "c-1", "protocol": "vz-http",
+            "payload": "7bff", "route": "/vz/c-1?a=\"b\"", "listener": "http"});
+        assert_eq!(written(|out| frame.encode(at(), out)), expected);
+        let start = "2026-03-02T08:00:00.25Z";
+        assert_eq!(written(|out| tick(at(), out)), json!({"received_at": start, "tick": true}));
+        assert_eq!(
+            written(|out| outage(at(), Instant::EPOCH, out)),
+            json!({"received_at": start, "outage": {"from": "1970-01-01T00:00:00Z"}})
+        );
+        let change = RawValue::from_string(r#"{"kind":"lots"}"#.to_owned()).unwrap();
+        assert_eq!(
+            written(|out| reference(at(), &change, out)),
+            json!({"received_at": start, "reference": {"kind": "lots"}})
+        );
+        assert_eq!(
+            written(|out| command_state(at(), "c-1", "k1", "sent", out)),
+            json!({"received_at": start, "device": "c-1", "command": "k1", "state": "sent"})
+        );
+    }
+
+    #[test]
+    fn the_time_is_found_wherever_it_stands() {
+        assert_eq!(received_at(br#"{"tick":true, "received_at":"2026-03-02T08:00:00.25Z"}"#), Some(at()));
+        assert_eq!(received_at(br#"{"received_at":"soon"}"#), None);
+        assert_eq!(received_at(b"{\"received_at\":\""), None);
+        assert_eq!(received_at(b"\xff"), None);
+    }
+}

@@ -1,0 +1,64 @@
+//! What a worker puts into a checkpoint.
+//!
+//! ```text
+//! format u8 = 1 | stage's version u32 | time in ns since 1970 i64 (the least: none) | stage's length u64 | stage | observer
+//! ```
+
+use parking_types::Instant;
+
+const FORMAT: u8 = 1;
+
+/// The parts of a checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Saved<'a> {
+    /// The version of the stage's layout.
+    pub(crate) version: u32,
+    /// The partition's clock.
+    pub(crate) time: Option<Instant>,
+    /// The stage's state.
+    pub(crate) stage: &'a [u8],
+    /// The observer's.
+    pub(crate) observer: &'a [u8],
+}
+
+impl Saved<'_> {
+    pub(crate) fn encode(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(21 + self.stage.len() + self.observer.len());
+        bytes.push(FORMAT);
+        bytes.extend_from_slice(&self.version.to_le_bytes());
+        bytes.extend_from_slice(&self.time.unwrap_or(Instant::MIN).as_nanos().to_le_bytes());
+        bytes.extend_from_slice(&(self.stage.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(self.stage);
+        bytes.extend_from_slice(self.observer);
+        bytes
+    }
+}
+
+/// The parts, or `None` for what was not written here.
+pub(crate) fn decode(bytes: &[u8]) -> Option<Saved<'_>> {
+    let (format, rest) = bytes.split_first()?;
+    let (version, rest) = rest.split_at_checked(4)?;
+    let (nanos, rest) = rest.split_at_checked(8)?;
+    let (len, rest) = rest.split_at_checked(8)?;
+    let len = usize::try_from(u64::from_le_bytes(len.try_into().ok()?)).ok()?;
+    let (stage, observer) = rest.split_at_checked(len)?;
+    let time = Instant::from_nanos(i64::from_le_bytes(nanos.try_into().ok()?));
+    let time = (time != Instant::MIN).then_some(time);
+    let version = u32::from_le_bytes(version.try_into().ok()?);
+    (*format == FORMAT).then_some(Saved { version, time, stage, observer })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_parts_come_back_and_cut_ones_do_not() {
+        for time in [None, Some(Instant::EPOCH)] {
+            let saved = Saved { version: 3, time, stage: b"stage", observer: b"view" };
+            let bytes = saved.encode();
+            assert_eq!(decode(&bytes), Some(saved));
+            assert_eq!(decode(&bytes[..25]), None);
+        }
+    }
+}

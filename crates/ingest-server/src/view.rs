@@ -1,0 +1,192 @@
+//! The sessions that frames can still change, as the API reads them: a lock-free table that workers write.
+
+use std::{ops::Bound, sync::Arc};
+
+use bytes::Bytes;
+use crossbeam_skiplist::SkipMap;
+use serde::Deserialize;
+
+/// The newest revision of a session that is not settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The partition that its records are in.
+    pub partition: u32,
+    /// The session record.
+    pub json: Bytes,
+    keys: Keys,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+struct Keys {
+    session: String,
+    #[serde(default)]
+    state: String,
+    #[serde(default)]
+    settled: bool,
+    plate: Option<String>,
+    lot: Option<String>,
+    berth: Option<String>,
+}
+
+/// What is asked of the live sessions; absent: anything.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Query {
+    /// `open`, `closed`, `void`, `exception`.
+    pub state: Option<String>,
+    /// The plate's text.
+    pub plate: Option<String>,
+    /// The lot.
+    pub lot: Option<String>,
+    /// The berth.
+    pub berth: Option<String>,
+    /// The session after which the page starts.
+    pub after: Option<String>,
+    /// How many at most; 100 where not given, at most 1000.
+    pub limit: Option<usize>,
+}
+
+/// The live sessions by id.
+#[derive(Default)]
+pub struct View(SkipMap<String, Arc<Row>>);
+
+const PAGE: usize = 100;
+const LARGEST_PAGE: usize = 1000;
+
+impl View {
+    /// Takes a session record; a settled one leaves the view.
+    pub fn put(&self, partition: u32, json: &[u8]) {
+        let Ok(keys) = serde_json::from_slice::<Keys>(json) else { return };
+        if keys.settled {
+            self.0.remove(&keys.session);
+        } else {
+            let row = Row { partition, json: Bytes::copy_from_slice(json), keys };
+            self.0.insert(row.keys.session.clone(), Arc::new(row));
+        }
+    }
+
+    /// One session.
+    pub fn find(&self, session: &str) -> Option<Arc<Row>> {
+        self.0.get(session).map(|entry| entry.value().clone())
+    }
+
+    /// A page of the sessions that fit, by id, and the id to go on after where there may be more.
+    pub fn list(&self, query: &Query) -> (Vec<Arc<Row>>, Option<String>) {
+        let limit = query.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
+        let start = query.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rows: Vec<Arc<Row>> = Vec::new();
+        for entry in self.0.range::<str, _>((start, Bound::Unbounded)) {
+            if rows.len() == limit {
+                return (rows.clone(), rows.last().map(|row| row.keys.session.clone()));
+            }
+            if fits(&entry.value().keys, query) {
+                rows.push(entry.value().clone());
+            }
+        }
+        (rows, None)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The records of a partition, each with its length before it.
+    pub fn save(&self, partition: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for entry in self.0.iter().filter(|entry| entry.value().partition == partition) {
+            let json = &entry.value().json;
+            bytes.extend_from_slice(&(json.len() as u32).to_le_bytes());
+            bytes.extend_from_slice(json);
+        }
+        bytes
+    }
+
+    /// Replaces a partition's records by what [`save`](Self::save) gave.
+    pub fn restore(&self, partition: u32, mut saved: &[u8]) {
+        for entry in self.0.iter().filter(|entry| entry.value().partition == partition) {
+            entry.remove();
+        }
+        while let Some((len, rest)) = saved.split_at_checked(4) {
+            let len = len.try_into().map_or(0, u32::from_le_bytes) as usize;
+            let Some((json, rest)) = rest.split_at_checked(len) else { return };
+            self.put(partition, json);
+            saved = rest;
+        }
+    }
+}
+
+fn fits(keys: &Keys, query: &Query) -> bool {
+    let same =
+        |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|w| found == Some(w));
+    same(&query.state, Some(&keys.state))
+        && same(&query.plate, keys.plate.as_deref())
+        && same(&query.lot, keys.lot.as_deref())
+        && same(&query.berth, keys.berth.as_deref())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn session(id: u32, state: &str, lot: &str, settled: bool) -> Vec<u8> {
+        format!(r#"{{"v":1,"session":"s{id:03}","state":"{state}","lot":"{lot}","settled":{settled}}}"#)
+            .into_bytes()
+    }
+
+    fn filled() -> View {
+        let view = View::default();
+        for id in 0..10 {
+            let lot = if id % 2 == 0 { "L1" } else { "L2" };
+            view.put(id % 2, &session(id, "open", lot, false));
+        }
+        view
+    }
+
+    fn ids(rows: &[Arc<Row>]) -> Vec<&str> {
+        rows.iter().map(|row| row.keys.session.as_str()).collect()
+    }
+
+    #[test]
+    fn pages_are_stable_and_filters_hold() {
+        let view = filled();
+        let mut query = Query { lot: Some("L1".to_owned()), limit: Some(2), ..Query::default() };
+        let (page, after) = view.list(&query);
+        assert_eq!((ids(&page), after.as_deref()), (vec!["s000", "s002"], Some("s002")));
+        view.put(0, &session(1, "open", "L1", false));
+        query.after = after;
+        let (page, after) = view.list(&query);
+        assert_eq!((ids(&page), after.as_deref()), (vec!["s004", "s006"], Some("s006")));
+        query.after = after;
+        assert_eq!(view.list(&query).1, None);
+    }
+
+    #[test]
+    fn the_newest_revision_counts_and_a_settled_session_leaves() {
+        let view = filled();
+        view.put(0, &session(2, "closed", "L1", false));
+        assert_eq!(view.find("s002").unwrap().keys.state, "closed");
+        let closed = Query { state: Some("closed".to_owned()), ..Query::default() };
+        assert_eq!(ids(&view.list(&closed).0), ["s002"]);
+        view.put(0, &session(2, "closed", "L1", true));
+        assert_eq!((view.find("s002"), view.len()), (None, 9));
+        view.put(0, b"no session");
+        assert_eq!(view.len(), 9);
+    }
+
+    #[test]
+    fn a_partition_is_saved_and_restored_alone() {
+        let view = filled();
+        let saved = view.save(0);
+        view.put(0, &session(98, "open", "L1", false));
+        view.restore(0, &saved);
+        assert_eq!((view.find("s098"), view.len()), (None, 10));
+        view.restore(1, &[]);
+        assert_eq!(view.len(), 5);
+    }
+}

@@ -1,0 +1,357 @@
+//! The owner of one partition: reads records, runs the stage, commits what it publishes, and keeps time going.
+//!
+//! The loop has no thread and no clock of its own: [`Worker::turn`] does one round, so that tests can drive it.
+//! After a crash the stage is restored from the newest checkpoint and the records from there to the committed
+//! position are run again with their outputs dropped; the step is pure, so they are the same.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use parking_types::{Instant, Span};
+use parkline::stage::{Output, Position, Record, Stage};
+
+use crate::{
+    clock::{Clock, duration},
+    intake::Intake,
+    log::{Batch, Commit, Entry, LogError, Name, Publication, SharedLog, Ticket},
+    record, saved,
+};
+
+/// Sees what a worker made, before it is committed; called from the worker's thread, so it must be quick.
+pub trait Observer: Send + Sync {
+    /// Some records were applied. `next` is the first that was not.
+    fn applied(&self, partition: u32, next: u64, outputs: &[(u64, Output)], again: Again);
+
+    /// What it remembers of a partition, to go into the checkpoint.
+    fn save(&self, partition: u32) -> Vec<u8>;
+
+    /// Takes back what [`save`](Self::save) gave, or starts empty where nothing is given.
+    fn restore(&self, partition: u32, saved: &[u8]);
+}
+
+/// Whether records are applied for the first time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Again {
+    /// They are new.
+    No,
+    /// They are run again after a start; what they publish is committed already.
+    Yes,
+}
+
+/// What a worker works on.
+#[derive(Clone)]
+pub struct Setting {
+    /// The log.
+    pub log: SharedLog,
+    /// The topic that it reads.
+    pub source: Name,
+    /// The name under which it commits.
+    pub reader: Name,
+    /// The partition that it owns.
+    pub partition: u32,
+    /// Where ticks go in.
+    pub intake: Arc<Intake>,
+    /// Who looks on.
+    pub observer: Arc<dyn Observer>,
+    /// The time.
+    pub clock: Clock,
+    /// What is published instead of a record that the stage failed on twice.
+    pub poison: fn(&Entry) -> Output,
+}
+
+/// Why a worker stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkerError {
+    /// The log failed.
+    Log(LogError),
+    /// The stage failed on a record. Another worker, made anew, may try again or leave the record out.
+    Failed {
+        /// The record.
+        at: Position,
+    },
+}
+
+impl fmt::Display for WorkerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => error.fmt(f),
+            Self::Failed { at } => write!(f, "the stage failed on record {}-{}", at.partition, at.offset),
+        }
+    }
+}
+
+impl std::error::Error for WorkerError {}
+
+impl From<LogError> for WorkerError {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+/// What a turn did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It applied so many records.
+    Applied(usize),
+    /// There was nothing to read, and a tick was appended.
+    Ticked,
+    /// There was nothing to read.
+    Idle,
+}
+
+/// The owner of one partition.
+pub struct Worker<S> {
+    stage: S,
+    setting: Setting,
+    left_out: BTreeSet<u64>,
+    /// The first record that is not yet applied.
+    next: u64,
+    /// The partition's clock: the greatest `received_at` applied.
+    time: Option<Instant>,
+    outputs: Vec<(u64, Output)>,
+    output_bytes: usize,
+    /// The first record that no commit covers.
+    committed: u64,
+    in_flight: VecDeque<Ticket>,
+    checkpoint_at: Instant,
+    /// The position of the last checkpoint.
+    checkpointed: u64,
+    topics: HashMap<&'static str, Name>,
+}
+
+/// Bytes of records read at once.
+const READ_BYTES: usize = 1 << 20;
+/// Bytes of outputs after which a commit is made within what was read.
+const COMMIT_BYTES: usize = 4 << 20;
+/// Records without outputs after which the position is committed all the same: bounds what a start repeats.
+const COMMIT_RECORDS: u64 = 20_000;
+/// Commits that may wait for the disk while the stage works on.
+const IN_FLIGHT: usize = 4;
+/// Nothing came for so long: a timer that is due needs a tick.
+const QUIET: Span = Span::from_secs(1);
+/// At least so often there is a record, so that the clock of a quiet partition moves.
+const HEARTBEAT: Span = Span::from_mins(1);
+/// Time between checkpoints.
+const CHECKPOINT: Span = Span::from_secs(30);
+
+impl<S: Stage> Worker<S> {
+    /// Restores the stage to the committed position. `stage` must be fresh; records in `left_out` are not given to it.
+    ///
+    /// # Errors
+    /// [`WorkerError`] where the log cannot be read or the stage fails on a record.
+    pub fn start(stage: S, setting: Setting, left_out: BTreeSet<u64>) -> Result<Self, WorkerError> {
+        let resume = setting.log.resume(&setting.reader, setting.partition)?;
+        let checkpoint_at = setting.clock.now() + CHECKPOINT;
+        let mut worker = Self {
+            stage,
+            setting,
+            left_out,
+            next: 0,
+            time: None,
+            outputs: Vec::new(),
+            output_bytes: 0,
+            committed: resume.next,
+            in_flight: VecDeque::new(),
+            checkpoint_at,
+            checkpointed: 0,
+            topics: HashMap::new(),
+        };
+        worker.setting.observer.restore(worker.setting.partition, &[]);
+        if let Some((position, state)) = &resume.checkpoint {
+            worker.restore(*position, state);
+        }
+        while worker.next < worker.committed {
+            worker.repeat()?;
+        }
+        Ok(worker)
+    }
+
+    fn restore(&mut self, position: u64, state: &[u8]) {
+        let Some(saved) = saved::decode(state) else { return };
+        if saved.version == self.stage.version() && self.stage.restore(saved.stage) {
+            self.setting.observer.restore(self.setting.partition, saved.observer);
+            self.time = saved.time;
+            self.next = position;
+            self.checkpointed = position;
+        }
+    }
+
+    /// Runs records below the committed position again.
+    fn repeat(&mut self) -> Result<(), WorkerError> {
+        let setting = &self.setting;
+        let entries =
+            setting.log.read(&setting.source, setting.partition, self.next, READ_BYTES, Duration::ZERO)?;
+        if entries.is_empty() {
+            // The position was committed after the record was durable, so the record must be there.
+            return Err(WorkerError::Log(LogError::Failed));
+        }
+        let committed = self.committed;
+        for entry in entries.iter().take_while(|entry| entry.offset < committed) {
+            self.apply(entry)?;
+        }
+        let outputs = std::mem::take(&mut self.outputs);
+        self.output_bytes = 0;
+        self.setting.observer.applied(self.setting.partition, self.next, &outputs, Again::Yes);
+        Ok(())
+    }
+
+    /// Applies all records that the log holds now, then opens the partition's door.
+    ///
+    /// # Errors
+    /// As [`turn`](Self::turn).
+    pub fn catch_up(&mut self) -> Result<(), WorkerError> {
+        while let Turn::Applied(_) = self.work(Duration::ZERO)? {}
+        self.setting.intake.open(self.setting.partition, self.time);
+        Ok(())
+    }
+
+    /// Reads and applies records, waiting for them at most `wait`; keeps time going where there are none.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; the worker is of no use afterwards.
+    pub fn turn(&mut self, wait: Duration) -> Result<Turn, WorkerError> {
+        let wait = wait.min(duration(self.tick_at() - self.setting.clock.now()));
+        let mut turn = self.work(wait)?;
+        if turn == Turn::Idle && self.tick() {
+            turn = Turn::Ticked;
+        }
+        self.checkpoint_if_due()?;
+        Ok(turn)
+    }
+
+    fn work(&mut self, wait: Duration) -> Result<Turn, WorkerError> {
+        let setting = &self.setting;
+        let entries = setting.log.read(&setting.source, setting.partition, self.next, READ_BYTES, wait)?;
+        for entry in &entries {
+            self.apply(entry)?;
+            if self.output_bytes >= COMMIT_BYTES {
+                self.publish(None)?;
+            }
+        }
+        let due = !self.outputs.is_empty() || self.next - self.committed >= COMMIT_RECORDS;
+        if due {
+            self.publish(None)?;
+        } else {
+            self.setting.observer.applied(self.setting.partition, self.next, &[], Again::No);
+        }
+        Ok(if entries.is_empty() { Turn::Idle } else { Turn::Applied(entries.len()) })
+    }
+
+    fn apply(&mut self, entry: &Entry) -> Result<(), WorkerError> {
+        let position = Position { partition: self.setting.partition, offset: entry.offset };
+        let mut outputs = Vec::new();
+        if self.left_out.contains(&entry.offset) {
+            outputs.push((self.setting.poison)(entry));
+        } else {
+            let record = Record { position, value: &entry.value };
+            // A stage that panicked may be half changed: it is thrown away with the worker.
+            let step = AssertUnwindSafe(|| self.stage.apply(record, &mut outputs));
+            catch_unwind(step).map_err(|_| WorkerError::Failed { at: position })?;
+        }
+        self.output_bytes +=
+            outputs.iter().map(|output| output.value.len() + output.key.len()).sum::<usize>();
+        self.outputs.extend(outputs.into_iter().map(|output| (entry.offset, output)));
+        self.next = entry.offset + 1;
+        self.time = self.time.max(record::received_at(&entry.value));
+        Ok(())
+    }
+
+    /// Shows the outputs to the observer and queues the commit; waits while too many are on their way.
+    fn publish(&mut self, state: Option<Bytes>) -> Result<(), WorkerError> {
+        let outputs = std::mem::take(&mut self.outputs);
+        self.output_bytes = 0;
+        self.setting.observer.applied(self.setting.partition, self.next, &outputs, Again::No);
+        let outputs = outputs.into_iter().filter_map(|(_, output)| self.publication(output)).collect();
+        let commit = Commit { reader: self.setting.reader.clone(), next: self.next, outputs, state };
+        self.in_flight.push_back(self.setting.log.commit(self.setting.partition, commit));
+        self.committed = self.next;
+        self.settle(IN_FLIGHT)
+    }
+
+    /// Waits until at most `most` commits are on their way.
+    fn settle(&mut self, most: usize) -> Result<(), WorkerError> {
+        while self.in_flight.len() > most {
+            if let Some(ticket) = self.in_flight.pop_front() {
+                ticket.wait()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn publication(&mut self, output: Output) -> Option<Publication> {
+        let topic = match self.topics.get(output.topic) {
+            Some(topic) => topic.clone(),
+            None => {
+                let topic = Name::new(output.topic)?;
+                self.topics.insert(output.topic, topic.clone());
+                topic
+            }
+        };
+        Some(Publication { topic, key: output.key.into(), value: output.value.into() })
+    }
+
+    /// When the partition needs a tick if nothing comes.
+    fn tick_at(&self) -> Instant {
+        let Some(time) = self.time else { return self.setting.clock.now() };
+        let timer = self.stage.next_deadline().map_or(Instant::MAX, |due| due.max(time + QUIET));
+        timer.min(time + HEARTBEAT)
+    }
+
+    /// Appends a tick where one is needed.
+    fn tick(&mut self) -> bool {
+        if self.setting.clock.now() < self.tick_at() {
+            return false;
+        }
+        let tick = |at: Instant, batch: &mut Batch| batch.push_with(|out| record::tick(at, out));
+        // Refused where the clock lies behind: the server is not ready then, and says so. Waited for, as the next
+        // turn must read it before it judges again whether one is needed.
+        self.setting.intake.note(self.setting.partition, tick).is_ok_and(|pending| pending.wait().is_ok())
+    }
+
+    fn checkpoint_if_due(&mut self) -> Result<(), WorkerError> {
+        let now = self.setting.clock.now();
+        if now < self.checkpoint_at {
+            return Ok(());
+        }
+        self.checkpoint_at = now + CHECKPOINT;
+        if self.next == self.checkpointed { Ok(()) } else { self.checkpoint() }
+    }
+
+    fn checkpoint(&mut self) -> Result<(), WorkerError> {
+        let observer = self.setting.observer.save(self.setting.partition);
+        let stage = self.stage.save();
+        let saved = saved::Saved {
+            version: self.stage.version(),
+            time: self.time,
+            stage: &stage,
+            observer: &observer,
+        };
+        self.checkpointed = self.next;
+        self.publish(Some(saved.encode().into()))
+    }
+
+    /// Commits, leaves a checkpoint and waits until both are durable.
+    ///
+    /// # Errors
+    /// [`WorkerError`]; the next start repeats a little more.
+    pub fn finish(mut self) -> Result<(), WorkerError> {
+        self.checkpoint()?;
+        self.settle(0)
+    }
+
+    /// The first record that is not yet applied.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The stage.
+    pub fn stage(&self) -> &S {
+        &self.stage
+    }
+}
