@@ -16,6 +16,7 @@ mod hex;
 mod json;
 pub mod manual;
 mod milli;
+pub mod native;
 mod protocol;
 mod reader;
 mod reading;

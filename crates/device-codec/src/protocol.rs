@@ -11,6 +11,7 @@ use crate::trace::{Quiet, Trace};
 mod bosch;
 mod camera;
 mod manual;
+mod parkline;
 mod yuncitys;
 
 /// Where a decoder puts its readings.
@@ -145,6 +146,8 @@ macro_rules! protocols {
 }
 
 protocols! {
+    /// Our own frame.
+    Parkline = "parkline", parkline::INFO, parkline::decode;
     /// Bosch TPS110, LoRaWAN.
     BoschTps110 = "bosch-tps110", bosch::INFO, bosch::decode;
     /// The YunParking gateway and what hangs on it, MQTT.

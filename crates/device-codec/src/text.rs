@@ -3,11 +3,11 @@
 use core::{fmt, ops::Deref};
 
 /// The longest text kept inline, in bytes.
-const SHORT: usize = 22;
+const SHORT: usize = 32;
 
 /// A text that borrows from the frame where it can.
 ///
-/// Texts of up to 22 bytes that have to be made (a version number out of three bytes, a decoded GBK plate) are kept
+/// Texts of up to 32 bytes that have to be made (a version number out of three bytes, a decoded GBK plate) are kept
 /// inline, so binary protocols never touch the heap.
 ///
 /// ```
@@ -18,7 +18,7 @@ const SHORT: usize = 22;
 pub enum Text<'a> {
     /// Where it stands in the frame, or a constant.
     Borrowed(&'a str),
-    /// Made by the decoder, at most 22 bytes.
+    /// Made by the decoder, at most 32 bytes.
     Short(Short),
     /// Made by the decoder, longer.
     Owned(Box<str>),
@@ -76,9 +76,23 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Bytes as upper-case hex, without the heap up to eleven bytes.
+    /// Bytes as upper-case hex, without the heap up to sixteen bytes.
     pub fn hex(bytes: &[u8]) -> Text<'static> {
         Text::format(format_args!("{}", Hex(bytes)))
+    }
+
+    /// A number as sixteen lower-case hex digits: how 64-bit device ids are written.
+    pub fn hex_u64(number: u64) -> Text<'static> {
+        let mut bytes = [0; SHORT];
+        for (slot, half) in bytes.chunks_mut(8).zip([number >> 32, number & 0xffff_ffff]) {
+            slot.copy_from_slice(&eight_digits(half).to_be_bytes());
+        }
+        Text::Short(Short { bytes, len: 16 })
+    }
+
+    /// Bytes as lower-case hex, without the heap up to sixteen bytes.
+    pub fn hex_lower(bytes: &[u8]) -> Text<'static> {
+        Text::format(format_args!("{}", LowerHex(bytes)))
     }
 
     /// GBK bytes, as far as the first NUL; `None` if they are not GBK.
@@ -113,6 +127,26 @@ impl fmt::Write for Writer {
         self.bytes.get_mut(self.len..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
         self.len = end;
         Ok(())
+    }
+}
+
+/// The eight lower-case hex digits of a 32-bit number, all at once, the first in the highest byte.
+const fn eight_digits(number: u64) -> u64 {
+    const LOW: u64 = 0x0101_0101_0101_0101;
+    let spread = (number << 16 | number) & 0x0000_ffff_0000_ffff;
+    let spread = (spread << 8 | spread) & 0x00ff_00ff_00ff_00ff;
+    let nibbles = (spread << 4 | spread) & 0x0f0f_0f0f_0f0f_0f0f;
+    // A nibble above 9 carries into the next one's place when 6 is added.
+    let letters = (nibbles + 6 * LOW) >> 4 & LOW;
+    nibbles + 0x30 * LOW + letters * 0x27
+}
+
+/// Bytes that print as lower-case hex.
+struct LowerHex<'a>(&'a [u8]);
+
+impl fmt::Display for LowerHex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
     }
 }
 
@@ -184,17 +218,20 @@ mod tests {
         assert_eq!(Text::gbk(b"\xd4\xc1B12345\0junk").unwrap(), "粤B12345");
         assert_eq!(Text::gbk(b"B12345").unwrap(), "B12345");
         assert!(Text::gbk(b"\xd4").is_none());
-        let long = "粤".repeat(9);
-        assert_eq!(Text::gbk(&b"\xd4\xc1".repeat(9)).unwrap(), long.as_str());
+        let long = "粤".repeat(11);
+        assert_eq!(Text::gbk(&b"\xd4\xc1".repeat(11)).unwrap(), long.as_str());
     }
 
     #[test]
     fn short_and_long() {
-        let long = "x".repeat(23);
+        let long = "x".repeat(33);
         assert!(matches!(Text::own(&long), Text::Owned(_)));
         assert!(matches!(Text::own("x"), Text::Short(_)));
         assert_eq!(Text::format(format_args!("{long}")), long.as_str());
+        for number in [0, 0x0123_4567_89ab_cdef, u64::MAX, 0x9a00_0000_0000_00a9] {
+            assert_eq!(Text::hex_u64(number), format!("{number:016x}").as_str());
+        }
         assert_eq!(Text::hex(&[0x1f, 0x34, 0x56, 0x78]), "1F345678");
-        assert_eq!(size_of::<Text<'_>>(), 24);
+        assert_eq!(size_of::<Option<Text<'_>>>(), 40);
     }
 }

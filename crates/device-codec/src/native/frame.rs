@@ -1,0 +1,309 @@
+//! The frame around a message: header, checksum, lengths.
+
+use parking_types::Instant;
+
+use super::flag;
+use super::message::Message;
+use super::tag::{Key, TAG_LEN};
+use super::tlv::Tlvs;
+use crate::error::{DecodeError, ErrorCode};
+use crate::reader::Reader;
+use crate::trace::{Quiet, Trace};
+
+/// Offsets in the header; `docs/native-frame.md`, "Header".
+pub(crate) mod at {
+    pub(crate) const MAGIC: usize = 0;
+    pub(crate) const CRC: usize = 4;
+    /// The checksum covers everything from here to the frame's end, the tag from here to its own beginning.
+    pub(crate) const COVERED: usize = 8;
+    pub(crate) const MAJOR: usize = 8;
+    pub(crate) const HEADER_WORDS: usize = 9;
+    pub(crate) const FLAGS: usize = 10;
+    pub(crate) const MESSAGE: usize = 12;
+    pub(crate) const FIXED_LEN: usize = 14;
+    pub(crate) const PAYLOAD_LEN: usize = 16;
+    pub(crate) const KEY_ID: usize = 20;
+    pub(crate) const DEVICE_ID: usize = 24;
+    pub(crate) const BOOT_ID: usize = 32;
+    pub(crate) const SEQ: usize = 36;
+    pub(crate) const SENT_AT: usize = 40;
+}
+
+/// The first four bytes: one that is no ASCII, `PK`, and a line feed, which text-mode transfers mangle.
+pub(super) const MAGIC: [u8; 4] = [0xf5, 0x50, 0x4b, 0x0a];
+const MAJOR: u8 = 1;
+const HEADER_LEN: usize = 48;
+/// The longest payload.
+const MAX_PAYLOAD: u32 = 65_536;
+/// The longest frame: the longest header that its byte can say, the longest payload and a tag.
+pub const MAX_FRAME: usize = 255 * 8 + MAX_PAYLOAD as usize + TAG_LEN;
+
+/// What the header says of a frame's sender and number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// Bits of [`flag`]; [`flag::TAG`] is set by the encoder.
+    pub flags: u16,
+    /// Which of the device's keys made the tag; 0 without one.
+    pub key_id: u32,
+    /// The device, in both directions.
+    pub device_id: u64,
+    /// How often the device has started; kept across starts.
+    pub boot_id: u32,
+    /// The frame's number in this boot, from 1; 0 for frames to the device.
+    pub seq: u32,
+    /// When it was sent, by the sender's clock; `None` while that is not set.
+    pub sent_at: Option<Instant>,
+}
+
+/// The header's numbers that are about the frame itself.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layout {
+    pub(crate) message: u16,
+    header_len: usize,
+    fixed_len: usize,
+    payload_len: usize,
+    tagged: bool,
+}
+
+/// A whole frame whose lengths and checksum are right.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    bytes: &'a [u8],
+    head: Head,
+    layout: Layout,
+}
+
+/// What the front of a stream of bytes holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Split<'a> {
+    /// A whole frame; its length is [`Frame::len`].
+    Complete(Frame<'a>),
+    /// The beginning of one: at least this many bytes in all are needed to say more.
+    NeedMore(usize),
+    /// No frame: skip this many bytes, up to what may be the next one's first byte.
+    Skip(usize, DecodeError),
+}
+
+/// µs since 1970 as an instant; 0 stands for "not known".
+pub(crate) fn instant(micros: i64) -> Option<Instant> {
+    if micros == 0 { None } else { micros.checked_mul(1000).map(Instant::from_nanos) }
+}
+
+/// An instant as µs since 1970, cut to whole ones; 0 stands for "not known".
+pub(super) fn micros(at: Option<Instant>) -> i64 {
+    at.map_or(0, |at| at.as_nanos().div_euclid(1000))
+}
+
+/// Reads and checks a header; the frame may go on or end after it.
+#[inline]
+fn header<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError> {
+    if frame.array::<4>(at::MAGIC, "magic")? != MAGIC {
+        return Err(frame.error(ErrorCode::Marker, at::MAGIC, "magic"));
+    }
+    frame.u32_le(at::CRC, "crc32c")?;
+    if frame.u8(at::MAJOR, "major")? != MAJOR {
+        return Err(frame.error(ErrorCode::Version, at::MAJOR, "major"));
+    }
+    let header_len = usize::from(frame.u8(at::HEADER_WORDS, "header_words")?) * 8;
+    frame.means(|| format!("{header_len} bytes of header"));
+    if header_len < HEADER_LEN {
+        return Err(frame.error(ErrorCode::Length, at::HEADER_WORDS, "header_words"));
+    }
+    let flags = frame.u16_le(at::FLAGS, "flags")?;
+    frame.means(|| flags_text(flags));
+    if flags & flag::MUST_UNDERSTAND & !flag::KNOWN != 0 {
+        return Err(frame.error(ErrorCode::Version, at::FLAGS, "flags"));
+    }
+    let message = frame.u16_le(at::MESSAGE, "message")?;
+    frame.means(|| super::message::name(message).to_owned());
+    let fixed_len = usize::from(frame.u16_le(at::FIXED_LEN, "fixed_len")?);
+    let payload_len = frame.u32_le(at::PAYLOAD_LEN, "payload_len")?;
+    if payload_len > MAX_PAYLOAD {
+        return Err(frame.error(ErrorCode::TooLarge, at::PAYLOAD_LEN, "payload_len"));
+    }
+    let payload_len = payload_len as usize;
+    if !payload_len.is_multiple_of(8) {
+        return Err(frame.error(ErrorCode::Length, at::PAYLOAD_LEN, "payload_len"));
+    }
+    if !fixed_len.is_multiple_of(8) || fixed_len > payload_len {
+        return Err(frame.error(ErrorCode::Length, at::FIXED_LEN, "fixed_len"));
+    }
+    let key_id = frame.u32_le(at::KEY_ID, "key_id")?;
+    let device_id = frame.u64_le(at::DEVICE_ID, "device_id")?;
+    let boot_id = frame.u32_le(at::BOOT_ID, "boot_id")?;
+    let seq = frame.u32_le(at::SEQ, "seq")?;
+    let sent_at = instant(frame.i64_le(at::SENT_AT, "sent_at")?);
+    frame.means(|| sent_at.map_or("clock not set".to_owned(), |at| at.to_string()));
+    let tagged = flags & flag::TAG != 0;
+    Ok((
+        Head { flags, key_id, device_id, boot_id, seq, sent_at },
+        Layout { message, header_len, fixed_len, payload_len, tagged },
+    ))
+}
+
+fn flags_text(flags: u16) -> String {
+    const NAMES: [&str; 6] = ["retransmit", "offline", "ack wanted", "tag", "encrypted", "test"];
+    let set = NAMES.iter().enumerate().filter(|(bit, _)| flags & (1 << bit) != 0).map(|(_, name)| *name);
+    set.collect::<Vec<_>>().join(", ")
+}
+
+/// Reads a header and checks it against the bytes of one whole frame.
+#[inline]
+pub(crate) fn check<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError> {
+    let (head, layout) = header(frame)?;
+    frame.exactly(layout.frame_len())?;
+    let covered = frame.all().get(at::COVERED..).unwrap_or_default();
+    if frame.peek_u32_le(at::CRC) != crc32c::crc32c(covered) {
+        return Err(frame.error(ErrorCode::Checksum, at::CRC, "crc32c"));
+    }
+    if head.flags & flag::ENCRYPTED != 0 {
+        return Err(frame.error(ErrorCode::Encrypted, at::FLAGS, "flags"));
+    }
+    Ok((head, layout))
+}
+
+impl Layout {
+    fn frame_len(&self) -> usize {
+        self.header_len + self.payload_len + if self.tagged { TAG_LEN } else { 0 }
+    }
+
+    /// The fixed part of the message.
+    #[inline]
+    pub(crate) fn fixed<'a, T: Trace>(&self, frame: &Reader<'a, T>) -> Result<Reader<'a, T>, DecodeError> {
+        frame.part(self.header_len, self.fixed_len, "fixed")
+    }
+
+    /// The TLVs behind the fixed part.
+    pub(crate) fn tlvs<'a, T: Trace>(&self, frame: &Reader<'a, T>) -> Result<Tlvs<'a, T>, DecodeError> {
+        let at = self.header_len + self.fixed_len;
+        frame.part(at, self.payload_len - self.fixed_len, "tlvs").map(Tlvs::new)
+    }
+}
+
+impl<'a> Frame<'a> {
+    /// Checks the bytes of exactly one frame: magic, version, lengths, checksum. The tag is checked by
+    /// [`verify`](Self::verify).
+    ///
+    /// # Errors
+    /// [`DecodeError`] with the offset of the field that is wrong.
+    pub fn new_checked(bytes: &'a [u8]) -> Result<Self, DecodeError> {
+        let (head, layout) = check(&Reader::new(bytes, Quiet))?;
+        Ok(Self { bytes, head, layout })
+    }
+
+    /// Looks for a frame at the front of a stream. Nothing that is announced is believed beyond [`MAX_FRAME`].
+    ///
+    /// ```
+    /// use device_codec::native::{Frame, Head, Message, Split, TimeRequest};
+    /// let bytes = Message::TimeRequest(TimeRequest { t1: 5 }).encode(&Head::default(), None);
+    /// assert!(matches!(Frame::split(&bytes[..47]), Split::NeedMore(48)));
+    /// assert!(matches!(Frame::split(&bytes), Split::Complete(frame) if frame.len() == 56));
+    /// assert!(matches!(Frame::split(b"noise"), Split::Skip(5, _)));
+    /// ```
+    pub fn split(stream: &'a [u8]) -> Split<'a> {
+        // The shortest beginning that a frame can have tells noise from it; so does each later field.
+        let here = stream.iter().zip(MAGIC).all(|(have, wanted)| *have == wanted);
+        if !here {
+            let error = DecodeError::new(ErrorCode::Marker, at::MAGIC, "magic");
+            return Split::Skip(next_start(stream), error);
+        }
+        let layout = match header(&Reader::new(stream, Quiet)) {
+            Ok((_, layout)) => layout,
+            Err(error) if error.code == ErrorCode::Truncated => return Split::NeedMore(HEADER_LEN),
+            Err(error) => return Split::Skip(next_start(stream), error),
+        };
+        match stream.get(..layout.frame_len()).map(Self::new_checked) {
+            None => Split::NeedMore(layout.frame_len()),
+            Some(Ok(frame)) => Split::Complete(frame),
+            // The lengths hold, so an encrypted frame is a frame, and is passed over whole.
+            Some(Err(error)) if error.code == ErrorCode::Encrypted => Split::Skip(layout.frame_len(), error),
+            Some(Err(error)) => Split::Skip(next_start(stream), error),
+        }
+    }
+
+    /// How many bytes it has.
+    #[expect(clippy::len_without_is_empty, reason = "a frame is never empty")]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Its bytes.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Sender, number and flags.
+    pub fn head(&self) -> Head {
+        self.head
+    }
+
+    /// Whether a tag follows the payload; a sender that has a key always adds one.
+    pub fn is_tagged(&self) -> bool {
+        self.layout.tagged
+    }
+
+    /// Checks the tag in constant time.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Tag`] where it does not fit or there is none.
+    pub fn verify(&self, key: &Key) -> Result<(), DecodeError> {
+        let end = self.bytes.len() - TAG_LEN.min(self.bytes.len());
+        let (covered, tag) = self.bytes.split_at(end);
+        let covered = covered.get(at::COVERED..).unwrap_or_default();
+        if self.layout.tagged && key.fits(covered, tag) {
+            return Ok(());
+        }
+        Err(DecodeError::new(ErrorCode::Tag, end, "tag"))
+    }
+
+    /// The message; `None` for a type that this version does not know, which is no error.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Length`] where its fixed part is shorter than this version's.
+    pub fn message(&self) -> Result<Option<Message>, DecodeError> {
+        let fixed = self.layout.fixed(&Reader::new(self.bytes, Quiet))?;
+        Message::read(self.layout.message, &fixed)
+    }
+
+    /// What follows the message's fixed part.
+    pub fn tlvs(&self) -> Tlvs<'a> {
+        let reader = Reader::new(self.bytes, Quiet);
+        self.layout.tlvs(&reader).unwrap_or_else(|_| Tlvs::new(Reader::new(&[], Quiet)))
+    }
+}
+
+/// How many bytes to drop so that the stream begins with what may be a magic, or is empty.
+fn next_start(stream: &[u8]) -> usize {
+    let tail = stream.get(1..).unwrap_or_default();
+    tail.iter().position(|b| *b == MAGIC[0]).map_or(stream.len(), |past| past + 1)
+}
+
+/// Writes a frame: the fixed part and the TLVs of one message.
+pub(super) fn write(head: &Head, message: u16, fixed: &[u8], tlvs: &[u8], key: Option<&Key>) -> Vec<u8> {
+    let payload_len = fixed.len() + tlvs.len();
+    let mut out = Vec::with_capacity(HEADER_LEN + payload_len + TAG_LEN);
+    let flags = head.flags & !flag::TAG | if key.is_some() { flag::TAG } else { 0 };
+    out.extend_from_slice(&MAGIC);
+    out.extend_from_slice(&[0; 4]);
+    out.extend_from_slice(&[MAJOR, (HEADER_LEN / 8) as u8]);
+    out.extend_from_slice(&flags.to_le_bytes());
+    out.extend_from_slice(&message.to_le_bytes());
+    out.extend_from_slice(&(fixed.len() as u16).to_le_bytes());
+    out.extend_from_slice(&(payload_len as u32).to_le_bytes());
+    out.extend_from_slice(&head.key_id.to_le_bytes());
+    out.extend_from_slice(&head.device_id.to_le_bytes());
+    out.extend_from_slice(&head.boot_id.to_le_bytes());
+    out.extend_from_slice(&head.seq.to_le_bytes());
+    out.extend_from_slice(&micros(head.sent_at).to_le_bytes());
+    out.extend_from_slice(fixed);
+    out.extend_from_slice(tlvs);
+    if let Some(key) = key {
+        let tag = key.tag(out.get(at::COVERED..).unwrap_or_default());
+        out.extend_from_slice(&tag);
+    }
+    let crc = crc32c::crc32c(out.get(at::COVERED..).unwrap_or_default());
+    if let Some(slot) = out.get_mut(at::CRC..at::COVERED) {
+        slot.copy_from_slice(&crc.to_le_bytes());
+    }
+    out
+}

@@ -1,0 +1,377 @@
+//! Our native frame, as readings. Layout: [`crate::native`] and `docs/native-frame.md`.
+
+use parking_types::{Direction, PlateReading};
+
+use crate::context::Context;
+use crate::error::{DecodeError, ErrorCode};
+use crate::milli::Milli;
+use crate::native::{
+    Alarm, BayState, CommandResult, GateReport, Head, Heartbeat, LockReport, Occupancy, PlateEvent, Reason,
+    Startup, TimeRequest, Tlvs, check, confirmed, flag, gate_state, instant, plate_color, proof, tlv_kind,
+    vehicle,
+};
+use crate::protocol::{Numbering, Out, ProtocolInfo};
+use crate::reader::Reader;
+use crate::reading::{Answer, DeviceTime, Kind, Reading, Value};
+use crate::text::Text;
+use crate::trace::Trace;
+
+pub(super) const INFO: ProtocolInfo = ProtocolInfo {
+    title: "Parkline's own frame: detectors, cameras, gates and locks, TCP or a serial line",
+    says: &[
+        "occupancy",
+        "state",
+        "heartbeat",
+        "plate",
+        "gate",
+        "startup",
+        "fault",
+        "config",
+        "debug",
+        "occupied",
+        "plate_color",
+        "plate_confidence",
+        "vehicle",
+        "vehicle_text",
+        "direction",
+        "device",
+        "device_time",
+        "sequence",
+        "record",
+        "ticket",
+        "tag",
+        "loop",
+        "battery_v",
+        "battery_pct",
+        "battery_low",
+        "temperature_c",
+        "rssi_dbm",
+        "magnetic",
+        "baseline",
+        "previous_state_min",
+        "firmware",
+        "reset_cause",
+        "gate_state",
+        "at_limit",
+        "offline_upload",
+        "recalibrated",
+        "berth_no",
+    ],
+    acknowledges: true,
+    numbering: Numbering::Boot,
+    ..ProtocolInfo::BINARY
+};
+
+pub(super) fn decode<'a, T: Trace>(
+    frame: Reader<'a, T>,
+    _: &Context<'a>,
+    out: Out<'_, 'a>,
+) -> Result<(), DecodeError> {
+    let (head, layout) = check(&frame)?;
+    let mut reading = Reading::new(Kind::Debug);
+    numbered(&head, &mut reading);
+    let fixed = layout.fixed(&frame)?;
+    if head.flags & flag::TEST != 0 {
+        // Whatever a test frame holds, nobody may act on it.
+        reading.put("test", true);
+    } else {
+        let known = message(layout.message, &fixed, &mut reading)?;
+        if !known {
+            reading.put("message", layout.message);
+        }
+    }
+    let tlvs = layout.tlvs(&frame)?;
+    extras(tlvs, head.flags & flag::TEST != 0, &mut reading)?;
+    out(&reading);
+    Ok(())
+}
+
+#[inline]
+fn numbered(head: &Head, reading: &mut Reading<'_>) {
+    reading.device = Some(Text::hex_u64(head.device_id));
+    reading.boot = Some(u64::from(head.boot_id));
+    reading.sequence = Some(u64::from(head.seq));
+    reading.device_time = head.sent_at.map(DeviceTime::Utc);
+    if head.flags & (flag::OFFLINE | flag::RETRANSMIT) != 0 {
+        if head.flags & flag::OFFLINE != 0 {
+            reading.offline_upload = Some(true);
+        }
+        if head.flags & flag::RETRANSMIT != 0 {
+            reading.put("retransmit", true);
+        }
+    }
+}
+
+/// Reads the fixed part; `false` where the type is not known, or is one that only goes to devices.
+#[inline]
+fn message<T: Trace>(
+    kind: u16,
+    fixed: &Reader<'_, T>,
+    reading: &mut Reading<'_>,
+) -> Result<bool, DecodeError> {
+    match kind {
+        Heartbeat::KIND => heartbeat(&Heartbeat::read(fixed)?, reading),
+        BayState::KIND => bay(&BayState::read(fixed)?, reading),
+        PlateEvent::KIND => plate(&PlateEvent::read(fixed)?, fixed, reading)?,
+        GateReport::KIND => gate(&GateReport::read(fixed)?, reading),
+        LockReport::KIND => lock(&LockReport::read(fixed)?, reading),
+        Startup::KIND => startup(&Startup::read(fixed)?, reading),
+        Alarm::KIND => alarm(&Alarm::read(fixed)?, reading),
+        CommandResult::KIND => result(&CommandResult::read(fixed)?, reading),
+        TimeRequest::KIND => {
+            TimeRequest::read(fixed)?;
+            reading.kind = Kind::Heartbeat;
+            reading.put("time_request", true);
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
+}
+
+fn occupied(state: Occupancy) -> Option<bool> {
+    match state {
+        Occupancy::VACANT => Some(false),
+        Occupancy::OCCUPIED => Some(true),
+        _ => None,
+    }
+}
+
+fn battery(millivolts: u16) -> Option<Milli> {
+    (millivolts != 0).then_some(Milli(i32::from(millivolts)))
+}
+
+fn temperature(tenths: i16) -> Option<Milli> {
+    (tenths != i16::MIN).then_some(Milli::tenths(i32::from(tenths)))
+}
+
+fn rssi(dbm: i8) -> Option<Milli> {
+    (dbm != i8::MIN).then_some(Milli::whole(i32::from(dbm)))
+}
+
+/// A confidence in 1/10000, in per cent.
+fn confidence(ten_thousandths: u16) -> Option<Milli> {
+    (ten_thousandths <= 10_000).then_some(Milli::hundredths(i32::from(ten_thousandths)))
+}
+
+fn since(at: i64, reading: &mut Reading<'_>) {
+    if let Some(at) = instant(at) {
+        reading.device_time = Some(DeviceTime::Utc(at));
+    }
+}
+
+fn numbered_place(number: u32) -> Option<u32> {
+    (number != 0).then_some(number)
+}
+
+#[inline]
+fn heartbeat(message: &Heartbeat, reading: &mut Reading<'_>) {
+    reading.kind = Kind::Heartbeat;
+    reading.occupied = occupied(message.state);
+    reading.battery_v = battery(message.battery_mv);
+    reading.temperature_c = temperature(message.temperature);
+    reading.rssi_dbm = rssi(message.rssi);
+    reading.on_loop = message.loops.occupied();
+    if message.queued != 0 {
+        reading.put("queued", Value::Int(i64::from(message.queued)));
+        reading.put("oldest_s", Value::Int(i64::from(message.oldest_s)));
+    }
+    if message.clock != 0 {
+        reading.put("clock", message.clock);
+    }
+}
+
+fn bay(message: &BayState, reading: &mut Reading<'_>) {
+    reading.kind = match message.reason {
+        Reason::CHANGE => Kind::Occupancy,
+        Reason::REPEAT => Kind::Heartbeat,
+        Reason::STARTUP | Reason::RECALIBRATED => Kind::Startup,
+        _ => Kind::State,
+    };
+    if message.reason == Reason::RECALIBRATED {
+        reading.recalibrated = Some(true);
+    }
+    since(message.at, reading);
+    reading.occupied = occupied(message.state);
+    reading.berth_no = numbered_place(message.berth);
+    reading.battery_v = battery(message.battery_mv);
+    reading.temperature_c = temperature(message.temperature);
+    reading.rssi_dbm = rssi(message.rssi);
+    if message.measured & 1 != 0 {
+        reading.magnetic = Some(message.field.map(i32::from));
+    }
+    if message.measured & 2 != 0 {
+        reading.baseline = Some(message.baseline.map(i32::from));
+    }
+    if message.previous_s != u32::MAX {
+        reading.previous_state_min = Some(message.previous_s / 60);
+        reading.put("previous_s", Value::Int(i64::from(message.previous_s)));
+    }
+    if let Some(confidence) = confidence(message.confidence) {
+        reading.put("confidence", confidence);
+    }
+}
+
+fn plate<T: Trace>(
+    message: &PlateEvent,
+    fixed: &Reader<'_, T>,
+    reading: &mut Reading<'_>,
+) -> Result<(), DecodeError> {
+    const PLATE: usize = 64;
+    reading.kind = Kind::Plate;
+    since(message.at, reading);
+    let bytes = message.plate.get(..usize::from(message.plate_len));
+    let bytes = bytes.ok_or(fixed.error(ErrorCode::Length, 61, "plate_len"))?;
+    let text = core::str::from_utf8(bytes);
+    let text = text.map_err(|e| fixed.error(ErrorCode::Encoding, PLATE + e.valid_up_to(), "plate"))?;
+    fixed.means(|| text.to_owned());
+    let plate = PlateReading::parse(text).map_err(|_| fixed.error(ErrorCode::Value, PLATE, "plate"))?;
+    reading.plate = Some(plate);
+    reading.plate_color = Some(plate_color(message.color));
+    reading.plate_confidence = confidence(message.confidence);
+    reading.vehicle = vehicle(message.vehicle);
+    reading.direction = match message.direction {
+        1 => Some(Direction::Entry),
+        2 => Some(Direction::Exit),
+        _ => None,
+    };
+    reading.direction_code = Some(Text::format(format_args!("{}", message.direction)));
+    reading.record = Some(Text::hex_lower(&message.event_id));
+    reading.berth_no = numbered_place(message.berth);
+    for (name, number) in [
+        ("lane", message.lane),
+        ("country", message.country),
+        ("vendor", message.vendor),
+        ("plate_type", u16::from(message.plate_type)),
+        ("trigger", u16::from(message.trigger)),
+        ("vehicle_color", u16::from(message.vehicle_color)),
+        ("clock", u16::from(message.clock)),
+    ] {
+        if number != 0 {
+            reading.put(name, number);
+        }
+    }
+    Ok(())
+}
+
+fn gate(message: &GateReport, reading: &mut Reading<'_>) {
+    reading.kind = Kind::Gate;
+    since(message.at, reading);
+    reading.gate_state = Some(gate_state(message.state));
+    reading.at_limit = confirmed(message.limit);
+    reading.on_loop = message.loops.occupied();
+    if message.lane != 0 {
+        reading.put("lane", message.lane);
+    }
+    if let cause @ 1..=4 = message.cause {
+        let words = ["command", "by_hand", "arm_hit", "own_list"];
+        reading.put("cause", words.get(usize::from(cause) - 1).copied().unwrap_or_default());
+    }
+}
+
+fn lock(message: &LockReport, reading: &mut Reading<'_>) {
+    reading.kind = Kind::Gate;
+    since(message.at, reading);
+    reading.gate_state = Some(gate_state(message.state));
+    reading.at_limit = confirmed(message.limit);
+    reading.occupied = occupied(message.occupied);
+    reading.berth_no = numbered_place(message.berth);
+    reading.battery_pct =
+        (message.battery_pct <= 100).then_some(Milli::whole(i32::from(message.battery_pct)));
+}
+
+fn startup(message: &Startup, reading: &mut Reading<'_>) {
+    reading.kind = Kind::Startup;
+    let [major, minor, patch] = message.firmware;
+    reading.firmware = Some(Text::format(format_args!("{major}.{minor}.{patch}")));
+    reading.reset_cause = Some(Text::Borrowed(match message.cause {
+        1 => "power_on",
+        2 => "watchdog",
+        3 => "software",
+        4 => "brown_out",
+        5 => "external_pin",
+        6 => "lockup",
+        7 => "update",
+        _ => "unknown",
+    }));
+    reading.occupied = occupied(message.state);
+    reading.battery_v = battery(message.battery_mv);
+    reading.put("hardware", message.hardware);
+    reading.put("config_digest", Value::Text(Text::hex_u64(message.config_digest)));
+}
+
+fn alarm(message: &Alarm, reading: &mut Reading<'_>) {
+    const WORDS: [&str; 9] = [
+        "battery_low",
+        "tampering",
+        "detector",
+        "arm_hit",
+        "tailgating",
+        "power",
+        "temperature",
+        "storage",
+        "camera",
+    ];
+    reading.kind = Kind::Fault;
+    since(message.at, reading);
+    let word = usize::from(message.code).checked_sub(1).and_then(|index| WORDS.get(index));
+    match word {
+        Some(word) => reading.put("fault", *word),
+        None => reading.put("fault", message.code),
+    }
+    reading.put("active", message.active != 0);
+    if message.code == 1 {
+        reading.battery_low = Some(message.active != 0);
+    }
+    if message.place != 0 {
+        reading.put("place", Value::Int(i64::from(message.place)));
+    }
+}
+
+/// An id that is padded with zeros.
+fn id(padded: &[u8; 32]) -> Option<Text<'static>> {
+    let id = padded.split(|b| *b == 0).next().and_then(|id| core::str::from_utf8(id).ok());
+    id.filter(|id| !id.is_empty()).map(Text::own)
+}
+
+fn result(message: &CommandResult, reading: &mut Reading<'_>) {
+    reading.kind = Kind::Gate;
+    since(message.at, reading);
+    match proof(message.result) {
+        Some(proof) => {
+            reading.answer = Some(Answer { command: id(&message.command_id), proof });
+        }
+        None => reading.put("result", message.result),
+    }
+    if message.cause != 0 {
+        reading.put("cause", message.cause);
+    }
+}
+
+/// Reads the TLVs; those of a test frame are checked and say nothing.
+fn extras<'a, T: Trace>(tlvs: Tlvs<'a, T>, test: bool, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+    for tlv in tlvs {
+        let tlv = tlv?;
+        if test {
+            continue;
+        }
+        let text = || tlv.text().map(Text::Borrowed);
+        match tlv.kind {
+            tlv_kind::RECORD => reading.put("vendor_record", text()?),
+            tlv_kind::VEHICLE => reading.vehicle_text = Some(text()?),
+            tlv_kind::TICKET => reading.ticket = Some(text()?),
+            tlv_kind::TAG => reading.tag = Some(text()?),
+            tlv_kind::FIRMWARE => reading.firmware = Some(text()?),
+            tlv_kind::DETAIL => reading.put("detail", text()?),
+            tlv_kind::LOOPS => {
+                reading.on_loop = tlv.data.first().and_then(|b| crate::native::Loops(*b).occupied())
+            }
+            tlv_kind::RAW_PLATE => reading.put("raw_plate", tlv.data),
+            tlv_kind::CANDIDATE => reading.put("candidate", tlv.data),
+            tlv_kind::IMAGE => reading.put("image", tlv.data),
+            tlv_kind::GATE_ACTION => reading.put("gate_action", tlv.data),
+            tlv_kind::SERIAL => reading.put("serial", tlv.data),
+            _ => {}
+        }
+    }
+    Ok(())
+}
