@@ -6,7 +6,7 @@ use super::document::{
     Tiers, Unit,
 };
 use super::json::Json;
-use super::parse_parts::{Faults, Fields, Refusal, flag, format_one, id, list, money, one_of, span, text};
+use super::parse_parts::{Faults, Fields, Refusal, flag, format_one, list, money, one_of, span, text, word};
 use super::quantity::{Mode, decimal, zero};
 use super::time::{DAY, time_of_day, wall_clock};
 use super::{Nanos, Q};
@@ -87,7 +87,7 @@ pub(crate) fn tariff(bytes: &[u8]) -> Result<Tariff, Refusal> {
 fn read(json: &Json, faults: &mut Faults) -> Option<Tariff> {
     let top = Fields::of(json, String::new(), &TOP, &KNOWN, faults)?;
     top.required("format", faults, format_one);
-    let id = top.required("id", faults, id);
+    let id = top.required("id", faults, word);
     let zone = top.required("time_zone", faults, text).and_then(|name| {
         let zone = name.parse().ok();
         if zone.is_none() {
@@ -208,7 +208,7 @@ fn days(fields: &Fields<'_>, faults: &mut Faults) -> Vec<Day> {
 }
 
 fn accepts(fields: &Fields<'_>, faults: &mut Faults) -> Accepts {
-    let words = |name, faults: &mut Faults| fields.optional(name, faults, |json| list(json, text));
+    let words = |name, faults: &mut Faults| fields.optional(name, faults, |json| list(json, word));
     Accepts { vehicles: words("vehicles", faults), plate_colors: words("plate_colors", faults) }
 }
 
@@ -227,7 +227,7 @@ fn window(fields: &Fields<'_>, faults: &mut Faults) -> Option<(Nanos, Nanos)> {
 fn rules(top: &Fields<'_>, ladder: Restart, split: bool, faults: &mut Faults) -> Option<Vec<Rule>> {
     let mut found: Vec<Rule> = Vec::new();
     for fields in top.objects("rules", &RULE, faults) {
-        let id = fields.required("id", faults, id);
+        let id = fields.required("id", faults, word);
         if found.iter().any(|rule| Some(&rule.id) == id.as_ref()) {
             faults.add("bad_field", &fields.at("id"));
         }
@@ -319,7 +319,7 @@ fn partial(step: &Fields<'_>, faults: &mut Faults) -> Option<Partial> {
 fn packages(top: &Fields<'_>, faults: &mut Faults) -> Vec<Package> {
     let mut found: Vec<Package> = Vec::new();
     for fields in top.objects("packages", &PACKAGE, faults) {
-        let id = fields.required("id", faults, id);
+        let id = fields.required("id", faults, word);
         if found.iter().any(|package| Some(&package.id) == id.as_ref()) {
             faults.add("bad_field", &fields.at("id"));
         }

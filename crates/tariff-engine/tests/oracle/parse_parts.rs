@@ -124,9 +124,9 @@ pub(crate) fn text(json: &Json) -> Option<String> {
         _ => None,
     }
 }
-pub(crate) fn id(json: &Json) -> Option<String> {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    text(json).filter(|id| (1..=32).contains(&id.len()) && id.bytes().all(plain))
+/// A text that says something.
+pub(crate) fn word(json: &Json) -> Option<String> {
+    text(json).filter(|word| !word.is_empty())
 }
 pub(crate) fn flag(json: &Json) -> Option<bool> {
     match json {
@@ -134,8 +134,9 @@ pub(crate) fn flag(json: &Json) -> Option<bool> {
         _ => None,
     }
 }
+/// An amount; what is beyond 64 bits of millionths is out of range.
 pub(crate) fn money(json: &Json) -> Option<Q> {
-    decimal(&text(json)?)
+    decimal(&text(json)?).filter(|amount| amount * whole(1_000_000) <= whole(i64::MAX))
 }
 pub(crate) fn span(json: &Json) -> Option<Nanos> {
     duration(&text(json)?)
@@ -172,7 +173,7 @@ pub(crate) fn calendar(bytes: &[u8]) -> Result<Calendar, Refusal> {
 fn read_calendar(json: &Json, faults: &mut Faults) -> Option<Calendar> {
     let top = Fields::of(json, String::new(), &CALENDAR[..5], &CALENDAR, faults)?;
     top.required("format", faults, format_one);
-    let id = top.required("id", faults, id);
+    let id = top.required("id", faults, word);
     let weekend = top.optional("weekend", faults, |json| match json {
         Json::List(items) => items.iter().map(|item| weekday(&text(item)?)).collect::<Option<Vec<Weekday>>>(),
         _ => None,
@@ -247,11 +248,11 @@ fn moment(json: &Json) -> Option<Nanos> {
 
 fn read_stay(json: &Json, faults: &mut Faults) -> Option<Stay> {
     let top = Fields::of(json, String::new(), &STAY[..9], &STAY, faults)?;
-    let id = top.required("id", faults, id);
+    let id = top.required("id", faults, text);
     let entry = top.required("entry", faults, moment);
     let exit = top.required("exit", faults, moment);
-    let vehicle = top.optional("vehicle", faults, text);
-    let plate_color = top.optional("plate_color", faults, text);
+    let vehicle = top.optional("vehicle", faults, word);
+    let plate_color = top.optional("plate_color", faults, word);
     let mut exempt = Vec::new();
     for item in top.objects("exempt", &["from", "to"], faults) {
         let (from, to) = (item.required("from", faults, moment), item.required("to", faults, moment));
@@ -283,10 +284,10 @@ fn read_used(top: &Fields<'_>, faults: &mut Faults) -> BTreeMap<chrono::NaiveDat
     };
     for (name, value) in members {
         let path = join("used", name);
-        let Some(date) = date(name) else {
+        let date = date(name);
+        if date.is_none() {
             faults.add("bad_field", &path);
-            continue;
-        };
+        }
         let Some(item) = Fields::of(value, path, &["stays", "free", "charged"], &STAY, faults) else {
             continue;
         };
@@ -296,6 +297,7 @@ fn read_used(top: &Fields<'_>, faults: &mut Faults) -> BTreeMap<chrono::NaiveDat
         });
         let free = item.optional("free", faults, span).unwrap_or(0);
         let charged = item.optional("charged", faults, money).unwrap_or_else(zero);
+        let Some(date) = date else { continue };
         used.insert(date, Figures { stays: stays.unwrap_or(0), free, charged });
     }
     used
