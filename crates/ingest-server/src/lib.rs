@@ -1,13 +1,19 @@
 //! The server around the pipeline: a durable log, workers that run a stage on it, listeners and an HTTP API.
 //!
-//! The binary is `parkline`; this library is what it is made of.
+//! The binary is `parkline`; this library is what it is made of. Bytes come in at a listener, go through the
+//! [`intake`] into the [`log`], and are acknowledged when they are durable. The [`worker`] of their partition runs
+//! the stage on them and commits what it publishes together with its position; the [`desk`] hands commands and live
+//! sessions to those who wait for them. `docs/server.md` describes it for those who run it, `docs/log.md` the files.
 
 pub mod clock;
 pub mod desk;
+pub mod directory;
+pub mod host;
 pub mod intake;
 pub mod log;
 pub mod partition;
 pub mod record;
 mod saved;
+pub mod sitefile;
 pub mod view;
 pub mod worker;
