@@ -2,6 +2,7 @@
 //! anything is compared with it.
 
 mod oracle;
+mod sentence;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -135,4 +136,24 @@ fn a_stay_over_the_change_of_the_clock() {
     // 31 days after entry by the wall clock, 743 h: Saturday, 4 April 09:10.
     let month = q("24.67") + q("612") + q("84") + q("11.5") + q("180") + q("4.58");
     assert_eq!(total(&tariff, entry, "2026-04-04T09:10:00+02:00"), month);
+}
+
+/// One sentence of the contract each, with a fee worked out by hand.
+#[test]
+fn sentences() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/sentences.jsonl");
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let (case, says, expected) = sentence::read(line);
+        let calendar =
+            case.calendar.as_ref().map(|c| parse_parts::calendar(c.to_string().as_bytes()).unwrap());
+        let stay = parse_parts::stay(case.stay.to_string().as_bytes()).map_err(|(code, _)| code);
+        let priced = stay.and_then(|stay| price::price(&tariff(&case.tariff), calendar.as_ref(), &stay));
+        match (priced, expected) {
+            (Ok(receipt), Ok(total)) => assert_eq!(receipt.total, total, "{says}"),
+            (Err(code), Err(expected)) => assert_eq!(code, expected, "{says}"),
+            (priced, expected) => {
+                panic!("{says}: {:?}, not {expected:?}", priced.map(|receipt| receipt.total))
+            }
+        }
+    }
 }
