@@ -1,0 +1,93 @@
+//! What the session machine asks of the site.
+
+use parking_types::{Id, Instant, Span};
+use session_core::{
+    Berth as BerthFacts, Lane as LaneFacts, ListKind, Listed, Lot as LotFacts, Pass, PriceRequest, Priced,
+    Subject, Unpriced, World,
+};
+
+use super::{Site, entity::*, view::obeys};
+
+impl World for Site {
+    fn tenant(&self) -> Id {
+        Self::tenant(self)
+    }
+
+    fn lot(&self, lot: &Id, at: Instant) -> Option<LotFacts<'_>> {
+        let lot = self.at::<Lot>(lot, at)?;
+        Some(LotFacts {
+            kind: lot.kind,
+            group: lot.group,
+            zone: &lot.zone,
+            capacity: lot.capacity,
+            policy: &lot.policy,
+            area: lot.area,
+        })
+    }
+
+    fn lane(&self, lane: &Id, at: Instant) -> Option<LaneFacts> {
+        self.index.lanes.at(lane, at).map(|view| view.lane)
+    }
+
+    fn berth(&self, berth: &Id, at: Instant) -> Option<BerthFacts<'_>> {
+        let view = self.index.berths.at(berth, at)?;
+        Some(BerthFacts { lot: view.lot, detectors: &view.detectors, ground_lock: view.ground_lock })
+    }
+
+    fn heartbeat(&self, device: &Id, at: Instant) -> Option<Span> {
+        let device = self.at::<Device>(device, at)?;
+        device.heartbeat.or(device.protocol.info().heartbeat)
+    }
+
+    fn devices_of(&self, lot: &Id, at: Instant) -> Vec<Id> {
+        let ever = self.index.devices_in_lot(lot).iter();
+        ever.copied().filter(|device| self.lot_of_device(device, at) == Some(*lot)).collect()
+    }
+
+    fn lot_of_device(&self, device: &Id, at: Instant) -> Option<Id> {
+        self.lot_of(self.at::<Device>(device, at)?, at)
+    }
+
+    fn answers(&self, device: &Id, at: Instant) -> bool {
+        self.at::<Device>(device, at).is_some_and(|device| device.protocol.info().acknowledges)
+    }
+
+    fn displays(&self, lot: &Id, at: Instant) -> Vec<Id> {
+        let shows = |id: &Id| {
+            let device = self.at::<Device>(id, at);
+            device.is_some_and(|d| d.binding == Binding::Lot(*lot) && obeys(d.protocol, "show"))
+        };
+        self.index.devices_in_lot(lot).iter().copied().filter(shows).collect()
+    }
+
+    fn listed(&self, kind: ListKind, subject: &Subject, valid_at: Instant, as_of: Instant) -> Option<Listed> {
+        let plate = subject.plate.as_ref()?;
+        self.index.lists(kind).candidates(Some(plate), None).into_iter().find_map(|id| {
+            let entry = self.at::<ListEntry>(&id, as_of)?;
+            let valid =
+                entry.from.is_none_or(|from| from <= valid_at) && entry.to.is_none_or(|to| valid_at < to);
+            let here = self.names_lot(&entry.lots, &entry.lot_sets, &subject.lot, as_of, true);
+            let meant = entry.classes.contains(&plate.class())
+                || self.names_plate(&entry.plates, &entry.plate_sets, plate, as_of);
+            (entry.kind == kind && valid && here && meant).then_some(Listed { id, vehicle: entry.vehicle })
+        })
+    }
+
+    fn passes(&self, subject: &Subject, as_of: Instant) -> Vec<Pass> {
+        let candidates = self.index.passes().candidates(subject.plate.as_ref(), subject.berth.as_ref());
+        let fitting = candidates.into_iter().filter_map(|id| {
+            let pass = self.at::<PassEntry>(&id, as_of)?;
+            let here = self.names_lot(&pass.lots, &pass.lot_sets, &subject.lot, as_of, true);
+            let by_berth = subject.berth.is_some_and(|berth| pass.berths.contains(&berth));
+            let by_plate =
+                subject.plate.is_some_and(|p| self.names_plate(&pass.plates, &pass.plate_sets, &p, as_of));
+            let counts = pass.state == PassState::Active && here && (by_berth || by_plate);
+            counts.then_some(Pass { id, from: pass.from, to: pass.to, spaces: pass.spaces })
+        });
+        fitting.collect()
+    }
+
+    fn price(&self, request: &PriceRequest<'_>) -> Result<Priced, Unpriced> {
+        self.price_stay(request)
+    }
+}
