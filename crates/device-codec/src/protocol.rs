@@ -10,6 +10,7 @@ use crate::trace::{Quiet, Trace};
 
 mod bosch;
 mod camera;
+mod gate;
 mod manual;
 mod parkline;
 mod yuncitys;
@@ -160,6 +161,34 @@ protocols! {
     QianyiHttp = "qianyi-http", camera::vz::http::QIANYI, camera::vz::http::decode_qianyi;
     /// Alphadigi cameras, HTTP push.
     AlphadigiHttp = "alphadigi-http", camera::vz::http::ALPHADIGI, camera::vz::http::decode;
+    /// Vzenith cameras, TCP.
+    VzTcp = "vz-tcp", camera::vz::tcp::INFO, camera::vz::tcp::decode;
+    /// Vzenith cameras, MQTT.
+    VzMqtt = "vz-mqtt", camera::vz::mqtt::INFO, camera::vz::mqtt::decode;
+    /// Hikvision cameras and recorders, ISAPI.
+    HikvisionIsapi = "hikvision-isapi", camera::hikvision::INFO, camera::hikvision::decode;
+    /// Dahua cameras, event streams and ITSAPI.
+    DahuaHttp = "dahua-http", camera::dahua::INFO, camera::dahua::decode;
+    /// GA/T 1400 view libraries.
+    Gat1400 = "gat1400", camera::gat1400::INFO, camera::gat1400::decode;
+    /// OpenALPR and Rekor webhooks.
+    Openalpr = "openalpr", camera::webhook::OPENALPR_INFO, camera::webhook::openalpr;
+    /// Plate Recognizer Stream and Snapshot.
+    PlateRecognizer = "plate-recognizer", camera::webhook::PLATE_RECOGNIZER_INFO, camera::webhook::plate_recognizer;
+    /// Axis cameras with the FF plate reader.
+    AxisFf = "axis-ff", camera::webhook::AXIS_FF_INFO, camera::webhook::axis_ff;
+    /// Milesight plate cameras, TCP.
+    MilesightTcp = "milesight-tcp", camera::milesight::INFO, camera::milesight::decode;
+    /// Survision cameras.
+    Survision = "survision", camera::webhook::SURVISION_INFO, camera::webhook::survision;
+    /// LILIN cameras.
+    Lilin = "lilin", camera::webhook::LILIN_INFO, camera::webhook::lilin;
+    /// Barrier boards `AA 55`.
+    BarrierAa55 = "barrier-aa55", gate::barrier::INFO, gate::barrier::decode;
+    /// Screen and voice boards `00 64 FF FF`.
+    Led0064 = "led-0064", gate::led::INFO, gate::led::decode;
+    /// Ground locks behind their platform.
+    GroundLockDudu = "ground-lock-dudu", gate::ground_lock::INFO, gate::ground_lock::decode;
 }
 
 impl core::fmt::Display for Protocol {

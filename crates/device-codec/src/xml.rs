@@ -53,11 +53,6 @@ impl<'a> Xml<'a> {
         self.depth
     }
 
-    /// The offset of the next byte.
-    pub(crate) fn at(&self) -> usize {
-        self.at
-    }
-
     /// The next event; nothing at the end of the document.
     pub(crate) fn next(&mut self) -> Result<Option<Event<'a>>, DecodeError> {
         self.outside_tags()?;

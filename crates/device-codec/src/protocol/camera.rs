@@ -1,10 +1,16 @@
 //! Cameras that read plates.
 //!
 //! The Vzenith family ([`vz`]) shares one table of fields and differs in its transport and in the numbers of its
-//! types; the webhooks share one table of field paths; the others have a file each.
+//! types; the [`webhook`]s share one table of field paths; the others have a file each.
 
+pub(super) mod dahua;
+pub(super) mod gat1400;
+pub(super) mod hikvision;
+pub(super) mod milesight;
 pub(super) mod vz;
+pub(super) mod webhook;
 
+mod clock;
 mod form;
 mod multipart;
 mod plate;

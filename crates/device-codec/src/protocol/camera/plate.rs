@@ -2,10 +2,7 @@
 
 use parking_types::{PlateColor, PlateReading};
 
-use crate::{
-    reading::Reading,
-    text::Text,
-};
+use crate::{json::Str, reading::Reading, text::Text};
 
 /// The provinces of GA 36 and the other characters that a mainland, Hong Kong or Macau plate begins with.
 const FIRST: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
@@ -23,6 +20,20 @@ pub(super) fn put<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
         }
         Err(_) => reading.put("raw_plate", text),
     }
+}
+
+/// Puts a plate that stands in a JSON document.
+pub(super) fn put_str<'a>(reading: &mut Reading<'a>, text: Str<'a>) {
+    match text.decode() {
+        Ok(text) => put(reading, text),
+        Err(_) => put_unreadable(reading, text),
+    }
+}
+
+/// Says that the plate's bytes are no text in the protocol's charset, and shows them as far as they are.
+pub(super) fn put_unreadable<'a>(reading: &mut Reading<'a>, text: Str<'a>) {
+    reading.put("plate_error", "encoding");
+    reading.put("raw_plate", text.lossy());
 }
 
 /// Takes off the character for the colour that some Chinese firmware writes before the plate (`蓝皖A7XG66`), where a

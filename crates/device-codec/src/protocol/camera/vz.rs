@@ -3,8 +3,11 @@
 //! Sources: the vendor's HTTP push document, the TCP protocol document (8131) and the MQTT document, and frames
 //! captured by integrators; see `tests/data/README.md`.
 
+mod command_reply;
 mod plate_result;
 mod push;
 mod tables;
 
 pub(in crate::protocol) mod http;
+pub(in crate::protocol) mod mqtt;
+pub(in crate::protocol) mod tcp;

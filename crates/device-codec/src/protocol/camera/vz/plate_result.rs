@@ -89,11 +89,7 @@ impl<'a> PlateResult<'a> {
         reading.plate_color = self.color_type.and_then(tables::color);
         reading.plate_confidence = self.confidence.and_then(Scalar::milli);
         if let Some(code) = self.plate_type {
-            reading.put("plate_type", code);
-            if let Some(kind) = tables::plate_type(dialect, code) {
-                reading.vehicle = kind.vehicle;
-                reading.vehicle_text = Some(Text::Borrowed(kind.words));
-            }
+            tables::put_type(&mut reading, dialect, code);
         }
         reading.direction_code = self.direction.map(Num::text);
         reading.record = self.record.map(Str::decode).transpose()?;
@@ -124,19 +120,17 @@ fn put_license<'a>(reading: &mut Reading<'a>, license: Str<'a>, writing: Writing
         reading.put("raw_plate", license.lossy());
         return;
     }
-    let text = match writing {
-        Writing::Plain => license.decode().ok(),
+    match writing {
+        Writing::Plain => plate::put_str(reading, license),
         Writing::Base64 => {
             let mut bytes = [0; 128];
             let plain = base64::decode(license.raw(), &mut bytes).and_then(|b| core::str::from_utf8(b).ok());
-            plain.map(|plain| Text::own(plain))
-        }
-    };
-    match text {
-        Some(text) => plate::put(reading, text),
-        None => {
-            reading.put("plate_error", "encoding");
-            reading.put("raw_plate", license.lossy());
+            match plain {
+                Some(plain) => plate::put(reading, Text::own(plain)),
+                // An older firmware writes plain text: what is not ASCII is no base64.
+                None if !license.raw().is_ascii() => plate::put_str(reading, license),
+                None => plate::put_unreadable(reading, license),
+            }
         }
     }
 }

@@ -74,7 +74,7 @@ impl<'a> Push<'a> {
         json.object(|json, key| self.root_key(json, key))
     }
 
-    fn root_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    pub(super) fn root_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
         let root = match key {
             b"AlarmInfoPlate" => Root::Plate,
             b"AlarmGioIn" => Root::Input,
@@ -134,6 +134,11 @@ impl<'a> Push<'a> {
             _ => return self.levels.read(json, key),
         }
         Ok(())
+    }
+
+    /// Whether an event was read, not an answer.
+    pub(super) fn is_event(&self) -> bool {
+        self.root.is_some()
     }
 
     /// What the document says; nothing of it is kept where it holds none of the known keys.
@@ -237,7 +242,7 @@ fn answer<'a>(push: &Push<'a>) -> Result<Reading<'a>, DecodeError> {
 }
 
 /// The words for "done", the vendor's spelling mistakes among them.
-fn says_done(word: &[u8]) -> bool {
+pub(super) fn says_done(word: &[u8]) -> bool {
     const WORDS: [&[u8]; 5] = [b"ok", b"succeed", b"success", b"sucess", b"sucmd"];
     WORDS.iter().any(|known| word.eq_ignore_ascii_case(known))
 }

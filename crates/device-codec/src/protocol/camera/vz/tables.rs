@@ -5,11 +5,13 @@
 
 use parking_types::{PlateColor, VehicleClass};
 
+use crate::{reading::Reading, text::Text};
+
 /// What a plate type says: the vendor's words, and the class of vehicle where the words name one.
 #[derive(Clone, Copy)]
-pub(super) struct PlateType {
-    pub(super) words: &'static str,
-    pub(super) vehicle: Option<VehicleClass>,
+struct PlateType {
+    words: &'static str,
+    vehicle: Option<VehicleClass>,
 }
 
 const fn kind(words: &'static str) -> PlateType {
@@ -27,8 +29,17 @@ pub(super) enum Dialect {
     Qianyi,
 }
 
+/// Puts a plate's type into the reading: the number, the words, the class.
+pub(super) fn put_type(reading: &mut Reading<'_>, dialect: Dialect, code: i64) {
+    reading.put("plate_type", code);
+    if let Some(kind) = plate_type(dialect, code) {
+        reading.vehicle = kind.vehicle;
+        reading.vehicle_text = Some(Text::Borrowed(kind.words));
+    }
+}
+
 /// The words for a `type`; nothing for 0 (unknown) and numbers that no document names.
-pub(super) fn plate_type(dialect: Dialect, code: i64) -> Option<PlateType> {
+fn plate_type(dialect: Dialect, code: i64) -> Option<PlateType> {
     match dialect {
         Dialect::Vzenith => vzenith(code),
         Dialect::Qianyi => qianyi(code),

@@ -1,0 +1,121 @@
+//! Boards on a serial line: the barrier board `AA 55` and the screen and voice board `00 64 FF FF`.
+//!
+//! Source of the second: frames from the field, all of which verify, and an integrator's description of 0x6E and 0x05.
+
+use encoding_rs::GBK;
+use parking_types::{Local, Weekday};
+
+use super::{Action, CommandError};
+
+/// What one line of the screen may hold, in GBK bytes.
+const LINE_MAX: usize = 32;
+/// What the board speaks beside lines, in GBK bytes.
+const VOICE_MAX: usize = 64;
+/// The screen has four lines.
+const LINES_MAX: usize = 4;
+/// How long shown lines stay, in seconds.
+const STAY_SECS: u8 = 10;
+/// The text's colour: red, as the boards' LEDs are.
+const RED: [u8; 4] = [0xff, 0, 0, 0];
+
+const SPEAK: u8 = 0x30;
+const SHOW: u8 = 0x6e;
+const CLOCK: u8 = 0x05;
+
+/// A command of the barrier board.
+pub(super) fn barrier(action: &Action<'_>) -> Result<Vec<u8>, CommandError> {
+    let command: u8 = match action {
+        Action::Open => 1,
+        // "Stop" freezes the arm where it is: an open gate stays open.
+        Action::Hold => 2,
+        Action::Close => 3,
+        Action::Query => 4,
+        _ => return Err(CommandError::NotSupported),
+    };
+    Ok(vec![0xaa, 0x55, command, 1, command.wrapping_add(1)])
+}
+
+/// A command of the screen and voice board at this address.
+pub(super) fn led(action: &Action<'_>, address: u8) -> Result<Vec<u8>, CommandError> {
+    match action {
+        Action::Say(text) => {
+            let mut data = vec![1];
+            data.extend(gbk(text, 254, "say")?);
+            frame(address, SPEAK, &data)
+        }
+        Action::Show { lines, say } => frame(address, SHOW, &shown(lines, *say)?),
+        Action::SetClock { local } => frame(address, CLOCK, &clock(*local)?),
+        _ => Err(CommandError::NotSupported),
+    }
+}
+
+/// Lines with their attributes, then what is spoken: the board takes no lines without a voice.
+fn shown(lines: &[&str], say: Option<&str>) -> Result<Vec<u8>, CommandError> {
+    if lines.is_empty() {
+        return Err(CommandError::Missing("lines"));
+    }
+    if lines.len() > LINES_MAX {
+        return Err(CommandError::TooLong("lines"));
+    }
+    let mut data = vec![0, lines.len() as u8];
+    for (index, line) in lines.iter().enumerate() {
+        let text = gbk(line, LINE_MAX, "lines")?;
+        data.extend([index as u8, 0, 0, STAY_SECS, 1]);
+        data.extend(RED);
+        data.push(text.len() as u8);
+        data.extend(text);
+        data.push(if index + 1 == lines.len() { 0 } else { 0x0d });
+    }
+    let voice = match say {
+        Some(say) => gbk(say, VOICE_MAX, "say")?,
+        None => Vec::new(),
+    };
+    data.extend([0x0a, voice.len() as u8]);
+    data.extend(voice);
+    data.push(0);
+    Ok(data)
+}
+
+fn clock(local: Local) -> Result<Vec<u8>, CommandError> {
+    let (year, month, day) = local.date().ymd();
+    let year = u16::try_from(year).ok().filter(|year| (1970..=2099).contains(year));
+    let [low, high] = year.ok_or(CommandError::Value("local"))?.to_le_bytes();
+    // The board's week begins with Sunday as 1.
+    let weekday: u8 = match local.date().weekday() {
+        Weekday::Sun => 1,
+        Weekday::Mon => 2,
+        Weekday::Tue => 3,
+        Weekday::Wed => 4,
+        Weekday::Thu => 5,
+        Weekday::Fri => 6,
+        Weekday::Sat => 7,
+    };
+    let secs = local.nanos_of_day() / 1_000_000_000;
+    let [hour, minute, second] = [secs / 3600, secs / 60 % 60, secs % 60].map(|part| part as u8);
+    Ok(vec![low, high, month as u8, day as u8, weekday, hour, minute, second])
+}
+
+/// Text in the board's charset; whole or not at all.
+fn gbk(text: &str, max: usize, field: &'static str) -> Result<Vec<u8>, CommandError> {
+    let (bytes, _, lost) = GBK.encode(text);
+    if lost {
+        return Err(CommandError::Encoding(field));
+    }
+    if bytes.len() > max { Err(CommandError::TooLong(field)) } else { Ok(bytes.into_owned()) }
+}
+
+fn frame(address: u8, command: u8, data: &[u8]) -> Result<Vec<u8>, CommandError> {
+    let len = u8::try_from(data.len()).map_err(|_| CommandError::TooLong("data"))?;
+    let mut frame = vec![address, 0x64, 0xff, 0xff, command, len];
+    frame.extend(data);
+    let crc = led_crc(&frame);
+    frame.extend(crc.to_le_bytes());
+    Ok(frame)
+}
+
+/// CRC-16/MODBUS, bit by bit: these frames are at most 263 bytes and come a few times a minute.
+pub(crate) fn led_crc(bytes: &[u8]) -> u16 {
+    bytes.iter().fold(0xffff, |crc: u16, b| {
+        (0..8).fold(crc ^ u16::from(*b), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xa001 } else { crc >> 1 })
+    })
+}

@@ -1,0 +1,269 @@
+//! What the camera answers to commands, and the records of camera groups.
+
+use parking_types::{Direction, Instant, Span};
+
+use super::{push::says_done, tables::{self, Dialect}};
+use crate::{
+    error::{DecodeError, ErrorCode},
+    json::{Json, Num, Scalar, Str, first},
+    protocol::camera::plate,
+    reading::{Answer, DeviceTime, Kind, Proof, Reading},
+};
+
+/// A document with a `cmd`.
+#[derive(Default)]
+pub(super) struct CommandReply<'a> {
+    command: Option<Str<'a>>,
+    pub(super) id: Option<Str<'a>>,
+    pub(super) serial: Option<Str<'a>>,
+    status: Option<i64>,
+    state: Option<Str<'a>>,
+    timestamp: Option<i64>,
+    value: Option<Scalar<'a>>,
+    input: Option<i64>,
+    record_type: Option<Str<'a>>,
+    records: [Record<'a>; 2],
+    role: Option<Str<'a>>,
+    connected: Option<bool>,
+    active: Option<i64>,
+    listed: Listed<'a>,
+}
+
+/// An entry of the camera's own white list.
+#[derive(Default)]
+struct Listed<'a> {
+    plate: Option<Str<'a>>,
+    enable: Option<i64>,
+    from: Option<Str<'a>>,
+    to: Option<Str<'a>>,
+}
+
+/// One side of a group's record: who read which plate, and when.
+#[derive(Clone, Copy, Default)]
+struct Record<'a> {
+    serial: Option<Str<'a>>,
+    plate: Option<Str<'a>>,
+    confidence: Option<Scalar<'a>>,
+    direction: Option<Num<'a>>,
+    /// Named `plate_color`, but a learner's plate has 13 there: it is the plate's type.
+    plate_type: Option<i64>,
+    trigger: Option<i64>,
+    secs: Option<i64>,
+    micros: Option<i64>,
+}
+
+impl<'a> CommandReply<'a> {
+    pub(super) fn read(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        match key {
+            b"cmd" => first(&mut self.command, json.text()?),
+            b"id" => first(&mut self.id, json.scalar()?.id()),
+            b"state_code" => first(&mut self.status, json.int()?),
+            b"state" | b"response" => first(&mut self.state, json.text()?),
+            b"timestamp" => first(&mut self.timestamp, json.int()?),
+            b"value" => first(&mut self.value, Some(json.scalar()?)),
+            b"gpio" => first(&mut self.input, json.int()?),
+            b"serialno" | b"sn" => first(&mut self.serial, json.text()?),
+            b"active_id" => first(&mut self.active, json.int()?),
+            b"dldb_rec" => return self.listed.read(json),
+            b"plate" => first(&mut self.listed.plate, json.text()?),
+            b"body" => return json.object_if_any(|json, key| self.body(json, key)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn body(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        let [entry, exit] = &mut self.records;
+        match key {
+            b"record_type" => first(&mut self.record_type, json.text()?),
+            b"input_record" => return entry.read(json),
+            b"output_record" => return exit.read(json),
+            b"vzid" => return json.object_if_any(|json, key| self.camera(json, key)),
+            b"all_gds" => {
+                return json.array_if_any(|json, _| json.object_if_any(|json, key| self.member(json, key)));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn member(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        match key {
+            b"is_connected" => first(&mut self.connected, json.scalar()?.truth()),
+            b"vzid" => return json.object_if_any(|json, key| self.camera(json, key)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn camera(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        match key {
+            b"sn" => first(&mut self.serial, json.text()?),
+            b"type" => first(&mut self.role, json.text()?),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// What the document says.
+    pub(super) fn into_reading(self) -> Result<Reading<'a>, DecodeError> {
+        let Some(command) = self.command else {
+            return Err(DecodeError::new(ErrorCode::Kind, 0, "cmd"));
+        };
+        if let Some(direction) = self.record_type.and_then(side) {
+            let [entry, exit] = self.records;
+            let record = if direction == Direction::Exit && exit.plate.is_some() { exit } else { entry };
+            return record.into_reading(direction);
+        }
+        let mut reading = Reading::new(Kind::Config);
+        reading.put("cmd", command.decode()?);
+        self.put_answer(&mut reading)?;
+        self.put_values(&mut reading, command)?;
+        Ok(reading)
+    }
+
+    /// 200, `succeed` or `ok` says that the camera took the command, and no more.
+    fn put_answer(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+        let proof = match (self.status, self.state) {
+            (Some(200), _) => Proof::Accepted,
+            (Some(408), _) => Proof::TimedOut,
+            (Some(_), _) => Proof::Refused,
+            (None, Some(word)) if says_done(word.raw()) => Proof::Accepted,
+            (None, Some(_)) => Proof::Refused,
+            (None, None) => return Ok(()),
+        };
+        reading.kind = Kind::Gate;
+        reading.answer = Some(Answer { command: self.id.map(Str::decode).transpose()?, proof });
+        if let Some(status) = self.status {
+            reading.put("status", status);
+        }
+        Ok(())
+    }
+
+    fn put_values(&self, reading: &mut Reading<'a>, command: Str<'a>) -> Result<(), DecodeError> {
+        let value = self.value.and_then(Scalar::text).filter(|_| command.raw() == b"getsn");
+        reading.device = self.serial.or(value).map(Str::decode).transpose()?;
+        reading.device_time = self.timestamp.and_then(Instant::from_secs).map(DeviceTime::Utc);
+        if let Some(input) = self.input {
+            reading.put("input", input);
+            if let Some(level) = self.value.and_then(Scalar::int) {
+                reading.put("level", level);
+            }
+        }
+        if let Some(role) = self.role {
+            reading.put("role", role.decode()?);
+        }
+        if let Some(connected) = self.connected {
+            reading.put("connected", connected);
+        }
+        if let Some(active) = self.active {
+            reading.put("encryption", active);
+        }
+        self.listed.put(reading)
+    }
+}
+
+impl<'a> Listed<'a> {
+    /// One entry, or an array whose first is told.
+    fn read(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
+        if json.peek()? == crate::json::Kind::Array {
+            return json.array(|json, _| self.entry(json));
+        }
+        self.entry(json)
+    }
+
+    fn entry(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
+        json.object_if_any(|json, key| {
+            match key {
+                b"plate" => first(&mut self.plate, json.text()?),
+                b"enable" => first(&mut self.enable, json.int()?),
+                b"enable_time" => first(&mut self.from, json.text()?),
+                b"overdue_time" => first(&mut self.to, json.text()?),
+                _ => {}
+            }
+            Ok(())
+        })
+    }
+
+    fn put(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+        if let Some(plate) = self.plate {
+            reading.put("listed_plate", plate.decode()?);
+        }
+        if let Some(enable) = self.enable {
+            reading.put("listed_enable", enable);
+        }
+        if let Some(from) = self.from {
+            reading.put("listed_from", from.decode()?);
+        }
+        if let Some(to) = self.to {
+            reading.put("listed_to", to.decode()?);
+        }
+        Ok(())
+    }
+}
+
+impl<'a> Record<'a> {
+    fn read(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
+        json.object_if_any(|json, key| match key {
+            b"device_name" => json.object_if_any(|json, key| {
+                if key == b"sn" {
+                    first(&mut self.serial, json.text()?);
+                }
+                Ok(())
+            }),
+            b"ivs_result_param" => json.object_if_any(|json, key| self.result(json, key)),
+            _ => Ok(()),
+        })
+    }
+
+    fn result(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+        match key {
+            b"plate" => first(&mut self.plate, json.text()?),
+            b"confidence" => first(&mut self.confidence, Some(json.scalar()?)),
+            b"direction" => first(&mut self.direction, json.scalar()?.number()),
+            b"plate_color" => first(&mut self.plate_type, json.int()?),
+            b"trig_type" => first(&mut self.trigger, json.int()?),
+            b"timeval" => {
+                return json.object_if_any(|json, key| {
+                    match key {
+                        b"tv_sec" => first(&mut self.secs, json.int()?),
+                        b"tv_usec" => first(&mut self.micros, json.int()?),
+                        _ => {}
+                    }
+                    Ok(())
+                });
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn into_reading(self, direction: Direction) -> Result<Reading<'a>, DecodeError> {
+        let mut reading = Reading::new(Kind::Plate);
+        reading.direction = Some(direction);
+        if let Some(text) = self.plate {
+            plate::put_str(&mut reading, text);
+        }
+        reading.plate_confidence = self.confidence.and_then(Scalar::milli);
+        reading.direction_code = self.direction.map(Num::text);
+        reading.device = self.serial.map(Str::decode).transpose()?;
+        if let Some(code) = self.plate_type {
+            tables::put_type(&mut reading, Dialect::Vzenith, code);
+        }
+        if let Some(trigger) = self.trigger {
+            reading.put("trigger", trigger);
+        }
+        let micros = self.micros.filter(|micros| (0..1_000_000).contains(micros)).unwrap_or(0);
+        let at = self.secs.filter(|secs| *secs > 0).and_then(Instant::from_secs);
+        reading.device_time = at.map(|at| DeviceTime::Utc(at + Span::from_nanos(micros * 1000)));
+        Ok(reading)
+    }
+}
+
+fn side(word: Str<'_>) -> Option<Direction> {
+    match word.raw() {
+        b"input" => Some(Direction::Entry),
+        b"output" => Some(Direction::Exit),
+        _ => None,
+    }
+}
