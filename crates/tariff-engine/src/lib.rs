@@ -5,15 +5,19 @@
 
 mod adjust;
 mod calendar;
+mod compiled;
+mod curve;
 mod document;
 mod error;
 mod json;
+mod money;
 mod named;
 mod price;
 mod read;
 mod receipt;
 mod stay;
 mod tariff;
+mod walk;
 
 pub use adjust::Adjust;
 pub use calendar::{Calendar, DayTypes, MergeError};

@@ -1,33 +1,358 @@
-//! The price of a stay.
+//! The price of a stay: the order of decision of `docs/tariff.md` § 1, around the walk.
 
-use parking_types::Amount;
+mod lines;
+mod packages;
+mod settle;
 
-use crate::{Calendar, PriceError, Receipt, Stay, Tariff};
+use parking_types::{Amount, Date, Instant, Span, Zone};
+
+use crate::{
+    Calendar, Code, PriceError, Receipt, Stay, Tariff,
+    adjust::Adjust,
+    compiled::Compiled,
+    document::Document,
+    walk::{self, NoLines, Sink, Task},
+};
+
+use packages::Fit;
+use settle::Quiet;
 
 /// Prices a stay and explains it line by line.
 ///
 /// # Errors
-/// [`PriceError`], in the order of precedence of its codes.
-pub fn price<'a>(_: &'a Tariff, _: Option<&'a Calendar>, _: &'a Stay) -> Result<Receipt<'a>, PriceError> {
-    Err(PriceError::OVERFLOW)
+/// [`PriceError`]; where several apply, the first in the order of decision.
+///
+/// ```
+/// use tariff_engine::{Stay, Tariff, price};
+/// let tariff = Tariff::from_json(br#"{ "format": 1, "id": "t", "currency": "CNY", "time_zone": "Asia/Shanghai",
+///     "rules": [ { "id": "all", "charge": { "steps": [ { "every": "1h", "price": "2.00" } ] } } ] }"#)?;
+/// let stay = Stay::from_json(br#"{ "id": "a1", "entry": "2026-03-02T08:00:00+08:00", "exit": "2026-03-02T10:20:00+08:00" }"#)?;
+/// let receipt = price(&tariff, None, &stay)?;
+/// assert_eq!(receipt.total.to_string(), "6");
+/// assert_eq!(receipt.lines.len(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn price<'a>(
+    tariff: &'a Tariff,
+    calendar: Option<&'a Calendar>,
+    stay: &'a Stay,
+) -> Result<Receipt<'a>, PriceError> {
+    let mut receipt = price_as_of(tariff, calendar, stay)?;
+    receipt.next_change = crate::curve::next_change_from(tariff, calendar, stay, receipt.total);
+    Ok(receipt)
 }
 
-/// [`price`] without [`Receipt::next_change`], which costs as much again as everything else.
+/// [`price`] without looking for [`Receipt::next_change`], which costs several times the pricing itself.
 ///
 /// # Errors
 /// As [`price`].
 pub fn price_as_of<'a>(
-    _: &'a Tariff,
-    _: Option<&'a Calendar>,
-    _: &'a Stay,
+    tariff: &'a Tariff,
+    calendar: Option<&'a Calendar>,
+    stay: &'a Stay,
 ) -> Result<Receipt<'a>, PriceError> {
-    Err(PriceError::OVERFLOW)
+    lines::receipt(tariff, calendar, stay)
 }
 
 /// What a stay costs, and nothing else: no line is made and nothing is allocated.
 ///
 /// # Errors
 /// As [`price`].
-pub fn total(_: &Tariff, _: Option<&Calendar>, _: &Stay) -> Result<Amount, PriceError> {
-    Err(PriceError::OVERFLOW)
+pub fn total(tariff: &Tariff, calendar: Option<&Calendar>, stay: &Stay) -> Result<Amount, PriceError> {
+    total_at(tariff, calendar, stay, stay.exit)
+}
+
+/// [`total`] with another exit.
+pub(crate) fn total_at(
+    tariff: &Tariff,
+    calendar: Option<&Calendar>,
+    stay: &Stay,
+    exit: Instant,
+) -> Result<Amount, PriceError> {
+    let asked = Asked::new(tariff, calendar, stay, exit)?;
+    if let Some((_, total)) = asked.final_payment() {
+        return Ok(total);
+    }
+    asked.total(asked.exit)
+}
+
+/// A stay whose fields are checked, with its instants floored.
+struct Asked<'a> {
+    tariff: &'a Tariff,
+    document: &'a Document,
+    calendar: Option<&'a Calendar>,
+    stay: &'a Stay,
+    entry: Instant,
+    exit: Instant,
+    /// Entry, as it was given, lies outside the years that are priced.
+    out_of_range: bool,
+}
+
+/// What the price of a stay comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// A stay of no length, within the grace, or the first of the day: nothing is charged, nothing is shown.
+    Free,
+    /// An amount that a person set.
+    Instead(Amount),
+    /// The package at this index.
+    Package(usize, Amount),
+    /// The calculation: what the rules charge after caps, and with the minimum, in fractions.
+    Calculated { charged: i128, with_minimum: i128 },
+}
+
+const FIRST_ENTRY: Instant = Instant::EPOCH;
+/// 2100-01-01T00:00:00Z
+const LAST_ENTRY: i64 = 4_102_444_800;
+const LONGEST: Span = Span::from_days(36_525);
+
+impl<'a> Asked<'a> {
+    fn new(
+        tariff: &'a Tariff,
+        calendar: Option<&'a Calendar>,
+        stay: &'a Stay,
+        exit: Instant,
+    ) -> Result<Self, PriceError> {
+        if let Some(index) = stay.paid.iter().position(|(at, _)| *at > stay.exit) {
+            return Err(PriceError::payment_after_exit(index));
+        }
+        if exit < stay.entry {
+            return Err(PriceError::new(Code::ExitBeforeEntry, "exit", "the stay ends before it begins"));
+        }
+        if !tariff.in_force(stay.entry) {
+            return Err(PriceError::new(Code::NotInForce, "entry", "the tariff is not in force at entry"));
+        }
+        let out_of_range =
+            stay.entry < FIRST_ENTRY || stay.entry.as_secs() >= LAST_ENTRY || exit - stay.entry > LONGEST;
+        let document = tariff.document();
+        let floor = |at: Instant| floored(document, at);
+        Ok(Self {
+            tariff,
+            document,
+            calendar,
+            stay,
+            entry: floor(stay.entry),
+            exit: floor(exit),
+            out_of_range,
+        })
+    }
+
+    /// The last payment and the total at its instant, where that total is final.
+    fn final_payment(&self) -> Option<(Instant, Amount)> {
+        let (last, _) = *self.stay.paid.iter().max_by_key(|(at, _)| *at)?;
+        if last < self.stay.entry {
+            return None;
+        }
+        let last = floored(self.document, last);
+        if self.exit - last > self.document.exit_grace {
+            return None;
+        }
+        let total = self.total(last).ok()?;
+        (self.paid() >= total).then_some((last, total))
+    }
+
+    /// All that was paid, held at the end of the range.
+    fn paid(&self) -> Amount {
+        self.stay.paid.iter().map(|(_, amount)| *amount).sum()
+    }
+
+    /// The total of the stay as if it ended at `exit`.
+    fn total(&self, exit: Instant) -> Result<Amount, PriceError> {
+        let source = self.source(exit, &mut NoLines)?;
+        self.settle(source, &mut Quiet)
+    }
+
+    /// Where the price of the stay comes from as if it ended at `exit`.
+    fn source<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
+        let source = self.decide(exit, sink)?;
+        if self.out_of_range { Err(PriceError::OVERFLOW) } else { Ok(source) }
+    }
+
+    /// The order of decision.
+    fn decide<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
+        let length = exit - self.entry;
+        if length == Span::ZERO {
+            return Ok(Source::Free);
+        }
+        let instead = self.stay.adjust.iter().find_map(|adjust| match adjust {
+            Adjust::Instead(amount) => Some(*amount),
+            _ => None,
+        });
+        if let Some(amount) = instead {
+            return Ok(Source::Instead(amount));
+        }
+        if self.document.max_stay.is_some_and(|longest| length > longest) {
+            return Err(PriceError::new(Code::NotOffered, "exit", "the stay is longer than is offered"));
+        }
+        if length <= self.document.grace || self.first_of_the_day() {
+            return Ok(Source::Free);
+        }
+        self.charged(exit, sink)
+    }
+
+    fn first_of_the_day(&self) -> bool {
+        let used = || walk::used_on(&self.stay.used, self.document.zone.local(self.entry).date().days());
+        self.document.first_stay_free && used().stays == 0
+    }
+
+    /// Packages and the calculation.
+    fn charged<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
+        let has_packages = !self.document.packages.is_empty();
+        if has_packages && let Some(package) = self.first_package(exit)? {
+            return Ok(package);
+        }
+        if self.document.packages_only && (self.document.rules.is_empty() || self.rules_accept()) {
+            return self.cheapest_package(exit)?.ok_or(PriceError::new(
+                Code::NotOffered,
+                "exit",
+                "the stay fits no package",
+            ));
+        }
+        if !self.document.rules.is_empty() && !self.rules_accept() {
+            // What no rule may charge has the price of a package or none, never a calculated zero.
+            return self.cheapest_package(exit)?.ok_or(PriceError::new(
+                Code::VehicleNotCovered,
+                "vehicle",
+                "no rule accepts the vehicle and no package fits",
+            ));
+        }
+        let source = self.calculate(exit, sink)?;
+        if !has_packages {
+            return Ok(source);
+        }
+        Ok(match (self.cheapest_package(exit)?, source) {
+            (Some(Source::Package(index, price)), Source::Calculated { with_minimum, .. })
+                if i128::from(price.as_micros()) * self.compiled()?.scale < with_minimum =>
+            {
+                Source::Package(index, price)
+            }
+            _ => source,
+        })
+    }
+
+    fn compiled(&self) -> Result<&'a Compiled, PriceError> {
+        self.tariff.compiled().ok_or(PriceError::OVERFLOW)
+    }
+
+    fn rules_accept(&self) -> bool {
+        let (vehicle, color) = (self.stay.vehicle.as_ref(), self.stay.plate_color.as_ref());
+        self.document.rules.iter().any(|rule| rule.accepts.stay(vehicle, color))
+    }
+
+    /// The first package with `choose: first` that fits.
+    fn first_package(&self, exit: Instant) -> Result<Option<Source>, PriceError> {
+        for (index, package) in
+            self.document.packages.iter().enumerate().filter(|(_, package)| !package.cheapest)
+        {
+            if self.package_fits(package, exit)? {
+                return Ok(Some(Source::Package(index, package.price)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The cheapest package with `choose: cheapest` that fits; of several the first.
+    fn cheapest_package(&self, exit: Instant) -> Result<Option<Source>, PriceError> {
+        let mut best: Option<(usize, Amount)> = None;
+        for (index, package) in
+            self.document.packages.iter().enumerate().filter(|(_, package)| package.cheapest)
+        {
+            if self.package_fits(package, exit)? && best.is_none_or(|(_, price)| package.price < price) {
+                best = Some((index, package.price));
+            }
+        }
+        Ok(best.map(|(index, price)| Source::Package(index, price)))
+    }
+
+    fn package_fits(&self, package: &crate::document::Package, exit: Instant) -> Result<bool, PriceError> {
+        match packages::fits(package, self.stay, &self.document.zone, self.calendar, (self.entry, exit)) {
+            Fit::Yes => Ok(true),
+            Fit::No => Ok(false),
+            Fit::Unknown => Err(gap("entry")),
+        }
+    }
+
+    /// The calculation: the walk, then the minimum.
+    fn calculate<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
+        self.check_calendar(exit)?;
+        if self.out_of_range {
+            return Err(PriceError::OVERFLOW);
+        }
+        let compiled = self.compiled()?;
+        let plans = compiled.plans(self.document, self.stay);
+        let exempt = exempt(self.stay, self.entry.as_nanos(), exit.as_nanos());
+        let task = Task {
+            tariff: self.tariff,
+            compiled,
+            plans: plans.plans(),
+            calendar: self.calendar,
+            entry: self.entry.as_nanos(),
+            exit: exit.as_nanos(),
+            exempt: &exempt,
+            used: &self.stay.used,
+        };
+        let found = walk::walk(task, sink).map_err(|_| PriceError::OVERFLOW)?;
+        let minimum = self.document.minimum.zip(found.first_limit);
+        let lifted =
+            minimum.map(|(least, limit)| (i128::from(least.as_micros()) * compiled.scale).min(limit));
+        let with_minimum = lifted.map_or(found.charged, |least| found.charged.max(least));
+        Ok(Source::Calculated { charged: found.charged, with_minimum })
+    }
+
+    /// Every local date of the stay must be covered.
+    fn check_calendar(&self, exit: Instant) -> Result<(), PriceError> {
+        let Some(calendar) = self.calendar else { return Ok(()) };
+        let (first, last) = dates(&self.document.zone, self.entry, exit);
+        match calendar.first_gap(first) {
+            Some(date) if date == first => Err(gap("entry")),
+            Some(date) if date <= last => Err(gap("exit")),
+            _ => Ok(()),
+        }
+    }
+}
+
+const fn gap(path: &'static str) -> PriceError {
+    PriceError::new(Code::CalendarGap, path, "the calendar does not cover a date that the price depends on")
+}
+
+fn floored(document: &Document, at: Instant) -> Instant {
+    if document.to_the_minute { at.floor(Span::from_mins(1)) } else { at }
+}
+
+/// The first and the last local date of `[entry, exit)`; of a stay without length, the entry's twice.
+fn dates(zone: &Zone, entry: Instant, exit: Instant) -> (Date, Date) {
+    let last = (exit - Span::from_nanos(1)).max(entry);
+    (zone.local(entry).date(), zone.local(last).date())
+}
+
+/// Exempt time within the stay, ascending and merged: that of passes, and time off at the start and the end.
+fn exempt(stay: &Stay, entry: i64, exit: i64) -> Vec<(i64, i64)> {
+    let mut off = [Span::ZERO; 2];
+    for adjust in &stay.adjust {
+        if let Adjust::TimeOff { length, at_end } = adjust
+            && let Some(sum) = off.get_mut(usize::from(*at_end))
+        {
+            *sum = *sum + *length;
+        }
+    }
+    let [start, end] = off.map(Span::as_nanos);
+    if stay.exempt.is_empty() && start == 0 && end == 0 {
+        return Vec::new();
+    }
+    let passes = stay.exempt.iter().map(|(from, to)| (from.as_nanos(), to.as_nanos()));
+    let offs = [(entry, entry.saturating_add(start)), (exit.saturating_sub(end), exit)];
+    let mut intervals: Vec<(i64, i64)> = passes
+        .chain(offs)
+        .map(|(from, to)| (from.max(entry), to.min(exit)))
+        .filter(|(from, to)| from < to)
+        .collect();
+    intervals.sort_unstable();
+    let mut merged: Vec<(i64, i64)> = Vec::with_capacity(intervals.len());
+    for (from, to) in intervals {
+        match merged.last_mut() {
+            Some(last) if from <= last.1 => last.1 = last.1.max(to),
+            _ => merged.push((from, to)),
+        }
+    }
+    merged
 }

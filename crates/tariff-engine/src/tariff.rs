@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_types::{Currency, Instant, Local, PlateColor, Resolved, Span, VehicleClass, Zone};
 
 use crate::{
+    compiled::Compiled,
     document::{self, CapPer, Document, FreePer},
     error::{Code, DocumentError},
     json::{self, Json},
@@ -19,6 +20,7 @@ pub struct Tariff(Arc<Inner>);
 
 struct Inner {
     document: Document,
+    compiled: Option<Compiled>,
     digest: String,
     canonical: Vec<u8>,
 }
@@ -42,11 +44,17 @@ impl Tariff {
         let mut canonical = Vec::new();
         json::write_canonical(&mut canonical, value);
         let digest = json::sha256_hex(&canonical);
-        Self(Arc::new(Inner { document, digest, canonical }))
+        let compiled = Compiled::new(&document);
+        Self(Arc::new(Inner { document, compiled, digest, canonical }))
     }
 
     pub(crate) fn document(&self) -> &Document {
         &self.0.document
+    }
+
+    /// The compiled form; `None` where its units are too many to be charged in part exactly.
+    pub(crate) fn compiled(&self) -> Option<&Compiled> {
+        self.0.compiled.as_ref()
     }
 
     /// The id.

@@ -1,0 +1,166 @@
+//! Day plans: which rule is in force at which time of a day, for each kind of date.
+
+use std::sync::OnceLock;
+
+use super::DAY;
+use crate::{
+    calendar::{DayTypes, weekday_index},
+    document::Rule,
+    named::{Color, Vehicle},
+};
+
+/// Stands for "no rule".
+pub(crate) const NO_RULE: u32 = u32::MAX;
+
+/// A part of a day, by the wall clock, in which one rule is in force.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Piece {
+    /// Nanoseconds since midnight; the piece begins where the one before ends.
+    pub(crate) end: i64,
+    /// The index of the rule, or [`NO_RULE`].
+    pub(crate) rule: u32,
+}
+
+/// Kinds of dates: a set of types and a weekday.
+const CLASSES: usize = DayTypes::COUNT * 7;
+
+/// The plans of all kinds of dates, for vehicles and plates that the same rules accept.
+#[derive(Clone, Debug)]
+pub(crate) struct PlanSet {
+    /// Some rule is for this vehicle and plate.
+    pub(crate) accepted: bool,
+    /// The plan of each kind of date.
+    by_class: Vec<u16>,
+    plans: Vec<Box<[Piece]>>,
+}
+
+impl PlanSet {
+    /// The plan of a date with these types, and its number: dates with one number are priced alike.
+    pub(crate) fn of(&self, types: DayTypes, day: i32) -> (u16, &[Piece]) {
+        let class = types.index() * 7 + weekday_index(day);
+        let number = self.by_class.get(class).copied().unwrap_or(0);
+        (number, self.plans.get(usize::from(number)).map_or(&[], |plan| plan))
+    }
+
+    fn new(rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Self {
+        let accepted: Vec<(usize, &Rule)> =
+            rules.iter().enumerate().filter(|(_, rule)| rule.accepts.stay(vehicle, color)).collect();
+        // Dates on which the same rules match with the same ranks share a plan.
+        let mut keys: Vec<Vec<Option<u8>>> = Vec::new();
+        let mut plans: Vec<Box<[Piece]>> = Vec::new();
+        let mut by_class = Vec::with_capacity(CLASSES);
+        for class in 0..CLASSES {
+            let (types, weekday) = (DayTypes::from_index(class / 7), class % 7);
+            let key: Vec<_> = accepted.iter().map(|(_, rule)| rule.days.rank(types, weekday)).collect();
+            let number = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
+                plans.push(day_plan(&accepted, &key));
+                keys.push(key);
+                plans.len() - 1
+            });
+            by_class.push(number as u16);
+        }
+        Self { accepted: !accepted.is_empty(), by_class, plans }
+    }
+}
+
+/// Cuts a day at the limits of the rules that match it, and finds the rule in force in each piece.
+fn day_plan(rules: &[(usize, &Rule)], ranks: &[Option<u8>]) -> Box<[Piece]> {
+    let matching: Vec<_> =
+        rules.iter().zip(ranks).filter_map(|(rule, rank)| rank.map(|rank| (rule.0, rule.1, rank))).collect();
+    let mut cuts: Vec<u32> = vec![0, 86_400];
+    for window in matching.iter().filter_map(|(_, rule, _)| rule.window) {
+        cuts.extend([window.from, window.to]);
+    }
+    cuts.sort_unstable();
+    cuts.dedup();
+    let mut pieces: Vec<Piece> = Vec::new();
+    let mut before: Option<&Rule> = None;
+    for (from, to) in cuts.iter().zip(cuts.iter().skip(1)) {
+        let open =
+            matching.iter().filter(|(_, rule, _)| rule.window.is_none_or(|w| contains(w.from, w.to, *from)));
+        // The greatest rank wins, and of these the first: `max_by_key` would give the last.
+        let mut best: Option<&(usize, &Rule, u8)> = None;
+        for candidate in open {
+            if best.is_none_or(|best| candidate.2 > best.2) {
+                best = Some(candidate);
+            }
+        }
+        let rule = best.map_or(NO_RULE, |(index, _, _)| *index as u32);
+        let end = i64::from(*to) * (DAY / 86_400);
+        // A rule's own limits stay, as its window may close and open again there.
+        let own_limit = before.and_then(|rule| rule.window).is_some_and(|w| w.from == *from || w.to == *from);
+        match pieces.last_mut() {
+            Some(last) if last.rule == rule && !own_limit => last.end = end,
+            _ => pieces.push(Piece { end, rule }),
+        }
+        before = best.map(|(_, rule, _)| *rule);
+    }
+    pieces.into_boxed_slice()
+}
+
+fn contains(from: u32, to: u32, at: u32) -> bool {
+    if to <= from { at >= from || at < to } else { (from..to).contains(&at) }
+}
+
+/// The plans of a tariff, made for each vehicle and plate colour when they are first asked for.
+pub(super) struct Plans {
+    vehicles: Vec<Vehicle>,
+    colors: Vec<Color>,
+    /// By vehicle, then colour; the last of each stands for all words that no rule names.
+    made: Box<[OnceLock<PlanSet>]>,
+}
+
+/// Plans that are kept with the tariff, or made for one stay.
+pub(crate) enum Found<'a> {
+    Kept(&'a PlanSet),
+    Made(Box<PlanSet>),
+}
+
+impl Found<'_> {
+    pub(crate) fn plans(&self) -> &PlanSet {
+        match self {
+            Self::Kept(plans) => plans,
+            Self::Made(plans) => plans,
+        }
+    }
+}
+
+/// How many combinations of vehicle and colour are kept at most; no real tariff comes near.
+const MOST_KEPT: usize = 4096;
+
+impl Plans {
+    pub(super) fn new(rules: &[Rule]) -> Self {
+        let mut vehicles: Vec<Vehicle> = Vec::new();
+        let mut colors: Vec<Color> = Vec::new();
+        for rule in rules {
+            let named = rule.accepts.vehicles.iter().flatten();
+            named.for_each(|word| {
+                if !vehicles.contains(word) {
+                    vehicles.push(word.clone())
+                }
+            });
+            let named = rule.accepts.colors.iter().flatten();
+            named.for_each(|word| {
+                if !colors.contains(word) {
+                    colors.push(word.clone())
+                }
+            });
+        }
+        let combinations = (vehicles.len() + 1).saturating_mul(colors.len() + 1);
+        let kept = if combinations <= MOST_KEPT { combinations } else { 0 };
+        Self { vehicles, colors, made: (0..kept).map(|_| OnceLock::new()).collect() }
+    }
+
+    pub(super) fn find(&self, rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Found<'_> {
+        let position = |found: Option<usize>, len: usize| found.unwrap_or(len);
+        let v = vehicle.and_then(|word| self.vehicles.iter().position(|known| known == word));
+        let c = color.and_then(|word| self.colors.iter().position(|known| known == word));
+        let v = position(v, self.vehicles.len());
+        let c = position(c, self.colors.len());
+        let make = || PlanSet::new(rules, vehicle, color);
+        match self.made.get(v * (self.colors.len() + 1) + c) {
+            Some(slot) => Found::Kept(slot.get_or_init(make)),
+            None => Found::Made(Box::new(make())),
+        }
+    }
+}

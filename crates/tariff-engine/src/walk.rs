@@ -1,0 +1,255 @@
+//! The calculation: a walk from boundary to boundary, the same code for totals and for receipts.
+//!
+//! The walk moves a [`Cursor`] over segments. In each it asks which rule is in force, takes free time off, and lets the
+//! rule's ladder consume the rest; units inside a segment are counted by division. Charges go through the [`Ledger`],
+//! which applies the caps and tells a [`Sink`] what was charged: a sink that keeps nothing makes the total cost no
+//! allocation, one that keeps lines makes the receipt.
+
+mod cursor;
+mod ladder;
+mod ledger;
+mod volume;
+
+use parking_types::{Date, Span};
+
+use crate::{
+    Calendar, Tariff,
+    compiled::{Compiled, NO_RULE, PlanSet, Rule, RuleCharge},
+    document::{Document, FreePer, Restart},
+    stay::Used,
+};
+
+pub(crate) use cursor::{Cursor, Keys, start_of, window_bounds};
+pub(crate) use ladder::LadderState;
+pub(crate) use ledger::{Charge, CutFrom, Kind, Ledger, NoLines, Sink};
+
+/// What there is to walk: the floored stay, with its exempt time merged.
+#[derive(Clone, Copy)]
+pub(crate) struct Task<'a> {
+    pub(crate) tariff: &'a Tariff,
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) plans: &'a PlanSet,
+    pub(crate) calendar: Option<&'a Calendar>,
+    pub(crate) entry: i64,
+    pub(crate) exit: i64,
+    /// Ascending, apart from each other, none empty, all within the stay.
+    pub(crate) exempt: &'a [(i64, i64)],
+    pub(crate) used: &'a [(Date, Used)],
+}
+
+/// What a walk found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Found {
+    /// The charges after caps, in fractions.
+    pub(crate) charged: i128,
+    /// The least that the caps leave at the first chargeable instant after free time; `None` where there is none.
+    pub(crate) first_limit: Option<i128>,
+}
+
+/// The result would not fit the range of amounts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMuch;
+
+/// Walks a stay.
+pub(crate) fn walk<S: Sink>(task: Task<'_>, sink: &mut S) -> Result<Found, TooMuch> {
+    // States of few rules live on the stack.
+    let rules = task.compiled.rules.len();
+    if rules <= 4 {
+        let mut states = [LadderState::NEW; 4];
+        return walk_with(task, states.get_mut(..rules).unwrap_or_default(), sink);
+    }
+    if rules <= 16 {
+        let mut states = [LadderState::NEW; 16];
+        return walk_with(task, states.get_mut(..rules).unwrap_or_default(), sink);
+    }
+    walk_with(task, &mut vec![LadderState::NEW; rules], sink)
+}
+
+fn walk_with<S: Sink>(task: Task<'_>, states: &mut [LadderState], sink: &mut S) -> Result<Found, TooMuch> {
+    let document = task.tariff.document();
+    let zone = &document.zone;
+    let cursor = Cursor::new(task.compiled, document.rolling, zone, task.calendar, task.plans, task.entry);
+    let ledger = Ledger::new(task.compiled, &cursor, task.used, sink);
+    let mut walk = Walk {
+        task,
+        document,
+        cursor,
+        states,
+        ledger,
+        free_scope: i32::MIN,
+        free_left: 0,
+        next_exempt: 0,
+        pending: Vec::new(),
+    };
+    if task.compiled.volume {
+        walk.pending.resize(walk.states.len(), None);
+    }
+    walk.run()
+}
+
+struct Walk<'a, 's, S> {
+    task: Task<'a>,
+    document: &'a Document,
+    cursor: Cursor<'a>,
+    states: &'s mut [LadderState],
+    ledger: Ledger<'a, 's, S>,
+    free_scope: i32,
+    free_left: i64,
+    /// The first exempt interval that has not been passed.
+    next_exempt: usize,
+    /// The unit under way of each rule that prices by volume.
+    pending: Vec<Option<volume::Pending>>,
+}
+
+impl<S: Sink> Walk<'_, '_, S> {
+    fn run(&mut self) -> Result<Found, TooMuch> {
+        let exit = self.task.exit;
+        while self.cursor.at < exit {
+            let at = self.cursor.at;
+            let (exempt_from, exempt_to) = self.exempt(at);
+            if exempt_from <= at {
+                self.cursor.seek(exempt_to);
+                continue;
+            }
+            let end = self.cursor.end.min(exit).min(exempt_from);
+            let next = self.segment(at, end)?;
+            self.cursor.seek(next);
+        }
+        self.end_volumes()?;
+        self.ledger.finish()
+    }
+
+    /// Prices from `at` on, up to `end` or, where a unit runs on, beyond; returns how far it came.
+    fn segment(&mut self, at: i64, end: i64) -> Result<i64, TooMuch> {
+        let index = self.cursor.rule;
+        if index == NO_RULE {
+            return Ok(end);
+        }
+        let Some(rule) = self.task.compiled.rules.get(index as usize) else { return Ok(end) };
+        if matches!(rule.charge, RuleCharge::None) || rule.min_overlap > 0 && self.too_short(index, rule) {
+            return Ok(end);
+        }
+        if let Some(free) = self.document.free {
+            let left = self.free_left(free.per);
+            if left > 0 {
+                let taken = left.min(end - at);
+                self.free_left -= taken;
+                self.ledger.free(self.cursor.day, taken);
+                return Ok(at + taken);
+            }
+        }
+        self.ledger.chargeable(&self.cursor);
+        match &rule.charge {
+            RuleCharge::None => Ok(end),
+            RuleCharge::Flat { price, amount, once } => {
+                self.flat(index, rule, (*price, *amount), *once, at, end)
+            }
+            RuleCharge::Ladder { adds, steps } => self.ladder(index, rule, steps, *adds, at, end),
+            RuleCharge::Volume(steps) => self.volume(index, rule, steps, at, end),
+        }
+    }
+
+    /// The next exempt interval that ends after `at`; one at the end of time where there is none.
+    fn exempt(&mut self, at: i64) -> (i64, i64) {
+        loop {
+            match self.task.exempt.get(self.next_exempt) {
+                Some((_, to)) if *to <= at => self.next_exempt += 1,
+                Some(interval) => return *interval,
+                None => return (i64::MAX, i64::MAX),
+            }
+        }
+    }
+
+    /// The free time left in the scope at the cursor.
+    fn free_left(&mut self, per: FreePer) -> i64 {
+        let Some(free) = self.document.free else { return 0 };
+        let scope = match per {
+            FreePer::Stay => 0,
+            FreePer::Period => self.cursor.period(),
+            FreePer::Day => self.cursor.day,
+        };
+        if scope != self.free_scope {
+            self.free_scope = scope;
+            self.free_left = match per {
+                FreePer::Stay => free.length,
+                FreePer::Period if scope == 0 => free.first,
+                FreePer::Period => free.length,
+                FreePer::Day => free.length - used_on(self.task.used, scope).free,
+            }
+            .as_nanos();
+        }
+        self.free_left
+    }
+
+    /// Whether the stay is present in the rule's window at the cursor for less than the rule wants.
+    fn too_short(&mut self, index: u32, rule: &Rule) -> bool {
+        let key = self.cursor.window_key(rule.window);
+        if let Some(state) = self.states.get(index as usize)
+            && state.presence_key == key
+        {
+            return state.presence_short;
+        }
+        let (entry, exit) = (self.task.entry, self.task.exit);
+        let zone = &self.document.zone;
+        let mut present = 0;
+        let mut add = |from: i64, to: i64| present += (to.min(exit) - from.max(entry)).max(0);
+        match rule.window {
+            Some(window) => cursor::window_pieces(zone, window, key, add),
+            None => {
+                let (from, to) = self.period_bounds(key);
+                add(from, to);
+            }
+        }
+        let short = present < rule.min_overlap;
+        if let Some(state) = self.states.get_mut(index as usize) {
+            (state.presence_key, state.presence_short) = (key, short);
+        }
+        short
+    }
+
+    /// The beginning and the end of a period, which may lie outside the stay.
+    fn period_bounds(&self, period: i32) -> (i64, i64) {
+        period_bounds(
+            self.document,
+            self.task.entry,
+            self.cursor.day - self.cursor.day_from_entry(self.cursor.day),
+            period,
+        )
+    }
+
+    /// When the rule's ladder starts again, after the cursor.
+    fn restart_after(&self, rule: &Rule) -> i64 {
+        match (rule.restart, rule.window) {
+            (Restart::Stay, _) => i64::MAX,
+            (Restart::Window, Some(window)) => self.cursor.next_opening(window),
+            (Restart::Window, None) | (Restart::Period, _) => self.cursor.period_end(),
+        }
+    }
+
+    /// The number of the ladder's run at the cursor: a greater one than before has started again.
+    fn ladder_run(&self, rule: &Rule) -> i32 {
+        match rule.restart {
+            Restart::Stay => 0,
+            Restart::Window => self.cursor.window_key(rule.window),
+            Restart::Period => self.cursor.period(),
+        }
+    }
+}
+
+/// The beginning and the end of a period counted from the natural day of entry.
+pub(crate) fn period_bounds(document: &Document, entry: i64, entry_day: i32, period: i32) -> (i64, i64) {
+    if document.rolling {
+        let from = entry + i64::from(period) * crate::compiled::DAY;
+        (from, from + crate::compiled::DAY)
+    } else {
+        (start_of(&document.zone, entry_day + period), start_of(&document.zone, entry_day + period + 1))
+    }
+}
+
+/// What the plate used on a natural day before this stay.
+pub(crate) fn used_on(used: &[(Date, Used)], day: i32) -> Used {
+    let on = Date::from_days(day);
+    used.iter()
+        .find(|(date, _)| *date == on)
+        .map_or(Used { stays: 0, free: Span::ZERO, ..Used::default() }, |(_, used)| *used)
+}

@@ -1,0 +1,301 @@
+//! Flat prices and ladders of steps.
+
+use parking_types::Amount;
+
+use super::{Charge, Kind, Sink, TooMuch, Walk};
+use crate::{
+    compiled::{Rule, Step, Unit},
+    document::Once,
+    money::half_even,
+};
+
+/// What a rule remembers from segment to segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct LadderState {
+    /// The run of the ladder that the figures belong to.
+    pub(super) run: i32,
+    /// How many steps have been entered in this run.
+    pub(super) entered: u32,
+    /// The chargeable time of this run.
+    pub(super) time: i64,
+    /// What the ladder charged in this run, before caps.
+    pub(super) price: i128,
+    /// The scope in which the flat price was charged last.
+    pub(super) flat_scope: i32,
+    /// The window whose presence was counted last, and whether it was too short.
+    pub(super) presence_key: i32,
+    pub(super) presence_short: bool,
+    /// What the rule charged in its latest windows. Two are kept: where the clock is set back, the end of a window
+    /// may come again after the next one has opened.
+    pub(super) windows: [WindowSum; 2],
+}
+
+/// What a rule charged in one window.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct WindowSum {
+    pub(super) key: i32,
+    pub(super) sum: i128,
+    pub(super) mark: u32,
+}
+
+impl WindowSum {
+    const NEW: Self = Self { key: i32::MIN, sum: 0, mark: u32::MAX };
+}
+
+impl LadderState {
+    pub(crate) const NEW: Self = Self {
+        run: i32::MIN,
+        entered: 0,
+        time: 0,
+        price: 0,
+        flat_scope: i32::MIN,
+        presence_key: i32::MIN,
+        presence_short: false,
+        windows: [WindowSum::NEW; 2],
+    };
+
+    /// The sum of the window with this key; the older of the two makes place for a new one.
+    pub(super) fn window(&mut self, key: i32) -> &mut WindowSum {
+        let [first, second] = &mut self.windows;
+        if first.key == key {
+            return first;
+        }
+        if second.key == key {
+            return second;
+        }
+        let older = if first.key <= second.key { first } else { second };
+        *older = WindowSum { key, ..WindowSum::NEW };
+        older
+    }
+}
+
+impl<S: Sink> Walk<'_, '_, S> {
+    pub(super) fn flat(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        (price, amount): (Amount, i128),
+        once: Once,
+        at: i64,
+        end: i64,
+    ) -> Result<i64, TooMuch> {
+        let scope = match once {
+            Once::Window => self.cursor.window_key(rule.window),
+            Once::Period => self.cursor.period(),
+            Once::Stay => 0,
+        };
+        let Some(state) = self.states.get_mut(index as usize) else { return Ok(end) };
+        if scope <= state.flat_scope {
+            return Ok(end);
+        }
+        state.flat_scope = scope;
+        let to = if S::LINES { self.flat_end(rule, once, scope) } else { end };
+        self.charge(
+            rule,
+            Charge {
+                kind: Kind::Flat,
+                rule: index,
+                at,
+                to,
+                amount,
+                quantity: self.task.compiled.scale,
+                price,
+                types: self.cursor.types,
+                keys: self.cursor.keys(rule.window),
+            },
+        )?;
+        Ok(end)
+    }
+
+    /// Until when a flat price that is charged at the cursor holds.
+    fn flat_end(&self, rule: &Rule, once: Once, scope: i32) -> i64 {
+        let end = match (once, rule.window) {
+            (Once::Stay, _) => i64::MAX,
+            (Once::Window, Some(window)) => {
+                super::window_bounds(&self.document.zone, window, scope).map_or(i64::MAX, |(_, end)| end)
+            }
+            (Once::Window, None) | (Once::Period, _) => self.cursor.period_end(),
+        };
+        end.min(self.task.exit)
+    }
+
+    pub(super) fn ladder(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        steps: &[Step],
+        adds: bool,
+        mut at: i64,
+        end: i64,
+    ) -> Result<i64, TooMuch> {
+        let run = self.ladder_run(rule);
+        let Some(state) = self.states.get_mut(index as usize) else { return Ok(end) };
+        if run > state.run {
+            (state.run, state.entered, state.time, state.price) = (run, 0, 0, 0);
+        }
+        let mut state = *state;
+        while at < end {
+            let Some(step) = self.enter(index, rule, steps, adds, &mut state, at)? else {
+                at = end;
+                break;
+            };
+            let room = step.end - state.time;
+            match step.unit {
+                None => {
+                    let used = room.min(end - at);
+                    state.time += used;
+                    at += used;
+                    if used == room && S::LINES {
+                        self.ledger.left(index, at);
+                    }
+                }
+                Some(unit) => {
+                    let (used, charged) = self.units(index, rule, step, unit, at, end, room)?;
+                    state.time += used;
+                    state.price = state.price.checked_add(charged).ok_or(TooMuch)?;
+                    at += used;
+                }
+            }
+        }
+        if let Some(kept) = self.states.get_mut(index as usize) {
+            (kept.run, kept.entered, kept.time, kept.price) =
+                (state.run, state.entered, state.time, state.price);
+        }
+        Ok(at)
+    }
+
+    /// Enters the steps that are reached at `at`, where more chargeable time follows, and returns the one that holds.
+    fn enter<'c>(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        steps: &'c [Step],
+        adds: bool,
+        state: &mut LadderState,
+        at: i64,
+    ) -> Result<Option<&'c Step>, TooMuch> {
+        let current = (state.entered as usize).checked_sub(1).and_then(|index| steps.get(index));
+        if let Some(step) = current
+            && state.time < step.end
+        {
+            return Ok(Some(step));
+        }
+        let Some(step) = steps.get(state.entered as usize) else { return Ok(None) };
+        state.entered += 1;
+        if step.unit.is_none() {
+            let change = if adds { step.amount } else { step.amount - state.price };
+            state.price = state.price.checked_add(change).ok_or(TooMuch)?;
+            if change != 0 {
+                let to = if S::LINES { self.restart_after(rule).min(self.task.exit) } else { at };
+                let price = if S::LINES { half_even(change, self.task.compiled.scale) } else { step.price };
+                self.charge(
+                    rule,
+                    Charge {
+                        kind: Kind::Tier,
+                        rule: index,
+                        at,
+                        to,
+                        amount: change,
+                        quantity: self.task.compiled.scale,
+                        price,
+                        types: self.cursor.types,
+                        keys: self.cursor.keys(rule.window),
+                    },
+                )?;
+            }
+        }
+        Ok(Some(step))
+    }
+
+    /// Charges units that start in `[at, end)`, all complete ones or a single one that is not; returns the time that they
+    /// used and what they cost.
+    #[allow(clippy::too_many_arguments)] // All seven are needed and belong to no common thing.
+    fn units(
+        &mut self,
+        index: u32,
+        rule: &Rule,
+        step: &Step,
+        unit: Unit,
+        at: i64,
+        end: i64,
+        room: i64,
+    ) -> Result<(i64, i128), TooMuch> {
+        let scale = self.task.compiled.scale;
+        let inside = room.min(end - at) / unit.every;
+        let (used, count, quantity) = if inside > 0 {
+            let count = i128::from(inside);
+            (inside * unit.every, count, count * scale)
+        } else {
+            let longest = at + unit.every.min(room);
+            let used = self.unit_end(rule, at, longest) - at;
+            let share = unit.share(used, scale);
+            (used, 1, share)
+        };
+        let amount = if quantity == count * scale {
+            step.amount.checked_mul(count).ok_or(TooMuch)?
+        } else {
+            // The price is a whole number of millionths and the quantity one of fractions: the product is exact.
+            i128::from(step.price.as_micros()).checked_mul(quantity).ok_or(TooMuch)?
+        };
+        if amount != 0 {
+            self.charge(
+                rule,
+                Charge {
+                    kind: Kind::Unit,
+                    rule: index,
+                    at,
+                    to: at + used,
+                    amount,
+                    quantity,
+                    price: step.price,
+                    types: self.cursor.types,
+                    keys: self.cursor.keys(rule.window),
+                },
+            )?;
+        }
+        Ok((used, amount))
+    }
+
+    /// Where a unit that starts at `at` ends: at `longest`, or where something cuts it first.
+    fn unit_end(&mut self, rule: &Rule, at: i64, longest: i64) -> i64 {
+        let (exempt_from, _) = self.exempt(at);
+        let end = longest.min(self.task.exit).min(exempt_from);
+        // Windows, rules and ladders change only where a segment ends.
+        if end <= self.cursor.end {
+            return end;
+        }
+        let end = end.min(self.restart_after(rule));
+        if rule.split { self.split_end(rule, end) } else { end }
+    }
+
+    /// Where the window of the rule at the cursor closes or another rule takes over, at most `end`.
+    fn split_end(&self, rule: &Rule, end: i64) -> i64 {
+        let mut ahead = self.cursor.clone();
+        let (in_force, window) = (ahead.rule, ahead.window_key(rule.window));
+        while ahead.end < end {
+            let boundary = ahead.end;
+            ahead.seek(boundary);
+            if ahead.rule != in_force || ahead.window_key(rule.window) != window {
+                return boundary;
+            }
+        }
+        end
+    }
+
+    /// Takes a charge into the ledger, or keeps it until all are there where they come out of order.
+    pub(super) fn charge(&mut self, rule: &Rule, charge: Charge) -> Result<(), TooMuch> {
+        let window = match rule.cap {
+            None => None,
+            Some(cap) => {
+                if self.task.compiled.volume {
+                    None
+                } else {
+                    self.states
+                        .get_mut(charge.rule as usize)
+                        .map(|state| (cap, state.window(charge.keys.window)))
+                }
+            }
+        };
+        self.ledger.take(charge, window)
+    }
+}

@@ -1,0 +1,230 @@
+//! The ledger: charges in the order in which they count, the caps that cut them, and who is told.
+
+use parking_types::{Amount, Date};
+
+use super::{Cursor, Found, Keys, LadderState, TooMuch, ladder::WindowSum, used_on};
+use crate::{
+    calendar::DayTypes,
+    compiled::{CapLevel, Compiled},
+    document::CapPer,
+    stay::Used,
+};
+
+/// One charge before caps: a flat price, a step that was reached, or units of one price that started in one segment.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Charge {
+    pub(crate) kind: Kind,
+    /// The index of the rule.
+    pub(crate) rule: u32,
+    /// When it counts.
+    pub(crate) at: i64,
+    pub(crate) to: i64,
+    /// In fractions of a millionth.
+    pub(crate) amount: i128,
+    /// In fractions of which `scale` make one.
+    pub(crate) quantity: i128,
+    pub(crate) price: Amount,
+    pub(crate) types: DayTypes,
+    pub(crate) keys: Keys,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Flat,
+    Tier,
+    Unit,
+}
+
+/// A cap and the scope in which it cut something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CutFrom {
+    pub(crate) per: CapPer,
+    /// The rule, of a rule's own cap.
+    pub(crate) rule: u32,
+    /// The scope's number: a window, period, day, 24 h, 7 d.
+    pub(crate) scope: i32,
+}
+
+/// Who is told what the ledger takes.
+pub(crate) trait Sink {
+    /// Whether the sink wants to know more than the total.
+    const LINES: bool;
+    /// A charge before caps, in the order in which they count.
+    fn charge(&mut self, charge: &Charge);
+    /// The chargeable time of a rule has come to the end of its fixed step.
+    fn left(&mut self, rule: u32, at: i64);
+    /// A cap cut so much more; `mark` is for the sink to find the scope again.
+    fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: i128);
+    /// So much is kept after all caps on this natural day.
+    fn kept(&mut self, day: i32, amount: i128);
+    /// So much free time is used on this natural day.
+    fn free(&mut self, day: i32, taken: i64);
+}
+
+/// Keeps nothing: for totals.
+pub(crate) struct NoLines;
+
+impl Sink for NoLines {
+    const LINES: bool = false;
+    fn charge(&mut self, _: &Charge) {}
+    fn left(&mut self, _: u32, _: i64) {}
+    fn cut(&mut self, _: CutFrom, _: &mut u32, _: i128) {}
+    fn kept(&mut self, _: i32, _: i128) {}
+    fn free(&mut self, _: i32, _: i64) {}
+}
+
+/// What a cap has counted in its present scope.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct LevelState {
+    scope: i32,
+    sum: i128,
+    limit: i128,
+    mark: u32,
+}
+
+impl LevelState {
+    const NEW: Self = Self { scope: i32::MIN, sum: 0, limit: 0, mark: u32::MAX };
+}
+
+pub(crate) struct Ledger<'a, 's, S> {
+    compiled: &'a Compiled,
+    entry_day: i32,
+    used: &'a [(Date, Used)],
+    /// One a cap level; there are six scopes.
+    levels: [LevelState; 6],
+    charged: i128,
+    first_seen: bool,
+    first_limit: i128,
+    /// Charges that are kept until all are there, of tariffs that price by volume.
+    waiting: Vec<Charge>,
+    sink: &'s mut S,
+}
+
+impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
+    pub(super) fn new(
+        compiled: &'a Compiled,
+        cursor: &Cursor<'_>,
+        used: &'a [(Date, Used)],
+        sink: &'s mut S,
+    ) -> Self {
+        Self {
+            compiled,
+            entry_day: cursor.day,
+            used,
+            levels: [LevelState::NEW; 6],
+            charged: 0,
+            first_seen: false,
+            first_limit: i128::MAX,
+            waiting: Vec::new(),
+            sink,
+        }
+    }
+
+    /// Takes a charge; `window` is the rule's cap and what it has charged in the window.
+    pub(super) fn take(
+        &mut self,
+        charge: Charge,
+        window: Option<(i128, &mut WindowSum)>,
+    ) -> Result<(), TooMuch> {
+        if self.compiled.volume {
+            self.waiting.push(charge);
+            return Ok(());
+        }
+        self.count(&charge, window)
+    }
+
+    fn count(&mut self, charge: &Charge, window: Option<(i128, &mut WindowSum)>) -> Result<(), TooMuch> {
+        self.sink.charge(charge);
+        let mut amount = charge.amount;
+        if let Some((cap, window)) = window {
+            let kept = keep(&mut window.sum, cap, amount)?;
+            if S::LINES && kept != amount {
+                let from = CutFrom { per: CapPer::Rule, rule: charge.rule, scope: charge.keys.window };
+                self.sink.cut(from, &mut window.mark, amount - kept);
+            }
+            amount = kept;
+        }
+        for (level, state) in self.compiled.caps.iter().zip(&mut self.levels) {
+            let scope = scope(level.per, &charge.keys);
+            if state.scope != scope {
+                *state = open(level, scope, self.entry_day, self.used, self.compiled.scale);
+            }
+            let kept = keep(&mut state.sum, state.limit, amount)?;
+            if S::LINES && kept != amount {
+                let from = CutFrom { per: level.per, rule: charge.rule, scope };
+                self.sink.cut(from, &mut state.mark, amount - kept);
+            }
+            amount = kept;
+        }
+        self.charged = self.charged.checked_add(amount).ok_or(TooMuch)?;
+        if S::LINES {
+            self.sink.kept(charge.keys.day, amount);
+        }
+        Ok(())
+    }
+
+    /// There is chargeable time at the cursor that is not free.
+    pub(super) fn chargeable(&mut self, cursor: &Cursor<'_>) {
+        if self.first_seen {
+            return;
+        }
+        self.first_seen = true;
+        let keys = cursor.keys(None);
+        for level in &self.compiled.caps {
+            let state = open(level, scope(level.per, &keys), self.entry_day, self.used, self.compiled.scale);
+            self.first_limit = self.first_limit.min((state.limit - state.sum).max(0));
+        }
+    }
+
+    pub(super) fn free(&mut self, day: i32, taken: i64) {
+        self.sink.free(day, taken);
+    }
+
+    pub(super) fn left(&mut self, rule: u32, at: i64) {
+        self.sink.left(rule, at);
+    }
+
+    /// Counts what was kept back, and gives the sums.
+    pub(super) fn finish(&mut self) -> Result<Found, TooMuch> {
+        if !self.waiting.is_empty() {
+            let mut waiting = core::mem::take(&mut self.waiting);
+            waiting.sort_by_key(|charge| charge.at);
+            let mut states = vec![LadderState::NEW; self.compiled.rules.len()];
+            for charge in &waiting {
+                let cap = self.compiled.rules.get(charge.rule as usize).and_then(|rule| rule.cap);
+                let state = states.get_mut(charge.rule as usize);
+                self.count(charge, cap.zip(state.map(|state| state.window(charge.keys.window))))?;
+            }
+        }
+        Ok(Found { charged: self.charged, first_limit: self.first_seen.then_some(self.first_limit) })
+    }
+}
+
+/// Adds a charge to a scope's sum and returns by how much the kept part changes.
+fn keep(sum: &mut i128, limit: i128, amount: i128) -> Result<i128, TooMuch> {
+    let before = (*sum).min(limit);
+    *sum = sum.checked_add(amount).ok_or(TooMuch)?;
+    Ok((*sum).min(limit) - before)
+}
+
+fn scope(per: CapPer, keys: &Keys) -> i32 {
+    match per {
+        CapPer::Rule => keys.window,
+        CapPer::Period => keys.period,
+        CapPer::NaturalDay | CapPer::Day => keys.day,
+        CapPer::Rolling24h => keys.rolling_24h,
+        CapPer::Rolling7d => keys.rolling_7d,
+        CapPer::Stay => 0,
+    }
+}
+
+/// A scope before its first charge.
+fn open(level: &CapLevel, scope: i32, entry_day: i32, used: &[(Date, Used)], scale: i128) -> LevelState {
+    let number =
+        if matches!(level.per, CapPer::NaturalDay | CapPer::Day) { scope - entry_day } else { scope };
+    let sum = match level.per {
+        CapPer::Day => i128::from(used_on(used, scope).charged.as_micros()) * scale,
+        _ => 0,
+    };
+    LevelState { scope, sum, limit: level.amount(number), mark: u32::MAX }
+}
