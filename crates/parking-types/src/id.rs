@@ -59,6 +59,16 @@ impl Id {
         Ok(Self { bytes, len: raw.len() as u8 })
     }
 
+    /// Keeps up to 32 of these characters, each that an identifier cannot hold as `_`; for texts that are made, not read.
+    pub fn from_ascii(text: &[u8]) -> Self {
+        let mut bytes = [0; MAX];
+        let len = text.len().clamp(1, MAX);
+        for (i, slot) in bytes.iter_mut().take(len).enumerate() {
+            *slot = text.get(i).copied().filter(|b| b.is_ascii_alphanumeric() || *b == b'-').unwrap_or(b'_');
+        }
+        Self { bytes, len: len as u8 }
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         // The constructor lets ASCII in and nothing else.

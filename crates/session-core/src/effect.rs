@@ -22,7 +22,7 @@ pub enum Effect {
 }
 
 /// How an entry or exit is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Certainty {
     /// A frame reports it.
     Exact,
@@ -33,7 +33,7 @@ pub enum Certainty {
 }
 
 /// An entry or an exit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Moment {
     /// What counts.
     pub at: Instant,
@@ -52,7 +52,7 @@ pub struct Moment {
 }
 
 /// The state of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SessionState {
     /// The car is there.
     Open,
@@ -65,7 +65,7 @@ pub enum SessionState {
 }
 
 /// A session, as published.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionRecord {
     /// The session.
     pub session: SessionId,
@@ -110,7 +110,7 @@ pub struct SessionRecord {
 }
 
 /// Who brought a session about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// A device.
     Device,
@@ -119,7 +119,7 @@ pub enum Origin {
 }
 
 /// One action, as kept with its session.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ActionNote {
     /// What was done.
     pub action: &'static str,
@@ -136,7 +136,7 @@ pub struct ActionNote {
 }
 
 /// The state of an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Order {
     /// Void.
     Void,
@@ -153,7 +153,7 @@ pub enum Order {
 }
 
 /// A payment, as a charge shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PaymentRecord {
     /// The payment.
     pub payment: Id,
@@ -168,7 +168,7 @@ pub struct PaymentRecord {
 }
 
 /// A charge, as published.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ChargeRecord {
     /// The session.
     pub session: SessionId,

@@ -1,12 +1,39 @@
 //! Parking sessions from events: a pure, order-proof step and its effects.
+#![deny(clippy::float_arithmetic)]
+
+mod alerts;
+mod berths;
+mod book;
+mod commands;
+mod core;
+mod detectors;
+mod device;
+mod draft;
 mod effect;
 mod event;
+mod frame;
+mod gated;
+mod hash;
+mod judge;
+mod ledger;
+mod lots;
+mod outage;
+mod payments;
+mod people;
 mod policy;
+mod publish;
+mod reconcile;
+mod roadside;
 mod session;
+mod silence;
+mod statement;
+mod timers;
 mod world;
 
+pub use crate::core::{Core, DeadCode, Verdict};
 pub use effect::*;
 pub use event::*;
+pub use hash::{murmur2, stable_hash};
 pub use policy::*;
 pub use session::{Mark, Marks, SessionId};
 pub use world::*;

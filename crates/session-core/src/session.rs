@@ -41,8 +41,8 @@ impl SessionId {
     }
 
     /// The id as an identifier.
-    pub fn to_id(self) -> Option<Id> {
-        Id::new(core::str::from_utf8(&self.text()).ok()?).ok()
+    pub fn to_id(self) -> Id {
+        Id::from_ascii(&self.text())
     }
 
     fn text(self) -> [u8; 26] {

@@ -1,0 +1,134 @@
+//! Alerts: opened once per kind and subject, closed when cured.
+
+use std::collections::BTreeMap;
+
+use parking_types::{Id, Instant, Plate};
+
+use crate::{
+    effect::{AlertRecord, Effect, Severity},
+    hash::{derived_id, stable_hash},
+    session::SessionId,
+};
+
+/// What an alert is about.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct About {
+    pub(crate) lot: Option<Id>,
+    pub(crate) berth: Option<Id>,
+    pub(crate) lane: Option<Id>,
+    pub(crate) device: Option<Id>,
+    pub(crate) session: Option<SessionId>,
+    pub(crate) plate: Option<Plate>,
+    pub(crate) detail: Option<Box<str>>,
+}
+
+/// The alerts of a partition.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Alerts {
+    open: BTreeMap<(&'static str, u64), AlertRecord>,
+    /// Events that have raised theirs, so that deriving again does not.
+    raised: BTreeMap<(&'static str, u64), Instant>,
+}
+
+impl Alerts {
+    /// Opens an alert of this kind on a subject, or counts one more where it is open.
+    pub(crate) fn open(
+        &mut self,
+        kind: &'static str,
+        subject: u64,
+        at: Instant,
+        about: About,
+        effects: &mut Vec<Effect>,
+    ) {
+        if let Some(alert) = self.open.get_mut(&(kind, subject)) {
+            alert.last_at = alert.last_at.max(at);
+            alert.count += 1;
+            // Each doubling is published, so that a flood of causes is not a flood of records.
+            if alert.count.is_power_of_two() {
+                effects.push(Effect::Alert(Box::new(alert.clone())));
+            }
+            return;
+        }
+        let alert = AlertRecord {
+            alert: derived_id(&(kind, subject, at)),
+            kind,
+            severity: severity(kind),
+            lot: about.lot,
+            berth: about.berth,
+            lane: about.lane,
+            device: about.device,
+            session: about.session,
+            plate: about.plate,
+            opened_at: at,
+            last_at: at,
+            count: 1,
+            closed_at: None,
+            detail: about.detail,
+        };
+        effects.push(Effect::Alert(Box::new(alert.clone())));
+        self.open.insert((kind, subject), alert);
+    }
+
+    /// An alert that tells of one event; raised once for it, and closed at once: nothing can cure what has happened.
+    pub(crate) fn tell(
+        &mut self,
+        kind: &'static str,
+        event: u64,
+        at: Instant,
+        about: About,
+        effects: &mut Vec<Effect>,
+    ) {
+        if self.raised.insert((kind, event), at).is_some() {
+            return;
+        }
+        self.open(kind, stable_hash(&("event", event)), at, about, effects);
+    }
+
+    /// Closes an alert, if it is open.
+    pub(crate) fn close(&mut self, kind: &'static str, subject: u64, at: Instant, effects: &mut Vec<Effect>) {
+        if let Some(mut alert) = self.open.remove(&(kind, subject)) {
+            alert.closed_at = Some(at.max(alert.opened_at));
+            effects.push(Effect::Alert(Box::new(alert)));
+        }
+    }
+
+    pub(crate) fn is_open(&self, kind: &'static str, subject: u64) -> bool {
+        self.open.contains_key(&(kind, subject))
+    }
+
+    /// Forgets events that cannot be derived again.
+    pub(crate) fn forget(&mut self, horizon: Instant) {
+        self.raised.retain(|_, at| *at >= horizon);
+        let told = |(_, alert): &(&(&'static str, u64), &mut AlertRecord)| {
+            EVENTS.contains(&alert.kind) && alert.last_at < horizon
+        };
+        let old: Vec<_> = self.open.iter_mut().filter(told).map(|(key, _)| *key).collect();
+        for key in old {
+            self.open.remove(&key);
+        }
+    }
+}
+
+/// Kinds that tell of one event.
+const EVENTS: [&str; 12] = [
+    "refused",
+    "second_entry",
+    "no_entry",
+    "follow",
+    "reversal",
+    "unplated",
+    "arrears",
+    "blacklisted",
+    "amended",
+    "too_late",
+    "payment_unclaimed",
+    "bad_reference",
+];
+
+fn severity(kind: &str) -> Severity {
+    match kind {
+        "lot_offline" | "unpriced" | "bad_reference" | "gate_not_obeying" | "arm_hit" => Severity::Critical,
+        "arrears" | "full" | "unplated" | "amended" | "weak_signal" => Severity::Info,
+        _ => Severity::Warning,
+    }
+}

@@ -1,0 +1,293 @@
+//! Berths: contacts in order, silence, and deriving again when something came late.
+
+use std::collections::BTreeMap;
+
+use parking_types::{Id, Instant};
+
+use crate::{
+    core::{BerthUnit, Core},
+    detectors::{Clock, timeline},
+    device::{Device, Entry},
+    draft::{Draft, Origins},
+    event::{Place, ReadingKind},
+    reconcile::{self, Changes},
+    roadside::{RoadEvent, Roadside, Setting},
+    session::SessionId,
+    timers::Timer,
+    world::World,
+};
+
+/// With more entries than this a device's old ones are folded away.
+const FOLD_AT: usize = 48;
+
+impl Core {
+    /// The newest `count` entries of a device go to their berths.
+    pub(crate) fn next_on_berths<W: World>(&mut self, device: Id, count: usize, world: &W) {
+        let Some(state) = self.devices.get(&device) else { return };
+        let newest = state.newest(count);
+        let quick =
+            newest.len() == 1 && newest.first().is_some_and(|entry| self.is_quick(device, entry, world));
+        if !quick {
+            let berths = self.berths_of(newest.iter(), world);
+            for berth in berths {
+                self.join(berth, device, world);
+                self.derive_berth(berth, world);
+            }
+        } else if let Some(entry) = newest.first().cloned() {
+            self.apply_next(device, &entry, world);
+        }
+        self.fold(device, world);
+    }
+
+    /// Everything that a device has said may mean something else now.
+    pub(crate) fn derive_device<W: World>(&mut self, device: Id, world: &W) {
+        let Some(state) = self.devices.get(&device) else { return };
+        let berths = self.berths_of(state.ordered(), world);
+        for berth in berths {
+            self.join(berth, device, world);
+            self.derive_berth(berth, world);
+        }
+        self.fold(device, world);
+    }
+
+    fn berths_of<'e, W: World>(&self, entries: impl Iterator<Item = &'e Entry>, world: &W) -> Vec<(Id, Id)> {
+        let mut berths: Vec<(Id, Id)> = entries
+            .filter_map(|entry| match entry.statement.place {
+                Some(Place::Berth { lot, berth }) if !Self::is_gated(&lot, entry.at, world) => {
+                    Some((berth, lot))
+                }
+                _ => None,
+            })
+            .collect();
+        berths.sort_unstable();
+        berths.dedup();
+        berths
+    }
+
+    /// A device speaks about a berth.
+    fn join<W: World>(&mut self, (berth, lot): (Id, Id), device: Id, _world: &W) {
+        let unit = self.berths.entry(berth).or_default();
+        unit.lot = Some(lot);
+        if let Err(at) = unit.devices.binary_search(&device) {
+            unit.devices.insert(at, device);
+        }
+    }
+
+    /// Whether an entry can simply be taken as the berth's next event.
+    fn is_quick<W: World>(&self, device: Id, entry: &Entry, world: &W) -> bool {
+        let Some(Place::Berth { lot, berth }) = entry.statement.place else { return false };
+        if Self::is_gated(&lot, entry.at, world) {
+            return false;
+        }
+        match self.berths.get(&berth) {
+            None => true,
+            Some(unit) => {
+                let alone =
+                    unit.devices.iter().all(|other| *other == device || !self.is_detector(other, berth));
+                let newest = unit.current.upto.is_none_or(|upto| upto <= entry.at);
+                alone && newest && unit.devices.contains(&device)
+            }
+        }
+    }
+
+    /// Whether a device has stated the berth's occupancy of late.
+    fn is_detector(&self, device: &Id, berth: Id) -> bool {
+        self.devices
+            .get(device)
+            .is_some_and(|state| state.ordered().any(|e| e.statement.occupied.is_some() && is_on(e, berth)))
+    }
+
+    /// The quick path: one detector, in order.
+    fn apply_next<W: World>(&mut self, device: Id, entry: &Entry, world: &W) {
+        let Some(Place::Berth { lot, berth }) = entry.statement.place else { return };
+        self.join((berth, lot), device, world);
+        let Some(mut unit) = self.berths.remove(&berth) else { return };
+        let before = unit.current.drafts.last().cloned();
+        let known = unit.current.drafts.len();
+        let policy = self.policy(&lot, entry.at, world).clone();
+        self.with_setting(&unit.ids, (berth, lot), entry.at, &policy, world, |setting| {
+            for event in events_of(device, entry, true) {
+                unit.current.apply(event, setting);
+            }
+        });
+        unit.current.upto = Some(unit.current.upto.map_or(entry.at, |upto| upto.max(entry.at)));
+        let group = Self::group(&lot, entry.at, world);
+        let changed = unit.current.drafts.get(known.saturating_sub(1)..).unwrap_or_default();
+        for draft in changed.iter().filter(|draft| Some(*draft) != before.as_ref()) {
+            unit.ids.insert(draft.anchor, draft.id);
+            self.ledger.book.update(draft.clone(), group);
+        }
+        self.watch_lock(berth, &unit, entry.at, world);
+        self.berths.insert(berth, unit);
+    }
+
+    fn with_setting<W: World>(
+        &self,
+        ids: &BTreeMap<u64, SessionId>,
+        (berth, lot): (Id, Id),
+        at: Instant,
+        policy: &crate::policy::Policy,
+        world: &W,
+        run: impl FnOnce(&Setting<'_>),
+    ) {
+        let (tenant, group) = (world.tenant(), Self::group(&lot, at, world));
+        let known = |event: u64| ids.get(&event).copied();
+        let origins = Origins { tenant: &tenant, group: &group, place: &berth, known: &known };
+        run(&Setting { lot, berth, policy, origins: &origins });
+    }
+
+    /// Derives a berth again from its state before the window.
+    pub(crate) fn derive_berth<W: World>(&mut self, (berth, lot): (Id, Id), world: &W) {
+        let Some(mut unit) = self.berths.remove(&berth) else { return };
+        let mut state = unit.base.clone();
+        self.run(&mut state, &unit, berth, lot, unit.base_upto, None, world);
+        let changes = reconcile::roadside(&unit.current.drafts, &mut state.drafts);
+        unit.current = state;
+        let group = Self::group(&lot, self.now(), world);
+        self.take_changes(changes, group, &mut unit.ids);
+        self.watch_lock(berth, &unit, self.now(), world);
+        self.berths.insert(berth, unit);
+    }
+
+    /// Feeds a berth's events of `[from, to)` to a state.
+    #[expect(clippy::too_many_arguments, reason = "a berth, its events, and between when")]
+    fn run<W: World>(
+        &self,
+        state: &mut Roadside,
+        unit: &BerthUnit,
+        berth: Id,
+        lot: Id,
+        from: Option<Instant>,
+        to: Option<Instant>,
+        world: &W,
+    ) {
+        let devices: Vec<(Id, &Device)> =
+            unit.devices.iter().filter_map(|id| self.devices.get(id).map(|device| (*id, device))).collect();
+        let ranks = world.berth(&berth, self.now()).map(|b| b.detectors.to_vec()).unwrap_or_default();
+        let clock = Clock {
+            now: self.now(),
+            outages: &self.outages,
+            pair: self.policy(&lot, self.now(), world).pair,
+            period: &|device, at| world.heartbeat(device, at),
+        };
+        let mut events = timeline(&devices, &ranks, berth, &clock);
+        events.extend(unit.people.iter().map(|person| (person.at, 2, RoadEvent::Person(person))));
+        // Stable: what happens at one instant keeps the order of devices and their numbers.
+        events.sort_by_key(|(at, class, _)| (*at, *class));
+        for (at, _, event) in events {
+            if from.is_some_and(|from| at < from) || to.is_some_and(|to| at >= to) {
+                continue;
+            }
+            let policy = self.policy(&lot, at, world);
+            self.with_setting(&unit.ids, lot, berth, at, policy, world, |setting| {
+                state.apply(event, setting)
+            });
+            state.upto = Some(state.upto.map_or(at, |upto| upto.max(at)));
+        }
+    }
+
+    /// Books what deriving again has changed.
+    pub(crate) fn take_changes(&mut self, changes: Changes, group: Id, ids: &mut BTreeMap<u64, SessionId>) {
+        for draft in changes.changed {
+            ids.insert(draft.anchor, draft.id);
+            self.ledger.book.update(draft, group);
+        }
+        let moved = !changes.gone.is_empty() || !changes.touched.is_empty();
+        for (id, stands) in changes.gone {
+            self.ledger.book.vanish(id, stands);
+        }
+        if moved {
+            self.rebind_payments(&changes.touched);
+        }
+    }
+
+    /// Moves what is older than the window into the berth's base.
+    fn fold<W: World>(&mut self, device: Id, world: &W) {
+        let Some(state) = self.devices.get(&device).filter(|state| state.len() > FOLD_AT) else { return };
+        let berths = self.berths_of(state.ordered(), world);
+        let mut common = self.now() - self.fallback.late_window;
+        for (berth, lot) in &berths {
+            let upto = self.now() - self.policy(lot, self.now(), world).late_window;
+            common = common.min(upto);
+            let Some(mut unit) = self.berths.remove(berth) else { continue };
+            let mut base = std::mem::take(&mut unit.base);
+            self.run(&mut base, &unit, *berth, *lot, unit.base_upto, Some(upto), world);
+            base.drafts.retain(|draft| draft.is_open() || draft.exit.is_none_or(|exit| exit.at >= upto));
+            unit.base = base;
+            unit.base_upto = Some(unit.base_upto.map_or(upto, |before| before.max(upto)));
+            unit.people.retain(|person| person.at >= upto);
+            let last = unit.current.drafts.len().saturating_sub(1);
+            let mut index = 0;
+            unit.current.drafts.retain(|draft| {
+                index += 1;
+                index > last || draft.is_open() || draft.exit.is_none_or(|exit| exit.at >= upto)
+            });
+            let kept: Vec<u64> =
+                unit.base.drafts.iter().chain(&unit.current.drafts).map(|d| d.anchor).collect();
+            unit.ids.retain(|anchor, _| kept.contains(anchor));
+            self.berths.insert(*berth, unit);
+        }
+        // A device of several berths is folded as far as all of them are.
+        for (berth, _) in &berths {
+            if let Some(upto) = self.berths.get(berth).and_then(|unit| unit.base_upto) {
+                common = common.min(upto);
+            }
+        }
+        if let Some(state) = self.devices.get_mut(&device) {
+            state.fold(common);
+        }
+    }
+
+    /// A device's silence has lasted three periods, unless it has spoken since the timer was set.
+    pub(crate) fn maybe_silent<W: World>(&mut self, device: Id, at: Instant, world: &W) {
+        let Some(state) = self.devices.get_mut(&device) else { return };
+        let heard = state.last_at().or(state.heard_at).max(state.heard_at).unwrap_or(at);
+        let Some(period) = world.heartbeat(&device, heard) else {
+            state.watched = false;
+            return;
+        };
+        let due = heard + period.times(3);
+        let due = due + self.outages.within(heard, due);
+        if due > at {
+            return self.timers.arm(due, Timer::Silence(device));
+        }
+        state.watched = false;
+        self.falls_silent(device, heard, at, period, world);
+        let berths: Vec<(Id, Id)> = match self.devices.get(&device) {
+            Some(state) => self.berths_of(state.ordered(), world),
+            None => return,
+        };
+        for (berth, lot) in berths {
+            self.derive_berth((berth, lot), world);
+        }
+    }
+}
+
+/// What an entry means on its berth.
+fn events_of(device: Id, entry: &Entry, doubt: bool) -> impl Iterator<Item = RoadEvent<'_>> {
+    let contact = entry.statement.occupied.is_some().then_some(RoadEvent::Contact {
+        device,
+        entry,
+        doubt,
+        earlier: None,
+    });
+    let plate = entry.statement.plate.is_some().then_some(RoadEvent::Plate { device, entry });
+    contact.into_iter().chain(plate)
+}
+
+/// Whether an entry is about a berth.
+pub(crate) fn is_on(entry: &Entry, berth: Id) -> bool {
+    matches!(entry.statement.place, Some(Place::Berth { berth: b, .. }) if b == berth)
+}
+
+/// Whether an entry says nothing that a berth looks at.
+pub(crate) fn is_mute(entry: &Entry) -> bool {
+    entry.statement.occupied.is_none() && entry.statement.plate.is_none()
+        || entry.statement.kind == ReadingKind::Other
+}
+
+/// Drafts that may be seen again.
+pub(crate) fn overlapping(a: &Draft, b: &Draft) -> bool {
+    let ((from_a, to_a), (from_b, to_b)) = (a.span(), b.span());
+    from_a <= to_b && from_b <= to_a
+}

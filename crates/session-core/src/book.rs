@@ -1,0 +1,351 @@
+//! The sessions as published: what frames tell, what people changed, what was paid.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use parking_types::{Amount, Currency, Id, Instant, Plate, PlateColor, VehicleClass};
+
+use crate::{
+    draft::{Draft, DraftState},
+    effect::{ActionNote, Certainty, Moment, SessionState},
+    hash::Map,
+    session::{Mark, Marks, SessionId},
+};
+
+/// At most this many evidences and actions are listed with a session.
+const EVIDENCES: usize = 16;
+const ACTIONS: usize = 64;
+
+/// What people changed about a session.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Fix {
+    pub(crate) plate: Option<Plate>,
+    pub(crate) color: Option<PlateColor>,
+    pub(crate) vehicle: Option<VehicleClass>,
+    pub(crate) entry: Option<Moment>,
+    pub(crate) exit: Option<Moment>,
+    pub(crate) berth: Option<Id>,
+    pub(crate) lane_in: Option<Id>,
+    pub(crate) void: bool,
+    /// A person has priced an exception.
+    pub(crate) resolved: bool,
+    /// Gaps between merged sessions.
+    pub(crate) gaps: Vec<(Instant, Instant)>,
+    pub(crate) adjust: Option<Box<str>>,
+    pub(crate) adjusted_by: Vec<Id>,
+    pub(crate) corrected: bool,
+}
+
+/// What a closed session costs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Price {
+    /// Not priced: open, void, or of zero length.
+    None,
+    /// Priced.
+    Priced { total: Amount, due: Amount, currency: Currency },
+    /// There is no price.
+    Error,
+}
+
+/// A payment, bound to one session at a time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Payment {
+    pub(crate) at: Instant,
+    pub(crate) quoted_at: Option<Instant>,
+    pub(crate) amount: Amount,
+    pub(crate) currency: Currency,
+    pub(crate) method: Option<Box<str>>,
+    /// The session it belongs to; `None` once taken back.
+    pub(crate) session: SessionId,
+    /// The plate that it was made for.
+    pub(crate) plate: Option<Plate>,
+    pub(crate) reversed: bool,
+}
+
+/// A payment's name: its id and part.
+pub(crate) type PaymentKey = (Id, Option<Box<str>>);
+
+/// A session.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    pub(crate) draft: Draft,
+    pub(crate) group: Id,
+    pub(crate) fix: Fix,
+    pub(crate) superseded_by: Option<SessionId>,
+    /// A person merged it into another one.
+    pub(crate) merged_into: Option<SessionId>,
+    /// Where it stands in the look-ups.
+    pub(crate) indexed: Option<Box<Indexed>>,
+    /// A timer watches how long it is open.
+    pub(crate) watched: bool,
+    /// It has been said that frames of it were lost.
+    pub(crate) lost_told: bool,
+    /// No event shows it any more.
+    pub(crate) vanished: bool,
+    pub(crate) actions: Vec<ActionNote>,
+    pub(crate) evidence: Vec<(Box<str>, Box<str>, Instant)>,
+    pub(crate) more: bool,
+    pub(crate) payments: Vec<PaymentKey>,
+    pub(crate) price: Price,
+    /// Reference data as of here prices it, where no price was to be had at its exit.
+    pub(crate) priced_as_of: Option<Instant>,
+    pub(crate) outstanding: Amount,
+    pub(crate) settled: bool,
+    pub(crate) revision: u64,
+    /// Hashes of the last published records.
+    pub(crate) session_hash: u64,
+    pub(crate) charge_hash: Option<u64>,
+    /// A gate was opened for its exit.
+    pub(crate) decided: bool,
+    /// The total when its gate opened.
+    pub(crate) decided_total: Option<Amount>,
+    /// The passes that were looked at.
+    pub(crate) passes: Vec<Id>,
+    /// The plate's key in the history.
+    pub(crate) history_key: Option<HistoryKey>,
+}
+
+/// A plate in a group: text and colour.
+pub(crate) type HistoryKey = (Id, Plate, Option<PlateColor>);
+
+/// All sessions, payments and what is looked up in them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Book {
+    pub(crate) sessions: Map<SessionId, Session>,
+    pub(crate) payments: BTreeMap<PaymentKey, Payment>,
+    /// Open sessions and those that owe, by berth or lot, by entry.
+    live: Map<Id, BTreeSet<(Instant, SessionId)>>,
+    /// Sessions of a berth that people gave it, and all others, by entry; to see overlaps.
+    pub(crate) of_berth: Map<Id, BTreeSet<(Instant, SessionId)>>,
+    /// Closed sessions by exit.
+    pub(crate) by_exit: BTreeSet<(Instant, SessionId)>,
+    /// Sessions without a price.
+    pub(crate) unpriced: BTreeSet<SessionId>,
+    /// Sessions that a pass may cover.
+    pub(crate) pass_members: BTreeMap<Id, BTreeSet<SessionId>>,
+    /// To be priced and published again.
+    pub(crate) dirty: BTreeSet<SessionId>,
+}
+
+impl Session {
+    pub(crate) fn new(draft: Draft, group: Id) -> Self {
+        Self {
+            draft,
+            group,
+            fix: Fix::default(),
+            superseded_by: None,
+            merged_into: None,
+            indexed: None,
+            watched: false,
+            lost_told: false,
+            vanished: false,
+            actions: Vec::new(),
+            evidence: Vec::new(),
+            more: false,
+            payments: Vec::new(),
+            price: Price::None,
+            priced_as_of: None,
+            outstanding: Amount::ZERO,
+            settled: false,
+            revision: 0,
+            session_hash: 0,
+            charge_hash: None,
+            decided: false,
+            decided_total: None,
+            passes: Vec::new(),
+            history_key: None,
+        }
+    }
+
+    pub(crate) fn entry(&self) -> Option<Moment> {
+        self.fix.entry.or(self.draft.entry)
+    }
+
+    pub(crate) fn exit(&self) -> Option<Moment> {
+        self.fix.exit.or(self.draft.exit)
+    }
+
+    pub(crate) fn plate(&self) -> Option<Plate> {
+        self.fix.plate.or(self.draft.plate.plate)
+    }
+
+    pub(crate) fn color(&self) -> Option<PlateColor> {
+        self.fix.color.or(self.draft.plate.color)
+    }
+
+    pub(crate) fn berth(&self) -> Option<Id> {
+        self.fix.berth.or(self.draft.berth)
+    }
+
+    pub(crate) fn state(&self) -> SessionState {
+        if self.superseded_by.is_some() || self.vanished || self.fix.void {
+            return SessionState::Void;
+        }
+        match self.draft.state {
+            DraftState::Void => SessionState::Void,
+            _ if self.exit().is_none() => SessionState::Open,
+            DraftState::Exception if !self.fix.resolved || self.entry().is_none() => SessionState::Exception,
+            _ => SessionState::Closed,
+        }
+    }
+
+    pub(crate) fn marks(&self) -> Marks {
+        let mut marks = self.draft.marks;
+        if self.entry().is_some() {
+            marks.remove(Mark::NoEntry);
+        }
+        if self.fix.corrected {
+            marks.insert(Mark::Corrected);
+        }
+        marks
+    }
+
+    /// The time that counts, when both ends are known.
+    pub(crate) fn stay(&self) -> Option<(Moment, Moment)> {
+        Some((self.entry()?, self.exit()?))
+    }
+
+    /// Known to be zero only because of our loss: nothing is charged, not even a record.
+    pub(crate) fn is_zero_by_interval(&self) -> bool {
+        self.stay().is_some_and(|(entry, exit)| {
+            exit.at <= entry.at
+                && (entry.certainty == Certainty::Inferred || exit.certainty == Certainty::Inferred)
+        })
+    }
+
+    /// Whether it is to be priced.
+    pub(crate) fn is_priced(&self) -> bool {
+        self.state() == SessionState::Closed && self.stay().is_some() && !self.is_zero_by_interval()
+    }
+
+    /// Where it counts among open and owing sessions: its berth, else its lot.
+    pub(crate) fn place(&self) -> Id {
+        match (self.berth(), self.draft.lane_in.or(self.draft.lane_out)) {
+            (Some(berth), None) => berth,
+            _ => self.draft.lot,
+        }
+    }
+
+    pub(crate) fn note(&mut self, note: ActionNote) {
+        if self.actions.len() < ACTIONS { self.actions.push(note) } else { self.more = true }
+    }
+
+    pub(crate) fn add_evidence(&mut self, kind: Box<str>, image: Box<str>, at: Instant) {
+        if self.evidence.len() < EVIDENCES { self.evidence.push((kind, image, at)) } else { self.more = true }
+    }
+}
+
+impl Book {
+    /// The session that an id means today.
+    pub(crate) fn resolve(&self, id: SessionId) -> Option<SessionId> {
+        let mut id = id;
+        for _ in 0..64 {
+            match self.sessions.get(&id)?.superseded_by {
+                Some(next) => id = next,
+                None => return Some(id),
+            }
+        }
+        None
+    }
+
+    /// Takes a draft in.
+    pub(crate) fn update(&mut self, draft: Draft, group: Id) {
+        let id = draft.id;
+        match self.sessions.get_mut(&id) {
+            Some(session) => {
+                session.draft = draft;
+                session.vanished = false;
+                session.superseded_by = session.merged_into;
+            }
+            None => {
+                self.sessions.insert(id, Session::new(draft, group));
+            }
+        }
+        self.dirty.insert(id);
+    }
+
+    /// No event shows a session any more; `stands` is the one that has its time now.
+    pub(crate) fn vanish(&mut self, id: SessionId, stands: Option<SessionId>) {
+        if let Some(session) = self.sessions.get_mut(&id) {
+            session.vanished = true;
+            session.superseded_by = stands.filter(|stands| *stands != id);
+            self.dirty.insert(id);
+        }
+    }
+
+    /// Keeps the look-ups true after a session changed.
+    pub(crate) fn index(&mut self, id: SessionId, before: &Indexed, after: &Indexed) {
+        if before == after {
+            return;
+        }
+        if let Some((place, key)) = before.live
+            && let Some(set) = self.live.get_mut(&place)
+        {
+            set.remove(&(key, id));
+            if set.is_empty() {
+                self.live.remove(&place);
+            }
+        }
+        if let Some((place, key)) = after.live {
+            self.live.entry(place).or_default().insert((key, id));
+        }
+        if let Some((place, key)) = before.berth
+            && let Some(set) = self.of_berth.get_mut(&place)
+        {
+            set.remove(&(key, id));
+        }
+        if let Some((place, key)) = after.berth {
+            self.of_berth.entry(place).or_default().insert((key, id));
+        }
+        if let Some(exit) = before.exit {
+            self.by_exit.remove(&(exit, id));
+        }
+        if let Some(exit) = after.exit {
+            self.by_exit.insert((exit, id));
+        }
+    }
+
+    /// The open session of a place that fits, else the oldest that owes something.
+    pub(crate) fn target(&self, place: &Id, fits: impl Fn(&Session) -> bool) -> Option<SessionId> {
+        let candidates = || {
+            self.live
+                .get(place)
+                .into_iter()
+                .flatten()
+                .filter_map(|(_, id)| self.sessions.get(id))
+                .filter(|session| fits(session))
+        };
+        let open = candidates().filter(|session| session.state() == SessionState::Open).last();
+        open.or_else(|| candidates().next()).map(|session| session.draft.id)
+    }
+
+    /// The sum of a session's payments.
+    pub(crate) fn payments_of<'a>(
+        &'a self,
+        session: &'a Session,
+    ) -> impl Iterator<Item = (&'a PaymentKey, &'a Payment)> {
+        session.payments.iter().filter_map(|key| self.payments.get(key).map(|payment| (key, payment)))
+    }
+}
+
+/// Where a session stands in the look-ups.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Indexed {
+    live: Option<(Id, Instant)>,
+    berth: Option<(Id, Instant)>,
+    exit: Option<Instant>,
+}
+
+impl Indexed {
+    pub(crate) fn of(session: &Session) -> Self {
+        let state = session.state();
+        let since = session.entry().or(session.exit()).map_or(Instant::MIN, |moment| moment.at);
+        let exception = state == SessionState::Exception;
+        let owes = session.outstanding > Amount::ZERO && state != SessionState::Void;
+        let counts = state != SessionState::Void;
+        Self {
+            live: (state == SessionState::Open || owes || exception).then(|| (session.place(), since)),
+            berth: session.berth().filter(|_| counts).map(|berth| (berth, since)),
+            exit: session.exit().filter(|_| counts).map(|exit| exit.at),
+        }
+    }
+}

@@ -1,0 +1,551 @@
+//! One device's frames of the last while: copies told from new ones, numbers in order, what is missing.
+//!
+//! The frames of the window are kept in the order in which they were received (`received_at`, not arrival in the
+//! log), and what each one is (copy, late, next, restart) is decided in that order. A frame that arrives out of it is
+//! put in its place and the decisions are made again, so they never depend on arrival.
+
+use std::collections::VecDeque;
+
+use parking_types::{Instant, Span};
+
+use crate::{
+    event::{FrameName, Number, ReadingKind},
+    hash::Map,
+    statement::Statement,
+};
+
+/// How far behind the highest number a number is old rather than ahead.
+const OLD: i64 = 64;
+/// Without numbers the same report within this is a copy.
+const SAME_REPORT: Span = Span::from_secs(90);
+/// Two times of one camera record further apart than this are two records.
+pub(crate) const RECORD_SLACK: Span = Span::from_secs(2);
+
+/// One reading of one frame, with what the device's order makes of it.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    /// Names the event, whatever order it came in.
+    pub(crate) key: u64,
+    pub(crate) name: FrameName,
+    pub(crate) received_at: Instant,
+    number: Option<Number>,
+    restart: bool,
+    /// The device's own time, believed.
+    own: Option<Instant>,
+    /// The network's time, else `received_at`.
+    arrival: Instant,
+    pub(crate) suspect: bool,
+    pub(crate) offline: bool,
+    /// Hash of all readings of the frame.
+    digest: u64,
+    /// Which reading of how many of its frame.
+    sub: u16,
+    subs: u16,
+    pub(crate) statement: Statement,
+
+    // What follows is decided by the device's order.
+    /// Which run, and its unwrapped number there.
+    place: (u32, i64),
+    /// When it takes effect.
+    pub(crate) at: Instant,
+    /// The edge it reports happened at `at`; else between `low` and `high`.
+    pub(crate) exact: bool,
+    pub(crate) low: Option<Instant>,
+    pub(crate) high: Instant,
+    /// How many frames before it never came: 0, 1 or 2 (two or more).
+    pub(crate) missing: u8,
+}
+
+/// A frame to be put in.
+pub(crate) struct Arrival {
+    pub(crate) key: u64,
+    pub(crate) name: FrameName,
+    pub(crate) received_at: Instant,
+    pub(crate) number: Option<Number>,
+    pub(crate) restart: bool,
+    pub(crate) own: Vec<Option<Instant>>,
+    pub(crate) arrival: Instant,
+    pub(crate) suspect: bool,
+    pub(crate) offline: bool,
+    pub(crate) digest: u64,
+    pub(crate) statements: Vec<Statement>,
+}
+
+/// What putting a frame in has done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Inserted {
+    /// It was seen before.
+    Copy,
+    /// It was seen before, but later: of copies the earliest counts, and what follows from it may have changed.
+    EarlierCopy,
+    /// It is the device's newest; this many entries were added at the end.
+    Next(usize),
+    /// It took a place among the others; everything after it may have changed.
+    Amid,
+}
+
+/// What is remembered of a number that was seen.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    place: (u32, i64),
+    digest: u64,
+    received_at: Instant,
+    restart: bool,
+}
+
+/// The device's runs of numbers up to some frame.
+#[derive(Clone, Debug, Default)]
+struct Runs {
+    started: bool,
+    run: u32,
+    highest: i64,
+    highest_own: Option<Instant>,
+    /// The last numbers seen, oldest first.
+    seen: VecDeque<Seen>,
+    /// The runs that the network names.
+    keys: Vec<(u64, u32)>,
+    /// The last frame in the device's order: where it stands, when it took effect, what it said.
+    last: Option<Last>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Last {
+    place: (u32, i64),
+    at: Instant,
+    /// When the frame before that one took effect.
+    before: Option<Instant>,
+    occupied: Option<bool>,
+}
+
+/// What a frame turned out to be.
+enum Class {
+    Copy,
+    Fresh((u32, i64)),
+}
+
+/// A camera record that was seen.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RecordSeen {
+    pub(crate) device_time: Option<Instant>,
+    pub(crate) received_at: Instant,
+    pub(crate) key: u64,
+}
+
+/// A device's state.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Device {
+    base: Runs,
+    runs: Runs,
+    /// By `received_at`.
+    entries: Vec<Entry>,
+    /// Indices of `entries` in the device's own order.
+    order: Vec<u32>,
+    /// Camera records by their id's hash.
+    pub(crate) records: Map<u64, RecordSeen>,
+    /// The newest event time.
+    pub(crate) heard_at: Option<Instant>,
+    /// Frames in a row whose clock was more than a minute off.
+    pub(crate) off_clock: u8,
+    /// A timer watches its silence.
+    pub(crate) watched: bool,
+}
+
+impl Entry {
+    /// Whether the device numbers its frames.
+    pub(crate) fn is_numbered(&self) -> bool {
+        self.number.is_some()
+    }
+
+    /// Whether another reading of the same frame stands before it.
+    pub(crate) fn is_later_reading(&self) -> bool {
+        self.sub > 0
+    }
+}
+
+impl Runs {
+    fn remember(&mut self, seen: Seen) {
+        self.seen.push_back(seen);
+        if self.seen.len() > OLD as usize + 1 {
+            self.seen.pop_front();
+        }
+    }
+
+    fn find(&self, place: (u32, i64)) -> Option<&Seen> {
+        self.seen.iter().rev().find(|seen| seen.place == place)
+    }
+
+    /// Says what a frame is, and remembers it.
+    fn classify(&mut self, entry: &Entry) -> Class {
+        let natural = entry.own.unwrap_or(entry.arrival);
+        let seen = |place| Seen {
+            place,
+            digest: entry.digest,
+            received_at: entry.received_at,
+            restart: entry.restart,
+        };
+        let place = match entry.number {
+            None => {
+                let twin = |s: &&Seen| {
+                    s.digest == entry.digest && (entry.received_at - s.received_at).abs() <= SAME_REPORT
+                };
+                if self.seen.iter().rev().find(|s| s.digest == entry.digest).filter(twin).is_some() {
+                    return Class::Copy;
+                }
+                (0, natural.as_nanos())
+            }
+            Some(Number::Boot { boot, seq }) => {
+                let place = (boot, i64::from(seq));
+                if self.find(place).is_some() {
+                    return Class::Copy;
+                }
+                place
+            }
+            Some(Number::Cyclic { value, first, last, run }) => {
+                match self.cyclic(entry, value, first, last, run) {
+                    Some(place) => place,
+                    None => return Class::Copy,
+                }
+            }
+        };
+        self.started = true;
+        if place.0 >= self.run && (place.0 > self.run || place.1 >= self.highest || self.seen.is_empty()) {
+            (self.run, self.highest) = place;
+            self.highest_own = entry.own;
+        }
+        self.remember(seen(place));
+        Class::Fresh(place)
+    }
+
+    /// Where a number that wraps stands; `None` for a copy.
+    fn cyclic(
+        &mut self,
+        entry: &Entry,
+        value: u32,
+        first: u32,
+        last: u32,
+        key: Option<u64>,
+    ) -> Option<(u32, i64)> {
+        let cycle = i64::from(last) - i64::from(first) + 1;
+        let value = i64::from(value);
+        let mut run = self.run;
+        let mut restart = entry.restart;
+        if let Some(key) = key {
+            match self.keys.iter().find(|(known, _)| *known == key) {
+                Some((_, known)) => run = *known,
+                None => {
+                    restart |= self.started;
+                    let next = if self.started { self.run + 1 } else { self.run };
+                    self.keys.push((key, next));
+                    if self.keys.len() > 8 {
+                        self.keys.remove(0);
+                    }
+                    run = next;
+                }
+            }
+        }
+        if !self.started {
+            return Some((run, value));
+        }
+        if entry.restart {
+            let twin = |s: &&Seen| {
+                s.restart
+                    && s.digest == entry.digest
+                    && (entry.received_at - s.received_at).abs() <= SAME_REPORT
+            };
+            if self.seen.iter().find(twin).is_some() {
+                return None;
+            }
+        }
+        if restart {
+            return Some((if run > self.run { run } else { self.run + 1 }, value));
+        }
+        if run < self.run {
+            // A frame of an earlier run that the network names.
+            let highest =
+                self.seen.iter().filter(|s| s.place.0 == run).map(|s| s.place.1).max().unwrap_or(value);
+            let place = (run, highest - (highest - value).rem_euclid(cycle));
+            return self.find(place).is_none().then_some(place);
+        }
+        let back = (self.highest - value).rem_euclid(cycle);
+        let ahead = if back == 0 { cycle } else { cycle - back };
+        let old = match (entry.own, self.highest_own) {
+            (Some(own), Some(highest)) if own != highest => own < highest,
+            _ => back <= OLD,
+        };
+        if !old {
+            return Some((run, self.highest + ahead));
+        }
+        let place = (run, self.highest - back);
+        match self.find(place) {
+            None => Some(place),
+            Some(seen) if seen.digest == entry.digest => None,
+            // An old number with another reading: the device has started again.
+            Some(_) => Some((self.run + 1, value)),
+        }
+    }
+}
+
+impl Device {
+    /// Puts a frame in its place.
+    pub(crate) fn insert(&mut self, arrival: Arrival) -> Inserted {
+        let subs = arrival.statements.len().max(1) as u16;
+        let mut own = arrival.own.iter();
+        let added: Vec<Entry> = (0..subs)
+            .zip(arrival.statements)
+            .map(|(sub, statement)| {
+                let own = own.next().copied().flatten();
+                let natural = own.unwrap_or(arrival.arrival);
+                Entry {
+                    key: arrival.key.wrapping_add(u64::from(sub)),
+                    name: arrival.name,
+                    received_at: arrival.received_at,
+                    number: arrival.number,
+                    restart: arrival.restart,
+                    own,
+                    arrival: arrival.arrival,
+                    suspect: arrival.suspect,
+                    offline: arrival.offline,
+                    digest: arrival.digest,
+                    sub,
+                    subs,
+                    statement,
+                    place: (0, 0),
+                    at: natural,
+                    exact: true,
+                    low: None,
+                    high: natural,
+                    missing: 0,
+                }
+            })
+            .collect();
+        let Some(head) = added.first() else { return Inserted::Copy };
+        let newest = self.entries.last().is_none_or(|last| last.received_at <= head.received_at);
+        if newest {
+            return self.append(added);
+        }
+        let before = self.entries.len();
+        let count = added.len();
+        let key = |e: &Entry| (e.received_at, e.digest, e.sub);
+        let at = self.entries.partition_point(|e| key(e) <= key(head));
+        self.entries.splice(at..at, added);
+        self.rebuild();
+        if self.entries.len() < before + count { Inserted::EarlierCopy } else { Inserted::Amid }
+    }
+
+    /// The quick path: the frame was received last.
+    fn append(&mut self, mut added: Vec<Entry>) -> Inserted {
+        let Some(head) = added.first() else { return Inserted::Copy };
+        let place = match self.runs.classify(head) {
+            Class::Copy => return self.merge_copy(head.clone()),
+            Class::Fresh(place) => place,
+        };
+        let natural = head.at;
+        let last = self.runs.last;
+        let in_order = last.is_none_or(|last| place > last.place && natural >= last.at)
+            && added.iter().all(|e| e.at >= natural || e.own.is_none());
+        for entry in &mut added {
+            entry.place = place;
+        }
+        let count = added.len();
+        let start = self.entries.len();
+        self.entries.append(&mut added);
+        if !in_order {
+            self.rebuild();
+            return Inserted::Amid;
+        }
+        for index in start..start + count {
+            self.order.push(index as u32);
+        }
+        let mut last = last;
+        for entry in self.entries.iter_mut().skip(start) {
+            settle(entry, &mut last);
+        }
+        self.runs.last = last;
+        Inserted::Next(count)
+    }
+
+    /// Of copies the earliest time counts.
+    fn merge_copy(&mut self, copy: Entry) -> Inserted {
+        let twin = self.entries.iter_mut().rev().find(|e| e.digest == copy.digest && e.number == copy.number);
+        if let Some(twin) = twin
+            && copy.arrival < twin.arrival
+        {
+            twin.arrival = copy.arrival;
+            self.rebuild();
+            return Inserted::EarlierCopy;
+        }
+        Inserted::Copy
+    }
+
+    /// Decides everything in the window again.
+    fn rebuild(&mut self) {
+        let mut runs = self.base.clone();
+        let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len());
+        let mut class = None;
+        for mut entry in std::mem::take(&mut self.entries) {
+            if entry.sub == 0 || class.is_none() {
+                class = match runs.classify(&entry) {
+                    Class::Copy => None,
+                    Class::Fresh(place) => Some(place),
+                };
+            }
+            match class {
+                Some(place) => {
+                    entry.place = place;
+                    kept.push(entry);
+                }
+                None => {
+                    let twin = kept
+                        .iter_mut()
+                        .rev()
+                        .find(|e| e.digest == entry.digest && e.number == entry.number && e.sub == entry.sub);
+                    if let Some(twin) = twin {
+                        twin.arrival = twin.arrival.min(entry.arrival);
+                    }
+                }
+            }
+        }
+        self.entries = kept;
+        self.order = (0..self.entries.len() as u32).collect();
+        let entries = &self.entries;
+        self.order.sort_by_key(|i| entries.get(*i as usize).map(|e| (e.place, e.received_at, e.sub)));
+        self.set_times();
+        let mut last = self.base.last;
+        for i in &self.order {
+            if let Some(entry) = self.entries.get_mut(*i as usize) {
+                settle(entry, &mut last);
+            }
+        }
+        runs.last = last;
+        self.runs = runs;
+    }
+
+    /// From the newest back: a frame takes effect at the latest when its successor does.
+    fn set_times(&mut self) {
+        let mut next: Option<(usize, Instant)> = None;
+        for i in self.order.iter().rev() {
+            let index = *i as usize;
+            let Some(entry) = self.entries.get_mut(index) else { continue };
+            let natural = entry.own.unwrap_or(entry.arrival);
+            (entry.at, entry.exact, entry.low, entry.high) = (natural, true, None, natural);
+            let mut contradicted = None;
+            if let Some((successor, at)) = next
+                && natural > at
+            {
+                entry.at = at;
+                entry.exact = false;
+                if entry.own.is_some() {
+                    // Own times that contradict the numbers: both edges lie between the two.
+                    (entry.low, entry.high) = (Some(at), natural);
+                    contradicted = Some((successor, at, natural));
+                } else {
+                    entry.high = at;
+                }
+            }
+            next = Some((index, entry.at));
+            if let Some((successor, low, high)) = contradicted
+                && let Some(successor) = self.entries.get_mut(successor)
+                && successor.exact
+            {
+                (successor.exact, successor.low, successor.high) = (false, Some(low), high);
+            }
+        }
+    }
+
+    /// The frames that count, in the device's order.
+    pub(crate) fn ordered(&self) -> impl DoubleEndedIterator<Item = &Entry> {
+        self.order.iter().filter_map(|i| self.entries.get(*i as usize))
+    }
+
+    /// The newest `count` entries.
+    pub(crate) fn newest(&self, count: usize) -> &[Entry] {
+        self.entries.get(self.entries.len().saturating_sub(count)..).unwrap_or_default()
+    }
+
+    /// The event of the newest frame with this content.
+    pub(crate) fn key_of(&self, digest: u64) -> Option<u64> {
+        self.entries.iter().rev().find(|e| e.digest == digest && e.sub == 0).map(|e| e.key)
+    }
+
+    /// How many entries are in memory.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// When the last frame in the device's order took effect.
+    pub(crate) fn last_at(&self) -> Option<Instant> {
+        self.runs.last.map(|last| last.at)
+    }
+
+    /// Forgets the leading entries that took effect before `horizon`; they are part of the base from now on.
+    pub(crate) fn fold(&mut self, horizon: Instant) {
+        let folded = self.entries.iter().take_while(|e| e.at < horizon).count();
+        // In the device's order too they must be the first ones.
+        let prefix = |n: usize| self.order.iter().take(n).all(|i| (*i as usize) < n);
+        let Some(folded) = (0..=folded).rev().find(|n| prefix(*n)) else { return };
+        if folded == 0 {
+            return;
+        }
+        let mut last = self.base.last;
+        let mut class_of = None;
+        for entry in self.entries.drain(..folded) {
+            if class_of != Some((entry.name, entry.digest)) {
+                class_of = Some((entry.name, entry.digest));
+                let _ = self.base.classify(&entry);
+            }
+            let newer = last.is_none_or(|last| (entry.place, entry.at) >= (last.place, last.at));
+            if newer {
+                let occupied = entry.statement.occupied.or(last.and_then(|l| l.occupied));
+                let before = last.and_then(|l| if entry.sub > 0 { l.before } else { Some(l.at) });
+                last = Some(Last { place: entry.place, at: entry.at, before, occupied });
+            }
+        }
+        self.base.last = last;
+        self.order.retain(|i| *i as usize >= folded);
+        for i in &mut self.order {
+            *i -= folded as u32;
+        }
+    }
+
+    /// Looks for a copy among the camera records of the last while and keeps this one.
+    pub(crate) fn record(&mut self, record: u64, seen: RecordSeen, horizon: Instant) -> Option<RecordSeen> {
+        if let Some(first) = self.records.get(&record) {
+            let same = match (first.device_time, seen.device_time) {
+                (Some(a), Some(b)) => (a - b).abs() <= RECORD_SLACK,
+                _ => true,
+            };
+            if same && first.received_at >= horizon {
+                return Some(*first);
+            }
+        }
+        self.records.insert(record, seen);
+        if self.records.len() > 256 {
+            self.records.retain(|_, seen| seen.received_at >= horizon);
+        }
+        None
+    }
+}
+
+/// Counts what is missing before an entry, and gives several edges of one frame their interval.
+fn settle(entry: &mut Entry, last: &mut Option<Last>) {
+    let change_repeats = |before: &Last| {
+        entry.number.is_none()
+            && entry.statement.kind == ReadingKind::Change
+            && entry.statement.occupied.is_some()
+            && before.occupied == entry.statement.occupied
+    };
+    entry.missing = match last {
+        None => 0,
+        Some(_) if entry.sub > 0 => 0,
+        Some(before) if entry.number.is_none() => u8::from(change_repeats(before)),
+        Some(before) if before.place.0 != entry.place.0 => 2,
+        Some(before) => (entry.place.1 - before.place.1 - 1).clamp(0, 2) as u8,
+    };
+    if entry.subs > 1 && entry.own.is_none() && entry.exact && entry.statement.kind == ReadingKind::Change {
+        entry.exact = false;
+        entry.low = last.and_then(|l| if entry.sub > 0 { l.before } else { Some(l.at) });
+    }
+    let occupied = entry.statement.occupied.or(last.and_then(|l| l.occupied));
+    let before = last.and_then(|l| if entry.sub > 0 { l.before } else { Some(l.at) });
+    *last = Some(Last { place: entry.place, at: entry.at, before, occupied });
+}

@@ -1,0 +1,162 @@
+//! A session as the frames alone tell it, before people and payments.
+
+use parking_types::{Id, Instant, Plate, PlateColor, VehicleClass};
+
+use crate::{
+    effect::{Certainty, Moment, Origin},
+    event::FrameName,
+    hash::Anchor,
+    session::{Mark, Marks, SessionId},
+    statement::PlateRead,
+};
+
+/// The state that the frames give a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DraftState {
+    Open,
+    Closed,
+    /// Too short, or a reversal.
+    Void,
+    /// Without an entry, or closed by silence.
+    Exception,
+}
+
+/// What is known of the plate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub(crate) struct PlateFacts {
+    pub(crate) plate: Option<Plate>,
+    pub(crate) color: Option<PlateColor>,
+    pub(crate) confidence: u8,
+    pub(crate) vehicle: Option<VehicleClass>,
+    /// When the plate was last read.
+    pub(crate) read_at: Option<Instant>,
+}
+
+/// A session in the making.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Draft {
+    pub(crate) id: SessionId,
+    /// The event that first showed it.
+    pub(crate) anchor: u64,
+    pub(crate) lot: Id,
+    pub(crate) berth: Option<Id>,
+    pub(crate) lane_in: Option<Id>,
+    pub(crate) lane_out: Option<Id>,
+    pub(crate) state: DraftState,
+    pub(crate) entry: Option<Moment>,
+    pub(crate) exit: Option<Moment>,
+    pub(crate) marks: Marks,
+    pub(crate) plate: PlateFacts,
+    /// The plate that its exit's read gave.
+    pub(crate) exit_plate: Option<Plate>,
+    pub(crate) ticket: Option<Id>,
+    pub(crate) origin: Origin,
+    /// When the car was last known to be there.
+    pub(crate) last_contact: Instant,
+    /// Not published as closed before this.
+    pub(crate) publish_from: Option<Instant>,
+}
+
+impl PlateFacts {
+    /// Takes a reading in: the most confident plate stays, the later at a tie; what the kept one lacks is filled in.
+    pub(crate) fn read(&mut self, read: &PlateRead, at: Instant) {
+        let Some(plate) = read.plate else { return };
+        self.read_at = Some(self.read_at.map_or(at, |before| before.max(at)));
+        let color = Some(read.color).filter(|color| *color != PlateColor::Unknown);
+        if self.plate.is_none() || read.confidence >= self.confidence {
+            self.plate = Some(plate);
+            self.confidence = read.confidence;
+            self.color = color.or(self.color);
+            self.vehicle = read.vehicle.or(self.vehicle);
+        } else {
+            self.color = self.color.or(color);
+            self.vehicle = self.vehicle.or(read.vehicle);
+        }
+    }
+
+    /// Whether a reading is of this plate, as far as readers can be trusted.
+    pub(crate) fn is_same(&self, plate: &Plate) -> bool {
+        self.plate.is_none_or(|known| known.resembles(plate))
+    }
+}
+
+/// What a new draft is made from.
+pub(crate) struct Origins<'a> {
+    pub(crate) tenant: &'a Id,
+    pub(crate) group: &'a Id,
+    pub(crate) place: &'a Id,
+    /// The ids that events have given before.
+    pub(crate) known: &'a dyn Fn(u64) -> Option<SessionId>,
+}
+
+impl Origins<'_> {
+    /// The id of the session that an event shows.
+    pub(crate) fn id(&self, event: u64, at: Instant) -> SessionId {
+        (self.known)(event).unwrap_or_else(|| {
+            Anchor { tenant: self.tenant, group: self.group, place: self.place, event, at }.session()
+        })
+    }
+}
+
+impl Draft {
+    pub(crate) fn new(id: SessionId, anchor: u64, lot: Id, at: Instant) -> Self {
+        Self {
+            id,
+            anchor,
+            lot,
+            berth: None,
+            lane_in: None,
+            lane_out: None,
+            state: DraftState::Open,
+            entry: None,
+            exit: None,
+            marks: Marks::default(),
+            plate: PlateFacts::default(),
+            exit_plate: None,
+            ticket: None,
+            origin: Origin::Device,
+            last_contact: at,
+            publish_from: None,
+        }
+    }
+
+    pub(crate) fn mark(&mut self, mark: Mark) {
+        self.marks.insert(mark);
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.state == DraftState::Open
+    }
+
+    /// The interval that the session may at most have lasted, for overlap.
+    pub(crate) fn span(&self) -> (Instant, Instant) {
+        let from = self.entry.map(|e| e.at).or(self.exit.map(|e| e.at)).unwrap_or(Instant::MIN);
+        let to = if self.is_open() { Instant::MAX } else { self.exit.map_or(Instant::MAX, |e| e.at) };
+        (from, to)
+    }
+}
+
+/// An entry or exit that a frame reports.
+pub(crate) fn exact(at: Instant, device: Id, frame: FrameName, received_at: Instant) -> Moment {
+    Moment {
+        at,
+        certainty: Certainty::Exact,
+        not_before: None,
+        not_after: None,
+        device: Some(device),
+        frame,
+        received_at,
+    }
+}
+
+/// An entry in an interval: it counts from the interval's end.
+pub(crate) fn inferred_entry(low: Option<Instant>, high: Instant, by: Moment) -> Moment {
+    let low = low.map(|low| low.min(high));
+    Moment { at: high, certainty: Certainty::Inferred, not_before: low, not_after: Some(high), ..by }
+}
+
+/// An exit in an interval: it counts to the interval's start.
+pub(crate) fn inferred_exit(low: Instant, high: Instant, by: Moment) -> Moment {
+    let high = high.max(low);
+    Moment { at: low, certainty: Certainty::Inferred, not_before: Some(low), not_after: Some(high), ..by }
+}

@@ -1,0 +1,134 @@
+//! Stable hashes: the same on every machine and in every release.
+
+use core::hash::{BuildHasherDefault, Hash, Hasher};
+use std::collections::HashMap;
+
+use parking_types::{Id, Instant};
+use sha2::{Digest as _, Sha256};
+
+use crate::session::SessionId;
+
+/// FNV-1a with a final mix; quick on the short keys of this crate.
+#[derive(Clone, Copy)]
+pub(crate) struct Fnv(u64);
+
+impl Default for Fnv {
+    fn default() -> Self {
+        Self(0xcbf2_9ce4_8422_2325)
+    }
+}
+
+impl Hasher for Fnv {
+    fn finish(&self) -> u64 {
+        let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        mixed ^ (mixed >> 32)
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        let mut chunks = bytes.chunks_exact(8);
+        for chunk in &mut chunks {
+            self.write_u64(u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
+        }
+        for byte in chunks.remainder() {
+            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+    }
+    fn write_u8(&mut self, value: u8) {
+        self.0 = (self.0 ^ u64::from(value)).wrapping_mul(0x0100_0000_01b3);
+    }
+    fn write_u64(&mut self, value: u64) {
+        let folded = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        self.0 = folded ^ (folded >> 29);
+    }
+    fn write_usize(&mut self, value: usize) {
+        self.write_u64(value as u64);
+    }
+}
+
+/// A map with a stable hash. Its order is never looked at.
+pub(crate) type Map<K, V> = HashMap<K, V, BuildHasherDefault<Fnv>>;
+
+/// A stable hash of anything.
+pub fn stable_hash<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut hasher = Fnv::default();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Kafka's murmur2, which its default partitioner uses; a group's partition is this, made positive, modulo their number.
+pub fn murmur2(data: &[u8]) -> u32 {
+    const M: u32 = 0x5bd1_e995;
+    let mut h = 0x9747_b28c ^ data.len() as u32;
+    let mut chunks = data.chunks_exact(4);
+    for chunk in &mut chunks {
+        let mut k = u32::from_le_bytes(chunk.try_into().unwrap_or_default()).wrapping_mul(M);
+        k = (k ^ (k >> 24)).wrapping_mul(M);
+        h = h.wrapping_mul(M) ^ k;
+    }
+    let rest = chunks.remainder();
+    if !rest.is_empty() {
+        let tail = rest.iter().rev().fold(0, |tail, b| (tail << 8) | u32::from(*b));
+        h = (h ^ tail).wrapping_mul(M);
+    }
+    h = (h ^ (h >> 13)).wrapping_mul(M);
+    h ^ (h >> 15)
+}
+
+/// What names the event that first showed a session.
+pub(crate) struct Anchor<'a> {
+    pub(crate) tenant: &'a Id,
+    pub(crate) group: &'a Id,
+    pub(crate) place: &'a Id,
+    pub(crate) event: u64,
+    pub(crate) at: Instant,
+}
+
+impl Anchor<'_> {
+    /// The session's id.
+    pub(crate) fn session(&self) -> SessionId {
+        let mut hash = Sha256::new();
+        for part in [self.tenant.as_str(), self.place.as_str()] {
+            hash.update([part.len() as u8]);
+            hash.update(part);
+        }
+        hash.update(self.event.to_le_bytes());
+        hash.update(self.at.as_nanos().to_le_bytes());
+
+        let digest = hash.finalize();
+        let stable = digest.iter().take(12).fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));
+        SessionId::new(murmur2(self.group.as_str().as_bytes()), stable)
+    }
+}
+
+/// An id for an alert or a command, made from what it is about.
+pub(crate) fn derived_id<T: Hash>(value: &T) -> Id {
+    let first = stable_hash(value);
+    let second = stable_hash(&(first, value));
+    SessionId::new(first as u32, (u128::from(first >> 32) << 64) | u128::from(second)).to_id()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn murmur2_is_kafkas() {
+        // From Kafka's own tests (org.apache.kafka.common.utils.UtilsTest).
+        for (text, hash) in [
+            ("21", -973_932_308),
+            ("foobar", -790_332_482),
+            ("a-little-bit-long-string", -985_981_536),
+            ("a-little-bit-longer-string", -1_486_304_829),
+            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
+        ] {
+            assert_eq!(murmur2(text.as_bytes()) as i32, hash, "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_are_read_back() {
+        let id = SessionId::new(0x1234_5678, 0x9abc_def0);
+        assert_eq!(SessionId::parse(&id.to_string()), Some(id));
+        assert_eq!(id.group_hash(), 0x1234_5678);
+        assert_eq!(id.to_string().len(), 26);
+    }
+}

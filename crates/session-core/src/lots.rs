@@ -1,0 +1,273 @@
+//! Gated lots: events in order, waits, and deriving again when something came late.
+
+use parking_types::{Id, Instant};
+
+use crate::{
+    alerts::About,
+    core::{Core, LotUnit},
+    draft::Origins,
+    gated::{Gated, LotEvent},
+    hash::stable_hash,
+    judge::Bench,
+    reconcile,
+    session::SessionId,
+    timers::Timer,
+    world::World,
+};
+
+/// With more events than this a lot's old ones are folded away.
+const FOLD_AT: usize = 512;
+
+impl Core {
+    /// The next event of a gated lot; `live`: a command may follow from it.
+    pub(crate) fn lot_event<W: World>(&mut self, lot: Id, event: LotEvent, live: bool, world: &W) {
+        let mut unit = self.lots.remove(&lot).unwrap_or_default();
+        let live = live.then_some(event.key);
+        let group = Self::group(&lot, event.at, world);
+        if unit.current.upto.is_none_or(|upto| upto <= event.at) {
+            let (mut state, mut facts) =
+                (core::mem::take(&mut unit.current), core::mem::take(&mut unit.facts));
+            self.with_bench(lot, group, &unit, &mut facts, live, false, world, |bench| {
+                state.apply(&event, bench)
+            });
+            (unit.current, unit.facts) = (state, facts);
+            unit.events.push(event);
+            self.book_touched(&mut unit, group);
+        } else {
+            let at = unit.events.partition_point(|e| (e.at, e.key) <= (event.at, event.key));
+            unit.events.insert(at, event);
+            self.derive_lot(lot, group, &mut unit, live, world);
+        }
+        self.settle_lot(lot, &mut unit, world);
+        self.lots.insert(lot, unit);
+    }
+
+    /// Runs the machine with all that it may ask.
+    #[expect(clippy::too_many_arguments, reason = "a lot, its facts, and what may be said")]
+    fn with_bench<W: World, R>(
+        &mut self,
+        lot: Id,
+        group: Id,
+        unit: &LotUnit,
+        facts: &mut std::collections::BTreeMap<u64, crate::gated::Fact>,
+        live: Option<u64>,
+        mute: bool,
+        world: &W,
+        run: impl FnOnce(&mut Bench<'_, W>) -> R,
+    ) -> R {
+        let (tenant, clock) = (world.tenant(), self.now());
+        let known = |event: u64| unit.ids.get(&event).copied();
+        let origins = Origins { tenant: &tenant, group: &group, place: &lot, known: &known };
+        run(&mut Bench {
+            world,
+            ledger: &mut self.ledger,
+            alerts: &mut self.alerts,
+            commands: &mut self.commands,
+            effects: &mut self.effects,
+            facts,
+            outages: &self.outages,
+            lot,
+            group,
+            clock,
+            origins: &origins,
+            live,
+            mute,
+            fallback: &self.fallback,
+        })
+    }
+
+    /// Derives a lot again from its state before the window.
+    fn derive_lot<W: World>(&mut self, lot: Id, group: Id, unit: &mut LotUnit, live: Option<u64>, world: &W) {
+        let mut state = unit.base.clone();
+        let mut facts = core::mem::take(&mut unit.facts);
+        let now = self.now();
+        self.with_bench(lot, group, unit, &mut facts, None, false, world, |bench| {
+            for event in &unit.events {
+                bench.live = live.filter(|live| *live == event.key);
+                state.apply(event, bench);
+            }
+            bench.live = None;
+            state.advance(now, bench);
+        });
+        unit.facts = facts;
+        let changes = reconcile::gated(&unit.current, &mut state);
+        state.touched.clear();
+        unit.current = state;
+        self.take_changes(changes, group, &mut unit.ids);
+    }
+
+    /// Books what the last event has touched.
+    fn book_touched(&mut self, unit: &mut LotUnit, group: Id) {
+        let mut touched = core::mem::take(&mut unit.current.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        for id in touched {
+            if let Some(draft) = unit.current.drafts.get(&id) {
+                unit.ids.insert(draft.anchor, id);
+                self.ledger.book.update(draft.clone(), group);
+            }
+        }
+    }
+
+    /// After an event: timers, whether the lot is full, and what can be folded away.
+    fn settle_lot<W: World>(&mut self, lot: Id, unit: &mut LotUnit, world: &W) {
+        let group = Self::group(&lot, self.now(), world);
+        let mut facts = core::mem::take(&mut unit.facts);
+        let wait = self.with_bench(lot, group, unit, &mut facts, None, true, world, |bench| {
+            unit.current.next_wait(bench)
+        });
+        unit.facts = facts;
+        if let Some(at) = wait {
+            self.timers.arm(at, Timer::ArmWait(lot));
+        }
+        self.watch_full(lot, unit, world);
+        if unit.events.len() > FOLD_AT {
+            self.fold_lot(lot, group, unit, world);
+        }
+    }
+
+    fn watch_full<W: World>(&mut self, lot: Id, unit: &mut LotUnit, world: &W) {
+        let now = self.now();
+        let Some(capacity) = world.lot(&lot, now).and_then(|lot| lot.capacity) else { return };
+        let full = unit.current.inside() >= i64::from(capacity);
+        if full == unit.full {
+            return;
+        }
+        unit.full = full;
+        let subject = stable_hash(&lot);
+        if full {
+            let about = About { lot: Some(lot), ..About::default() };
+            self.alerts.open("full", subject, now, about, &mut self.effects);
+        } else {
+            self.alerts.close("full", subject, now, &mut self.effects);
+        }
+    }
+
+    /// Moves what is older than the window into the lot's base.
+    fn fold_lot<W: World>(&mut self, lot: Id, group: Id, unit: &mut LotUnit, world: &W) {
+        let horizon = self.now() - self.policy(&lot, self.now(), world).late_window;
+        let folded = unit.events.partition_point(|event| event.at < horizon);
+        if folded * 2 < unit.events.len() {
+            return;
+        }
+        let old: Vec<LotEvent> = unit.events.drain(..folded).collect();
+        let (mut base, mut facts) = (core::mem::take(&mut unit.base), core::mem::take(&mut unit.facts));
+        self.with_bench(lot, group, unit, &mut facts, None, true, world, |bench| {
+            for event in &old {
+                base.apply(event, bench);
+            }
+        });
+        base.touched.clear();
+        for event in &old {
+            facts.remove(&event.key);
+        }
+        base.keep_ids(&unit.current);
+        base.forget(horizon);
+        unit.current.forget(horizon);
+        let anchors: std::collections::BTreeSet<u64> =
+            base.drafts.values().chain(unit.current.drafts.values()).map(|draft| draft.anchor).collect();
+        unit.ids.retain(|anchor, _| anchors.contains(anchor));
+        (unit.base, unit.facts) = (base, facts);
+    }
+
+    /// An exit may have waited long enough.
+    pub(crate) fn wait_over<W: World>(&mut self, lot: Id, at: Instant, world: &W) {
+        let Some(mut unit) = self.lots.remove(&lot) else { return };
+        let group = Self::group(&lot, at, world);
+        let (mut state, mut facts) = (core::mem::take(&mut unit.current), core::mem::take(&mut unit.facts));
+        self.with_bench(lot, group, &unit, &mut facts, None, false, world, |bench| state.advance(at, bench));
+        (unit.current, unit.facts) = (state, facts);
+        self.book_touched(&mut unit, group);
+        self.settle_lot(lot, &mut unit, world);
+        self.lots.insert(lot, unit);
+    }
+
+    /// A payment or a person has changed what a session owes: if it waits at a lane, the gate follows.
+    pub(crate) fn gate_follows<W: World>(&mut self, id: SessionId, event: &LotEvent, world: &W) {
+        let Some(session) = self.ledger.book.sessions.get(&id) else { return };
+        let lot = session.draft.lot;
+        let free =
+            session.outstanding == parking_types::Amount::ZERO && session.price != crate::book::Price::Error;
+        let settled = free && session.state() != crate::effect::SessionState::Exception;
+        let Some(mut unit) = self.lots.remove(&lot) else { return };
+        if let Some(lane) = unit.current.waits_at(id) {
+            let group = Self::group(&lot, event.at, world);
+            let (mut state, mut facts) =
+                (core::mem::take(&mut unit.current), core::mem::take(&mut unit.facts));
+            self.with_bench(lot, group, &unit, &mut facts, Some(event.key), false, world, |bench| {
+                if settled {
+                    state.release(lane, event, bench);
+                } else {
+                    state.keep_waiting(lane, event.at);
+                }
+            });
+            (unit.current, unit.facts) = (state, facts);
+            self.settle_lot(lot, &mut unit, world);
+        }
+        self.lots.insert(lot, unit);
+    }
+
+    /// A payment may cover what was due at an exit that was withdrawn: it counts again and the gate opens.
+    pub(crate) fn restore_exit<W: World>(&mut self, lot: Id, lane: Id, event: &LotEvent, world: &W) -> bool {
+        let Some(mut unit) = self.lots.remove(&lot) else { return false };
+        let group = Self::group(&lot, event.at, world);
+        let (mut state, mut facts) = (core::mem::take(&mut unit.current), core::mem::take(&mut unit.facts));
+        let restored =
+            self.with_bench(lot, group, &unit, &mut facts, Some(event.key), false, world, |bench| {
+                state.restore(lane, event, bench)
+            });
+        (unit.current, unit.facts) = (state, facts);
+        self.book_touched(&mut unit, group);
+        self.settle_lot(lot, &mut unit, world);
+        self.lots.insert(lot, unit);
+        restored.is_some()
+    }
+
+    /// The withdrawn exit that a payment names, by its lane or by its instant.
+    pub(crate) fn withdrawn_at(
+        &self,
+        lot: &Id,
+        named: impl Fn(&Id, Instant, SessionId) -> bool,
+    ) -> Option<(Id, SessionId)> {
+        let unit = self.lots.get(lot)?;
+        unit.current.withdrawn().find(|(lane, at, id)| named(lane, *at, *id)).map(|(lane, _, id)| (lane, id))
+    }
+
+    /// A person's word about a plate reaches the machine of the lot.
+    pub(crate) fn replate(&mut self, id: SessionId) {
+        let Some(session) = self.ledger.book.sessions.get(&id) else { return };
+        let (lot, plate, color) = (session.draft.lot, session.fix.plate, session.fix.color);
+        if let Some(unit) = self.lots.get_mut(&lot) {
+            unit.current.replate(id, plate, color);
+            unit.base.replate(id, plate, color);
+        }
+    }
+
+    /// The plate that was read at the exit where a session waits or waited.
+    pub(crate) fn waiting_at_lane(&self, lot: &Id, lane: &Id) -> Option<SessionId> {
+        let state = self.lots.get(lot)?.current.lanes.get(lane)?;
+        state.waiting.map(|waiting| waiting.session)
+    }
+}
+
+impl Gated {
+    /// The exits that were withdrawn and may be restored.
+    fn withdrawn(&self) -> impl Iterator<Item = (Id, Instant, SessionId)> {
+        self.lanes.iter().filter_map(|(lane, state)| state.withdrawn.map(|w| (*lane, w.exit.at, w.session)))
+    }
+
+    /// Sessions of the base go by the ids that they were published with.
+    fn keep_ids(&mut self, current: &Self) {
+        let renamed: Vec<(SessionId, SessionId)> = self
+            .drafts
+            .values()
+            .filter_map(|draft| {
+                let kept = current.drafts.values().find(|other| other.anchor == draft.anchor)?;
+                (kept.id != draft.id).then_some((draft.id, kept.id))
+            })
+            .collect();
+        for (new, kept) in renamed {
+            self.rename(new, kept);
+        }
+    }
+}

@@ -1,0 +1,538 @@
+//! The machine of one berth: contacts, plates, silences and people in their order, sessions out.
+//!
+//! ```text
+//!            contact says occupied (inferred) ─┐
+//!   unknown ──────────────────────────────────▶ occupied ──▶ session open
+//!      │  contact says vacant                  ▲   │ change says vacant (exact)
+//!      └───────────────▶ vacant ───────────────┘   │ contact says vacant (inferred)
+//!                          ▲   change says occupied │ two missing (split), another plate
+//!                          └────────────────────────┘
+//! ```
+
+use parking_types::{Id, Instant, Span};
+
+use crate::{
+    device::Entry,
+    draft::{Draft, DraftState, Origins, exact, inferred_entry, inferred_exit},
+    effect::{Certainty, Moment, Origin},
+    event::{Actor, FrameName, PreviousState, ReadingKind},
+    policy::{LostPair, Policy, WhenOffline},
+    session::Mark,
+    statement::PlateRead,
+};
+
+/// What people do to a berth.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct PersonEvent {
+    pub(crate) key: u64,
+    pub(crate) at: Instant,
+    pub(crate) name: FrameName,
+    pub(crate) received_at: Instant,
+    pub(crate) actor: Actor,
+    pub(crate) deed: Deed,
+}
+
+/// What a person did.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Deed {
+    /// A car came (and left at `exit`).
+    Entry { plate: Option<PlateRead>, ticket: Option<Id>, exit: Option<Instant> },
+    /// The car left.
+    Exit,
+    /// The session is void.
+    Void,
+}
+
+/// One event of a berth, in the order of event time.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum RoadEvent<'a> {
+    /// A frame of the detector that decides. `doubt`: what is missing before it may hide a departure and an arrival;
+    /// `earlier`: another detector's report of the same edge, a little before.
+    Contact { device: Id, entry: &'a Entry, doubt: bool, earlier: Option<(Id, &'a Entry)> },
+    /// A plate was read.
+    Plate { device: Id, entry: &'a Entry },
+    /// All detectors are silent, the last since `since`.
+    Silence { since: Instant },
+    /// A person did something.
+    Person(&'a PersonEvent),
+}
+
+/// The state of a berth after some events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Roadside {
+    /// What the detectors last said.
+    occupied: Option<bool>,
+    /// When they last said so.
+    last_contact: Option<Instant>,
+    /// A person overruled them: their repeats say nothing until their next edge.
+    overruled: bool,
+    /// Everything of theirs was silent, and nothing has come since; kept to judge a vacancy without number.
+    silent_since: Option<Instant>,
+    /// The sessions that may still change, oldest first; only the last may be open.
+    pub(crate) drafts: Vec<Draft>,
+    /// The newest event.
+    pub(crate) upto: Option<Instant>,
+}
+
+/// What the machine is told about the berth.
+pub(crate) struct Setting<'a> {
+    pub(crate) lot: Id,
+    pub(crate) berth: Id,
+    pub(crate) policy: &'a Policy,
+    pub(crate) origins: &'a Origins<'a>,
+}
+
+impl Roadside {
+    /// Takes the next event.
+    pub(crate) fn apply(&mut self, event: RoadEvent<'_>, setting: &Setting<'_>) {
+        match event {
+            RoadEvent::Contact { device, entry, doubt, earlier } => {
+                self.contact(&Contact::new(device, entry, doubt, earlier), setting);
+            }
+            RoadEvent::Plate { device, entry } => {
+                if let Some(read) = &entry.statement.plate {
+                    self.plate(device, entry, read, setting);
+                }
+            }
+            RoadEvent::Silence { since } => self.silence(since, setting.policy),
+            RoadEvent::Person(person) => self.person(person, setting),
+        }
+    }
+
+    /// Since when the berth is known to be vacant.
+    pub(crate) fn vacant_since(&self) -> Option<Instant> {
+        let open = self.drafts.last().is_some_and(Draft::is_open);
+        let left = self.drafts.last().and_then(|draft| draft.exit).map(|exit| exit.at);
+        (self.occupied == Some(false) && !open && self.silent_since.is_none()).then_some(left).flatten()
+    }
+
+    fn open_draft(&mut self) -> Option<&mut Draft> {
+        self.drafts.last_mut().filter(|draft| draft.is_open())
+    }
+
+    /// A detector says occupied or vacant, or gives a sign of life.
+    fn contact(&mut self, contact: &Contact, setting: &Setting<'_>) {
+        let Some(occupied) = contact.occupied else { return };
+        let edge = self.occupied != Some(occupied);
+        if self.overruled {
+            let lost_edge = contact.change && contact.missing > 0;
+            if !(edge || lost_edge) {
+                self.seen(contact, occupied);
+                return;
+            }
+            self.overruled = false;
+        }
+        let doubt = contact.missing >= 2 && contact.doubt && setting.policy.lost_pair == LostPair::Split;
+        match (self.occupied, occupied) {
+            (None, true) => {
+                let entry =
+                    if contact.reports_change { contact.entry(None) } else { contact.inferred_entry(None) };
+                self.begin(entry, contact, setting);
+            }
+            (None, false) => self.end_after_silence(contact, setting),
+            (Some(true), true) => {
+                if contact.change && contact.missing > 0 {
+                    // The departure was lost: this is another arrival.
+                    self.end_lost(contact, setting);
+                    self.begin(contact.entry(self.last_contact), contact, setting);
+                } else if doubt {
+                    self.end_lost(contact, setting);
+                    self.begin(contact.inferred_entry(self.last_contact), contact, setting);
+                } else if contact.missing >= 2 && contact.doubt {
+                    self.mark_open(Mark::FramesLost);
+                }
+            }
+            (Some(false), false) => {
+                if contact.change && contact.missing > 0 {
+                    // The arrival was lost: someone was here, for nobody knows how long.
+                    self.begin(contact.lost_arrival(self.last_contact), contact, setting);
+                    self.end(contact.exit(self.last_contact), contact, setting);
+                }
+            }
+            (Some(true), false) => self.vacated(contact, doubt, setting),
+            (Some(false), true) => {
+                let entry = if contact.change {
+                    contact.entry(self.last_contact)
+                } else {
+                    contact.inferred_entry(self.last_contact)
+                };
+                self.begin(entry, contact, setting);
+            }
+        }
+        self.seen(contact, occupied);
+    }
+
+    fn seen(&mut self, contact: &Contact, occupied: bool) {
+        self.occupied = Some(occupied);
+        self.last_contact = Some(contact.at);
+        self.silent_since = None;
+        if occupied && let Some(draft) = self.open_draft() {
+            draft.last_contact = draft.last_contact.max(contact.at);
+            if contact.suspect {
+                draft.mark(Mark::ClockSuspect);
+            }
+        }
+    }
+
+    /// Vacant after occupied.
+    fn vacated(&mut self, contact: &Contact, doubt: bool, setting: &Setting<'_>) {
+        let began = contact.previous_began();
+        let entry = self.open_draft().and_then(|draft| draft.entry);
+        let tells = match (began, entry) {
+            (Some((low, high)), Some(entry)) => Some(overlaps(&entry, low, high)),
+            _ => None,
+        };
+        match tells {
+            // The detector itself says since when this car has been here.
+            Some(true) => {
+                if let (Some((low, high)), Some(draft)) = (began, self.open_draft())
+                    && let Some(entry) = &mut draft.entry
+                {
+                    narrow(entry, low, high);
+                }
+                self.end(contact.exit(self.last_contact), contact, setting);
+            }
+            Some(false) if contact.missing > 0 => {
+                self.end_lost(contact, setting);
+                self.begin(contact.lost_arrival(self.last_contact), contact, setting);
+                self.end(contact.exit(self.last_contact), contact, setting);
+            }
+            _ if doubt => self.end_lost(contact, setting),
+            _ if contact.after_silence(self.silent_since) => {
+                let since = self.silent_since.unwrap_or(contact.at);
+                self.end(inferred_exit(since, contact.at, contact.by()), contact, setting);
+            }
+            _ => self.end(contact.exit(self.last_contact), contact, setting),
+        }
+    }
+
+    /// Vacant where the state is not known: ends what a person opened or a silence left.
+    fn end_after_silence(&mut self, contact: &Contact, setting: &Setting<'_>) {
+        if self.open_draft().is_some() {
+            self.end(contact.exit(self.last_contact), contact, setting);
+        }
+    }
+
+    /// The departure was lost: the session ends at the contact before.
+    fn end_lost(&mut self, contact: &Contact, setting: &Setting<'_>) {
+        let low = self.last_contact.unwrap_or(contact.at);
+        let low = self.open_draft().map_or(low, |draft| draft.last_contact.max(low));
+        let exit = match contact.previous_began() {
+            // A detector that tells how long it has been vacant narrows the interval.
+            Some((began, by)) if contact.occupied == Some(true) && by >= low => {
+                inferred_exit(began.map_or(low, |began| began.max(low)), by.min(contact.at), contact.by())
+            }
+            _ => inferred_exit(low, contact.at, contact.by()),
+        };
+        self.mark_open(Mark::FramesLost);
+        self.end(exit, contact, setting);
+    }
+
+    fn mark_open(&mut self, mark: Mark) {
+        if let Some(draft) = self.open_draft() {
+            draft.mark(mark);
+        }
+    }
+
+    /// A session begins, or goes on after a flicker.
+    fn begin(&mut self, entry: Moment, contact: &Contact, setting: &Setting<'_>) {
+        if self.open_draft().is_some() {
+            return;
+        }
+        let flicker = setting.policy.flicker;
+        if let Some(draft) = self.drafts.last_mut()
+            && (draft.state == DraftState::Closed || draft.marks.contains(Mark::TooShort))
+            && let Some(exit) = draft.exit
+            && entry.at - exit.at < flicker
+            && !contact.same_frame
+        {
+            draft.state = DraftState::Open;
+            draft.marks.remove(Mark::TooShort);
+            draft.exit = None;
+            draft.publish_from = None;
+            return;
+        }
+        let mut draft = self.draft(entry, contact.key, setting);
+        if contact.missing > 0 && entry.certainty == Certainty::Inferred || contact.missing >= 2 {
+            draft.mark(Mark::FramesLost);
+        }
+        if contact.suspect {
+            draft.mark(Mark::ClockSuspect);
+        }
+        if contact.offline {
+            draft.mark(Mark::Backfilled);
+        }
+        self.drafts.push(draft);
+    }
+
+    fn draft(&self, entry: Moment, key: u64, setting: &Setting<'_>) -> Draft {
+        let mut draft = Draft::new(setting.origins.id(key, entry.at), key, setting.lot, entry.at);
+        draft.berth = Some(setting.berth);
+        draft.entry = Some(entry);
+        draft
+    }
+
+    /// The open session ends.
+    fn end(&mut self, mut exit: Moment, contact: &Contact, setting: &Setting<'_>) {
+        let Some(draft) = self.open_draft() else { return };
+        if let Some(entry) = draft.entry {
+            exit.at = exit.at.max(entry.at);
+        }
+        if exit.certainty == Certainty::Inferred && contact.missing > 0 {
+            draft.mark(Mark::FramesLost);
+        }
+        if contact.suspect {
+            draft.mark(Mark::ClockSuspect);
+        }
+        if contact.offline {
+            draft.mark(Mark::Backfilled);
+        }
+        close(draft, exit, setting.policy);
+    }
+
+    /// A camera read a plate on the berth.
+    fn plate(&mut self, device: Id, entry: &Entry, read: &PlateRead, setting: &Setting<'_>) {
+        let (Some(plate), Some(draft)) = (read.plate, self.open_draft()) else { return };
+        if draft.plate.is_same(&plate) {
+            draft.plate.read(read, entry.at);
+            draft.last_contact = draft.last_contact.max(entry.at);
+            return;
+        }
+        // Another plate without a vacancy between: the first car has left unseen.
+        let by = exact(entry.at, device, entry.name, entry.received_at);
+        let last = draft.last_contact.min(entry.at);
+        close(draft, inferred_exit(last, entry.at, by), setting.policy);
+        let mut next = self.draft(inferred_entry(Some(last), entry.at, by), entry.key, setting);
+        next.plate.read(read, entry.at);
+        self.drafts.push(next);
+    }
+
+    /// No detector of the berth is in contact any more.
+    fn silence(&mut self, since: Instant, policy: &Policy) {
+        self.silent_since = Some(since);
+        let Some(draft) = self.open_draft() else { return };
+        if draft.last_contact > since && draft.plate.read_at.is_some_and(|at| at > since) {
+            return;
+        }
+        draft.mark(Mark::ContactLost);
+        if policy.when_offline == WhenOffline::Close {
+            let last = draft.last_contact;
+            let by = draft.entry.unwrap_or(Moment {
+                at: last,
+                certainty: Certainty::Inferred,
+                not_before: None,
+                not_after: None,
+                device: None,
+                frame: FrameName::default(),
+                received_at: last,
+            });
+            draft.exit = Some(inferred_exit(last, last, by));
+            draft.state = DraftState::Exception;
+            self.occupied = None;
+        }
+    }
+
+    /// A person says what the berth holds; the detectors count again from their next edge on.
+    fn person(&mut self, person: &PersonEvent, setting: &Setting<'_>) {
+        let moment = Moment {
+            at: person.at,
+            certainty: Certainty::Manual,
+            not_before: None,
+            not_after: None,
+            device: None,
+            frame: person.name,
+            received_at: person.received_at,
+        };
+        self.overruled = true;
+        match &person.deed {
+            Deed::Entry { plate, ticket, exit } => {
+                if self.open_draft().is_some() {
+                    return;
+                }
+                let mut draft = self.draft(moment, person.key, setting);
+                draft.origin = Origin::Person(person.actor);
+                draft.ticket = *ticket;
+                if let Some(plate) = plate {
+                    draft.plate.read(plate, person.at);
+                }
+                if let Some(exit) = exit {
+                    draft.exit = Some(Moment { at: *exit, ..moment });
+                    draft.state = DraftState::Closed;
+                }
+                self.drafts.push(draft);
+            }
+            Deed::Exit => {
+                if let Some(draft) = self.open_draft() {
+                    let at = draft.entry.map_or(moment.at, |entry| entry.at.max(moment.at));
+                    draft.exit = Some(Moment { at, ..moment });
+                    draft.state = DraftState::Closed;
+                }
+            }
+            Deed::Void => {
+                if let Some(draft) = self.open_draft() {
+                    draft.exit = Some(moment);
+                    draft.state = DraftState::Closed;
+                }
+            }
+        }
+    }
+}
+
+/// Closes a draft; it is published as closed when `flicker` has passed since an exact vacancy, else at once.
+fn close(draft: &mut Draft, exit: Moment, policy: &Policy) {
+    draft.exit = Some(exit);
+    draft.state = DraftState::Closed;
+    draft.publish_from = (exit.certainty == Certainty::Exact).then(|| exit.at + policy.flicker);
+    let longest = draft.entry.and_then(|entry| match entry.certainty {
+        Certainty::Inferred => Some(exit.not_after.unwrap_or(exit.at) - entry.not_before?),
+        _ => Some(exit.not_after.unwrap_or(exit.at) - entry.at),
+    });
+    if draft.plate.plate.is_none()
+        && draft.origin == Origin::Device
+        && longest.is_some_and(|span| span < policy.min_stay)
+    {
+        draft.state = DraftState::Void;
+        draft.mark(Mark::TooShort);
+    }
+}
+
+/// Whether an entry may have been in `[low, high]`.
+fn overlaps(entry: &Moment, low: Option<Instant>, high: Instant) -> bool {
+    let (from, to) = match entry.certainty {
+        Certainty::Inferred => {
+            (entry.not_before.unwrap_or(Instant::MIN), entry.not_after.unwrap_or(entry.at))
+        }
+        _ => (entry.at, entry.at),
+    };
+    // Whole minutes are all that the detector tells.
+    let slack = Span::from_mins(1);
+    from <= high + slack && low.is_none_or(|low| to >= low - slack)
+}
+
+/// Narrows an inferred entry to `[low, high]`.
+fn narrow(entry: &mut Moment, low: Option<Instant>, high: Instant) {
+    if entry.certainty != Certainty::Inferred {
+        return;
+    }
+    let to = entry.not_after.unwrap_or(entry.at).min(high);
+    let from = match (entry.not_before, low) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        (a, b) => a.or(b),
+    };
+    entry.not_before = from.map(|from| from.min(to));
+    entry.not_after = Some(to);
+    entry.at = to;
+}
+
+/// A detector's frame, taken apart.
+struct Contact {
+    key: u64,
+    device: Id,
+    name: FrameName,
+    received_at: Instant,
+    at: Instant,
+    exact: bool,
+    low: Option<Instant>,
+    high: Instant,
+    occupied: Option<bool>,
+    /// The frame is an edge if it differs from the state before.
+    change: bool,
+    /// The protocol itself says that it is a change.
+    reports_change: bool,
+    missing: u8,
+    doubt: bool,
+    previous: Option<PreviousState>,
+    suspect: bool,
+    offline: bool,
+    numbered: bool,
+    same_frame: bool,
+    earlier: Option<Moment>,
+}
+
+impl Contact {
+    fn new(device: Id, entry: &Entry, doubt: bool, earlier: Option<(Id, &Entry)>) -> Self {
+        let statement = &entry.statement;
+        let change = match statement.kind {
+            ReadingKind::Change => true,
+            // A report that differs, with none missing, is an edge; else a contact.
+            ReadingKind::State => entry.missing == 0,
+            _ => false,
+        };
+        Self {
+            key: entry.key,
+            device,
+            name: entry.name,
+            received_at: entry.received_at,
+            at: entry.at,
+            exact: entry.exact,
+            low: entry.low,
+            high: entry.high,
+            occupied: statement.occupied,
+            change,
+            reports_change: statement.kind == ReadingKind::Change,
+            missing: entry.missing,
+            doubt,
+            previous: statement.previous,
+            suspect: entry.suspect,
+            offline: entry.offline,
+            numbered: entry.is_numbered(),
+            same_frame: entry.is_later_reading(),
+            earlier: earlier.map(|(device, e)| exact(e.at, device, e.name, e.received_at)),
+        }
+    }
+
+    fn by(&self) -> Moment {
+        exact(self.at, self.device, self.name, self.received_at)
+    }
+
+    /// The edge that a change report states, told by whichever detector was first.
+    fn edge(&self) -> Moment {
+        self.earlier.unwrap_or_else(|| self.by())
+    }
+
+    /// The entry that a change report states.
+    fn entry(&self, last_contact: Option<Instant>) -> Moment {
+        if self.exact { self.edge() } else { inferred_entry(self.low.or(last_contact), self.high, self.by()) }
+    }
+
+    /// The entry that a contact shows.
+    fn inferred_entry(&self, last_contact: Option<Instant>) -> Moment {
+        inferred_entry(last_contact, self.high, self.by())
+    }
+
+    /// The exit that the frame states or shows.
+    fn exit(&self, last_contact: Option<Instant>) -> Moment {
+        if self.change && self.exact {
+            return self.edge();
+        }
+        let low = if self.change { self.low.or(last_contact) } else { last_contact };
+        inferred_exit(low.unwrap_or(self.at), self.high, self.by())
+    }
+
+    /// An arrival that was lost before this vacancy.
+    fn lost_arrival(&self, last_contact: Option<Instant>) -> Moment {
+        match self.previous_began() {
+            Some((low, high)) => {
+                let low = match (low, last_contact) {
+                    (Some(a), Some(b)) => Some(a.max(b)),
+                    (a, b) => a.or(b),
+                };
+                inferred_entry(low, high.min(self.at), self.by())
+            }
+            None => inferred_entry(last_contact, self.high, self.by()),
+        }
+    }
+
+    /// When the state before this one began, as the detector tells: not before, not after.
+    fn previous_began(&self) -> Option<(Option<Instant>, Instant)> {
+        let previous = self.previous.filter(|_| self.change)?;
+        let high = self.at - Span::from_mins(i64::from(previous.minutes));
+        let low = self.at - Span::from_mins(i64::from(previous.minutes) + i64::from(previous.error) + 1);
+        Some(((!previous.overflow).then_some(low), high))
+    }
+
+    /// A vacancy without a number that is the first frame after a silence counts to the last contact before it.
+    fn after_silence(&self, silent_since: Option<Instant>) -> bool {
+        silent_since.is_some() && !self.numbered
+    }
+}
