@@ -179,7 +179,7 @@ impl Core {
                 continue;
             }
             let policy = self.policy(&lot, at, world);
-            self.with_setting(&unit.ids, lot, berth, at, policy, world, |setting| {
+            self.with_setting(&unit.ids, (berth, lot), at, policy, world, |setting| {
                 state.apply(event, setting)
             });
             state.upto = Some(state.upto.map_or(at, |upto| upto.max(at)));
