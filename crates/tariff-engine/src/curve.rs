@@ -1,10 +1,264 @@
-//! The fee as a function of the exit.
+//! The fee as a function of the exit: its next change, all its changes, and how long one may stay for an amount.
+//!
+//! The fee is asked of the same code that prices stays, and searched by bisection. That finds the first change exactly
+//! as long as the fee does not fall between two exits that are compared, so the search stops at every instant at which
+//! it may fall ([`limits`]): where a ladder takes back what it charged, where a package begins or ends, where a window
+//! becomes long enough to count, where an exit grace ends.
 
-use parking_types::Amount;
+mod limits;
 
-use crate::{Calendar, NextChange, Stay, Tariff};
+use parking_types::{Amount, Instant, Span};
 
-/// When a stay that costs `total` costs something else.
-pub(crate) fn next_change_from(_: &Tariff, _: Option<&Calendar>, _: &Stay, _: Amount) -> Option<NextChange> {
-    None
+use crate::{Calendar, NextChange, PriceError, Stay, Tariff, price::total_at, total};
+
+/// How far the next change is looked for.
+const HORIZON: Span = Span::from_days(366);
+/// The first parts of the horizon that are searched on their own, as most changes are near.
+const NEAR: [Span; 2] = [Span::from_hours(26), Span::from_days(9)];
+
+const SECOND: i64 = 1_000_000_000;
+const MINUTE: i64 = 60 * SECOND;
+
+/// When a stay costs something else than it does at its exit, if that is within 366 days.
+///
+/// # Errors
+/// As [`total`], for the stay as it is.
+pub fn next_change(
+    tariff: &Tariff,
+    calendar: Option<&Calendar>,
+    stay: &Stay,
+) -> Result<Option<NextChange>, PriceError> {
+    let now = total(tariff, calendar, stay)?;
+    Ok(next_change_from(tariff, calendar, stay, now))
+}
+
+/// [`next_change`] of a stay that costs `now`.
+pub(crate) fn next_change_from(
+    tariff: &Tariff,
+    calendar: Option<&Calendar>,
+    stay: &Stay,
+    now: Amount,
+) -> Option<NextChange> {
+    let fee = Fee::new(tariff, calendar, stay);
+    let from = stay.exit.as_nanos();
+    let found = fee.first(from, from.saturating_add(HORIZON.as_nanos()), |total| total != Some(now))?;
+    let change = fee.change(found);
+    change.total.map(|total| NextChange { at: change.at, total })
+}
+
+/// The last instant up to which every exit of a stay that begins at `stay.entry` costs at most `fee` (and has a price);
+/// `None` where that is so for 366 days. The stay's own exit and payments do not matter.
+///
+/// # Errors
+/// As [`total`], for a stay of no length.
+pub fn latest_exit_for(
+    tariff: &Tariff,
+    calendar: Option<&Calendar>,
+    stay: &Stay,
+    fee: Amount,
+) -> Result<Option<Instant>, PriceError> {
+    let stay = begun(stay);
+    total(tariff, calendar, &stay)?;
+    let search = Fee::new(tariff, calendar, &stay);
+    let from = stay.entry.as_nanos();
+    let horizon = from.saturating_add(HORIZON.as_nanos());
+    let dearer = search.first(from, horizon, |total| total.is_none_or(|total| total > fee));
+    Ok(dearer.map(|(at, _)| Instant::from_nanos(at) - Span::from_nanos(1)))
+}
+
+/// A breakpoint of the fee.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Breakpoint {
+    /// Where the fee changes.
+    pub at: Instant,
+    /// Whether an exit at `at` itself costs the new fee already; otherwise every later one does.
+    pub inclusive: bool,
+    /// The fee from there to the next breakpoint; `None` where there is no price (a calendar gap, `max_stay`).
+    pub total: Option<Amount>,
+}
+
+/// The fee of a stay that begins at `stay.entry`, for every exit up to `horizon` after it: exact breakpoints, the first
+/// at entry. The stay's own exit and payments do not matter. The curve ends at the first exit that has no price.
+///
+/// ```
+/// use parking_types::Span;
+/// use tariff_engine::{Stay, Tariff, curve};
+/// let tariff = Tariff::from_json(br#"{ "format": 1, "id": "t", "currency": "CNY", "time_zone": "Asia/Shanghai",
+///     "grace": "15m", "rules": [ { "id": "all", "charge": { "steps": [ { "every": "1h", "price": "2" } ] } } ] }"#)?;
+/// let entry = "2026-03-02T08:00:00+08:00".parse()?;
+/// let fees: Vec<String> = curve(&tariff, None, &Stay::new("x", entry, entry), Span::from_hours(2))?
+///     .map(|point| format!("{} {}", point.at - entry, point.total.unwrap()))
+///     .collect();
+/// assert_eq!(fees, ["0s 0", "15m 2", "1h 4"]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// As [`total`], for a stay of no length.
+pub fn curve<'a>(
+    tariff: &'a Tariff,
+    calendar: Option<&'a Calendar>,
+    stay: &Stay,
+    horizon: Span,
+) -> Result<Curve<'a>, PriceError> {
+    let stay = begun(stay);
+    let total = total(tariff, calendar, &stay)?;
+    let first = Breakpoint { at: stay.entry, inclusive: true, total: Some(total) };
+    Ok(Curve {
+        tariff,
+        calendar,
+        at: stay.entry.as_nanos(),
+        end: stay.entry + horizon,
+        stay,
+        next: Some(first),
+    })
+}
+
+/// The breakpoints of a fee, in order; made by [`curve`].
+#[derive(Clone, Debug)]
+pub struct Curve<'a> {
+    tariff: &'a Tariff,
+    calendar: Option<&'a Calendar>,
+    stay: Stay,
+    /// The last exit that costs what `next` says.
+    at: i64,
+    end: Instant,
+    next: Option<Breakpoint>,
+}
+
+impl Iterator for Curve<'_> {
+    type Item = Breakpoint;
+
+    fn next(&mut self) -> Option<Breakpoint> {
+        let point = self.next.take()?;
+        if point.total.is_some() {
+            let fee = Fee::new(self.tariff, self.calendar, &self.stay);
+            let found = fee.first(self.at, self.end.as_nanos(), |total| total != point.total);
+            self.at = found.map_or(self.at, |(at, _)| at);
+            self.next = found.map(|found| fee.change(found));
+        }
+        Some(point)
+    }
+}
+
+/// The stay at its very beginning, without payments.
+fn begun(stay: &Stay) -> Stay {
+    Stay { exit: stay.entry, paid: Vec::new(), ..stay.clone() }
+}
+
+/// The fee of a stay as a function of its exit.
+struct Fee<'a> {
+    tariff: &'a Tariff,
+    calendar: Option<&'a Calendar>,
+    stay: &'a Stay,
+    /// Exits within one such span cost the same: a nanosecond, or a minute.
+    grain: i64,
+}
+
+impl<'a> Fee<'a> {
+    fn new(tariff: &'a Tariff, calendar: Option<&'a Calendar>, stay: &'a Stay) -> Self {
+        let grain = if tariff.document().to_the_minute { MINUTE } else { 1 };
+        Self { tariff, calendar, stay, grain }
+    }
+
+    fn at(&self, exit: i64) -> Option<Amount> {
+        total_at(self.tariff, self.calendar, self.stay, Instant::from_nanos(exit)).ok()
+    }
+
+    /// The first exit in `(from, to]` whose fee is `sought`, with that fee. The fee at `from` is not sought.
+    fn first(
+        &self,
+        from: i64,
+        to: i64,
+        sought: impl Fn(Option<Amount>) -> bool,
+    ) -> Option<(i64, Option<Amount>)> {
+        let mut begin = from;
+        let ends = NEAR.map(|near| from.saturating_add(near.as_nanos())).into_iter().chain([to]);
+        for end in ends.map(|end| end.min(to)) {
+            if begin >= end {
+                continue;
+            }
+            for limit in
+                limits::between(self.tariff, self.calendar, self.stay, begin, end).into_iter().chain([end])
+            {
+                if let Some(found) = self.first_rise(begin, limit, &sought) {
+                    return Some((found, self.at(found)));
+                }
+                begin = begin.max(limit);
+            }
+        }
+        None
+    }
+
+    /// The first exit in `(from, to]` whose fee is sought, where no exit after it has one that is not.
+    fn first_rise(&self, from: i64, to: i64, sought: &impl Fn(Option<Amount>) -> bool) -> Option<i64> {
+        // From here on everything counts in grains.
+        let (low, last) = (from.div_euclid(self.grain), to.div_euclid(self.grain));
+        let hit = |grains: i64| sought(self.at(grains * self.grain));
+        if low >= last || !hit(last) && !hit(low + 1) {
+            return None;
+        }
+        if hit(low + 1) {
+            return Some((low + 1) * self.grain);
+        }
+        let found = self.narrow(low + 1, last, &hit);
+        Some(found * self.grain)
+    }
+
+    /// The first grain in `(low, high]` that is hit; `high` is, `low` is not.
+    fn narrow(&self, mut low: i64, mut high: i64, hit: &impl Fn(i64) -> bool) -> i64 {
+        // Most changes are near: double the distance until there is one.
+        let mut reach = MINUTE / self.grain;
+        while low + reach < high {
+            if hit(low + reach) {
+                high = low + reach;
+                break;
+            }
+            low += reach;
+            reach = reach.saturating_mul(2);
+        }
+        if self.grain == 1 {
+            (low, high) = self.whole_seconds(low, high, hit);
+        }
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            if hit(middle) { high = middle } else { low = middle }
+        }
+        high
+    }
+
+    /// Narrows to a second of the clock that the entry goes by, and then to its very beginning or end where the change
+    /// is there, as it nearly always is.
+    fn whole_seconds(&self, mut low: i64, mut high: i64, hit: &impl Fn(i64) -> bool) -> (i64, i64) {
+        let part = self.stay.entry.as_nanos().rem_euclid(SECOND);
+        while high - low > SECOND {
+            let middle = low + (high - low) / 2;
+            let middle = (middle - part).div_euclid(SECOND) * SECOND + part;
+            let middle = if middle <= low { middle + SECOND } else { middle };
+            if hit(middle) { high = middle } else { low = middle }
+        }
+        let second = (high - part).div_euclid(SECOND) * SECOND + part;
+        for edge in [second, second - 1, second + 1] {
+            if low < edge && edge < high {
+                if hit(edge) { high = edge } else { low = edge }
+            }
+        }
+        if low + 1 < high && hit(low + 1) { (low, low + 1) } else { (low, high) }
+    }
+
+    /// The breakpoint whose first exit with a new fee is `exit`.
+    fn change(&self, (exit, total): (i64, Option<Amount>)) -> Breakpoint {
+        // A price that counts after an instant is first seen a nanosecond later.
+        let inclusive = self.grain > 1 || self.on_a_second(exit) || !self.on_a_second(exit - 1);
+        let at = Instant::from_nanos(if inclusive { exit } else { exit - 1 });
+        Breakpoint { at, inclusive, total }
+    }
+
+    /// Whether an instant lies whole seconds from the clock's, the entry's or an exempt interval's.
+    fn on_a_second(&self, at: i64) -> bool {
+        let ends = self.stay.exempt.iter().flat_map(|(from, to)| [*from, *to]);
+        let payments = self.stay.paid.iter().map(|(at, _)| *at);
+        let marks = [Instant::EPOCH, self.stay.entry].into_iter().chain(ends).chain(payments);
+        marks.map(|mark| mark.as_nanos()).any(|mark| (at - mark).rem_euclid(SECOND) == 0)
+    }
 }

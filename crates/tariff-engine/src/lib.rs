@@ -21,6 +21,7 @@ mod walk;
 
 pub use adjust::Adjust;
 pub use calendar::{Calendar, DayTypes, MergeError};
+pub use curve::{Breakpoint, Curve, curve, latest_exit_for, next_change};
 pub use document::CapPer;
 pub use error::{Code, DocumentError, PriceError, StayError, document_error_json, error_json};
 pub use named::{Color, Named, Vehicle};

@@ -32,10 +32,6 @@ impl Fraction {
         Self { numerator, denominator }
     }
 
-    pub(crate) fn amount(self) -> Amount {
-        half_even(self.numerator, self.denominator)
-    }
-
     fn reduced(self) -> Self {
         let common =
             gcd(self.numerator.unsigned_abs().min(i128::MAX.unsigned_abs()).cast_signed(), self.denominator);
@@ -149,14 +145,18 @@ mod tests {
         }
     }
 
+    fn rounded_to_micros(fraction: Fraction) -> Amount {
+        half_even(fraction.numerator, fraction.denominator)
+    }
+
     #[test]
     fn discounts_are_exact() {
         let amount = |text: &str| text.parse::<Amount>().unwrap();
         let price = Fraction::new(7_000_000, 1);
         let less = price.percent_off(amount("33.333333")).unwrap();
-        assert_eq!(less.amount(), amount("4.666667"));
+        assert_eq!(rounded_to_micros(less), amount("4.666667"));
         assert_eq!(less.change_from(price).map(Amount::as_micros), Some(-2_333_333));
-        assert_eq!(price.minus(amount("9")).unwrap().amount(), Amount::ZERO);
-        assert_eq!(price.multiply(amount("0.5")).unwrap().amount(), amount("3.5"));
+        assert_eq!(rounded_to_micros(price.minus(amount("9")).unwrap()), Amount::ZERO);
+        assert_eq!(rounded_to_micros(price.multiply(amount("0.5")).unwrap()), amount("3.5"));
     }
 }

@@ -15,6 +15,7 @@ use crate::{
 };
 
 use packages::Fit;
+pub(crate) use packages::may_fit as package_may_fit;
 use settle::Quiet;
 
 /// Prices a stay and explains it line by line.
@@ -74,6 +75,42 @@ pub(crate) fn total_at(
         return Ok(total);
     }
     asked.total(asked.exit)
+}
+
+/// The instants up to `exit` at which a ladder reaches a step that changes its price, without time off at the end.
+pub(crate) fn tier_instants(
+    tariff: &Tariff,
+    calendar: Option<&Calendar>,
+    stay: &Stay,
+    exit: i64,
+) -> Vec<i64> {
+    let mut tiers = Tiers(Vec::new());
+    let at_end =
+        |adjust: &Adjust| matches!(adjust, Adjust::TimeOff { at_end: true, .. } | Adjust::Instead(_));
+    let adjust = stay.adjust.iter().copied().filter(|adjust| !at_end(adjust)).collect();
+    let exit = Instant::from_nanos(exit);
+    let stay = Stay { adjust, paid: Vec::new(), exit, ..stay.clone() };
+    if let Ok(asked) = Asked::new(tariff, calendar, &stay, exit) {
+        // A gap in the calendar further on does not matter: the days before it are priced before it is met.
+        let _ = asked.walk(asked.exit, &mut tiers);
+    }
+    tiers.0
+}
+
+/// Keeps the instants at which steps were reached.
+struct Tiers(Vec<i64>);
+
+impl Sink for Tiers {
+    const LINES: bool = false;
+    fn charge(&mut self, charge: &walk::Charge) {
+        if charge.kind == walk::Kind::Tier {
+            self.0.push(charge.at);
+        }
+    }
+    fn left(&mut self, _: u32, _: i64) {}
+    fn cut(&mut self, _: walk::CutFrom, _: &mut u32, _: i128) {}
+    fn kept(&mut self, _: i32, _: i128) {}
+    fn free(&mut self, _: i32, _: i64) {}
 }
 
 /// A stay whose fields are checked, with its instants floored.
@@ -275,6 +312,16 @@ impl<'a> Asked<'a> {
     /// The calculation: the walk, then the minimum.
     fn calculate<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
         self.check_calendar(exit)?;
+        let compiled = self.compiled()?;
+        let found = self.walk(exit, sink)?;
+        let minimum = self.document.minimum.zip(found.first_limit);
+        let lifted =
+            minimum.map(|(least, limit)| (i128::from(least.as_micros()) * compiled.scale).min(limit));
+        let with_minimum = lifted.map_or(found.charged, |least| found.charged.max(least));
+        Ok(Source::Calculated { charged: found.charged, with_minimum })
+    }
+
+    fn walk<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<walk::Found, PriceError> {
         if self.out_of_range {
             return Err(PriceError::OVERFLOW);
         }
@@ -291,12 +338,7 @@ impl<'a> Asked<'a> {
             exempt: &exempt,
             used: &self.stay.used,
         };
-        let found = walk::walk(task, sink).map_err(|_| PriceError::OVERFLOW)?;
-        let minimum = self.document.minimum.zip(found.first_limit);
-        let lifted =
-            minimum.map(|(least, limit)| (i128::from(least.as_micros()) * compiled.scale).min(limit));
-        let with_minimum = lifted.map_or(found.charged, |least| found.charged.max(least));
-        Ok(Source::Calculated { charged: found.charged, with_minimum })
+        walk::walk(task, sink).map_err(|_| PriceError::OVERFLOW)
     }
 
     /// Every local date of the stay must be covered.

@@ -19,7 +19,7 @@ use crate::{
     stay::Used,
 };
 
-pub(crate) use cursor::{Cursor, Keys, start_of, window_bounds};
+pub(crate) use cursor::{Cursor, Keys, start_of, window_bounds, window_pieces};
 pub(crate) use ladder::LadderState;
 pub(crate) use ledger::{Charge, CutFrom, Kind, Ledger, NoLines, Sink};
 
@@ -194,7 +194,7 @@ impl<S: Sink> Walk<'_, '_, S> {
         let mut present = 0;
         let mut add = |from: i64, to: i64| present += (to.min(exit) - from.max(entry)).max(0);
         match rule.window {
-            Some(window) => cursor::window_pieces(zone, window, key, add),
+            Some(window) => window_pieces(zone, window, key, add),
             None => {
                 let (from, to) = self.period_bounds(key);
                 add(from, to);

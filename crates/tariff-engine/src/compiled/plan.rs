@@ -27,8 +27,6 @@ const CLASSES: usize = DayTypes::COUNT * 7;
 /// The plans of all kinds of dates, for vehicles and plates that the same rules accept.
 #[derive(Clone, Debug)]
 pub(crate) struct PlanSet {
-    /// Some rule is for this vehicle and plate.
-    pub(crate) accepted: bool,
     /// The plan of each kind of date.
     by_class: Vec<u16>,
     plans: Vec<Box<[Piece]>>,
@@ -59,7 +57,7 @@ impl PlanSet {
             });
             by_class.push(number as u16);
         }
-        Self { accepted: !accepted.is_empty(), by_class, plans }
+        Self { by_class, plans }
     }
 }
 

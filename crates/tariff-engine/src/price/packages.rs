@@ -46,6 +46,12 @@ pub(super) fn fits(
     on_days(package, entered.date(), calendar)
 }
 
+/// Whether a package fits the stay for some exit, its days left aside.
+pub(crate) fn may_fit(package: &Package, stay: &Stay, zone: &Zone) -> bool {
+    package.accepts.stay(stay.vehicle.as_ref(), stay.plate_color.as_ref())
+        && begins_in(package.entry, zone.local(stay.entry).nanos_of_day())
+}
+
 /// `[from, to)`
 fn begins_in(window: Window, time: i64) -> bool {
     let (from, to) = (i64::from(window.from) * SECOND, i64::from(window.to) * SECOND);
