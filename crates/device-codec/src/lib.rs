@@ -8,6 +8,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod base64;
+mod checksum;
 pub mod command;
 mod context;
 mod error;
@@ -30,6 +31,6 @@ pub use error::{DecodeError, ErrorCode};
 pub use explain::{Explanation, Field, explain};
 pub use json::explain::path as json_path;
 pub use milli::Milli;
-pub use protocol::{Numbering, Payload, Protocol, ProtocolInfo, decode};
+pub use protocol::{Numbering, Payload, Protocol, ProtocolInfo, decode, f6213_reply};
 pub use reading::{Answer, DeviceTime, GateState, Kind, Proof, Reading, Value};
 pub use text::{Short, Text};

@@ -9,11 +9,21 @@ use crate::reading::Reading;
 use crate::trace::{Quiet, Trace};
 
 mod bosch;
+mod cicicom;
+mod dingtek;
+mod f6213;
+mod libelium;
+mod netvox;
+mod nwave;
+mod pni;
+mod tekzitel;
 mod camera;
 mod gate;
 mod manual;
 mod parkline;
 mod yuncitys;
+
+pub use f6213::reply as f6213_reply;
 
 /// Where a decoder puts its readings.
 pub(crate) type Out<'o, 'a> = &'o mut dyn FnMut(&Reading<'a>);
@@ -151,6 +161,32 @@ protocols! {
     Parkline = "parkline", parkline::INFO, parkline::decode;
     /// Bosch TPS110, LoRaWAN.
     BoschTps110 = "bosch-tps110", bosch::INFO, bosch::decode;
+    /// PNI PlacePod, LoRaWAN.
+    PniPlacepod = "pni-placepod", pni::INFO, pni::decode;
+    /// Nwave NPS310SM, LoRaWAN.
+    NwaveNps310 = "nwave-nps310", nwave::nps310::INFO, nwave::nps310::decode;
+    /// Nwave NPS405, LoRaWAN.
+    NwaveNps405 = "nwave-nps405", nwave::nps405::INFO, nwave::nps405::decode;
+    /// Nwave NCC405, LoRaWAN.
+    NwaveNcc405 = "nwave-ncc405", nwave::ncc405::INFO, nwave::ncc405::decode;
+    /// Netvox R719A, LoRaWAN.
+    NetvoxR719a = "netvox-r719a", netvox::INFO, netvox::decode;
+    /// Dingtek DO200, LoRaWAN.
+    DingtekDo200 = "dingtek-do200", dingtek::DO200, dingtek::decode_do200;
+    /// Dingtek DO201, LoRaWAN.
+    DingtekDo201 = "dingtek-do201", dingtek::DO201, dingtek::decode_do201;
+    /// Dingtek DO202, LoRaWAN.
+    DingtekDo202 = "dingtek-do202", dingtek::DO202, dingtek::decode_do202;
+    /// Libelium Smart Parking, first hardware, eleven-byte frames.
+    Libelium11 = "libelium-11", libelium::V1, libelium::decode;
+    /// Libelium Smart Parking, second hardware.
+    LibeliumSp2 = "libelium-sp2", libelium::SP2, libelium::decode_sp2;
+    /// TEKZITEL TEKZIPARK, LoRaWAN.
+    TekzitelTekzipark = "tekzitel-tekzipark", tekzitel::INFO, tekzitel::decode;
+    /// Cicicom S-LG-I3, LoRaWAN.
+    CicicomSlgi3 = "cicicom-slgi3", cicicom::INFO, cicicom::decode;
+    /// F6213, NB-IoT over UDP.
+    F6213 = "f6213", f6213::INFO, f6213::decode;
     /// The YunParking gateway and what hangs on it, MQTT.
     YuncitysGateway = "yuncitys-gateway", yuncitys::INFO, yuncitys::decode;
     /// What people, partners and payments do.

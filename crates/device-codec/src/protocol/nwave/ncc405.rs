@@ -1,0 +1,68 @@
+//! NCC405 SM and FM: counts cars in a lane.
+
+use parking_types::Span;
+
+use super::{at, battery, firmware, g4_cause, no_such_port, raw_debug, reset_cause};
+use crate::context::Context;
+use crate::error::DecodeError;
+use crate::protocol::{Out, ProtocolInfo};
+use crate::reader::Reader;
+use crate::reading::{Kind, Reading};
+use crate::trace::Trace;
+
+pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
+    title: "Nwave NCC405 SM and FM car counters, LoRaWAN",
+    says: &[
+        "state",
+        "heartbeat",
+        "startup",
+        "debug",
+        "vehicle_count",
+        "battery_v",
+        "firmware",
+        "reset_cause",
+    ],
+    heartbeat: Some(Span::from_hours(3)),
+    ..ProtocolInfo::LORAWAN
+};
+
+const COUNTER: usize = 0;
+const HEALTH: usize = 0;
+const MEAN_BATTERY: usize = 2;
+
+pub(in crate::protocol) fn decode<'a, T: Trace>(
+    frame: Reader<'a, T>,
+    context: &Context<'a>,
+    out: Out<'_, 'a>,
+) -> Result<(), DecodeError> {
+    let reading = match context.port {
+        Some(1) => {
+            let mut reading = Reading::new(Kind::State);
+            reading.vehicle_count = Some(u32::from(frame.u16_be(COUNTER, "counter")?));
+            frame.exactly(2)?;
+            reading
+        }
+        Some(2) => heartbeat(&frame)?,
+        Some(3) => {
+            let mut reading = Reading::new(Kind::Startup);
+            reading.firmware = firmware(&frame)?;
+            reading.reset_cause = reset_cause(&frame, g4_cause)?;
+            frame.exactly(4)?;
+            reading
+        }
+        Some(6) => raw_debug(&frame),
+        _ => return Err(no_such_port(&frame)),
+    };
+    out(&reading);
+    Ok(())
+}
+
+fn heartbeat<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
+    let mut reading = Reading::new(Kind::Heartbeat);
+    // An older revision of the vendor's codec shifted this byte by three; the current one masks it.
+    reading.put("hw_health_status", frame.u8(HEALTH, "hw_health_status")? & 0x7f);
+    reading.battery_v = Some(battery(frame, at::BATTERY, "battery")?);
+    reading.put("battery_voltage_mean_24h", battery(frame, MEAN_BATTERY, "battery_mean_24h")?);
+    frame.exactly(3)?;
+    Ok(reading)
+}

@@ -1,0 +1,56 @@
+//! NPS310SM.
+
+use super::{at, firmware, no_such_port, raw_debug, reset_cause, state};
+use crate::context::Context;
+use crate::error::DecodeError;
+use crate::protocol::{Out, ProtocolInfo};
+use crate::reader::Reader;
+use crate::reading::{Kind, Reading};
+use crate::trace::Trace;
+
+pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
+    title: "Nwave NPS310SM parking sensor, LoRaWAN",
+    says: &["occupancy", "heartbeat", "startup", "debug", "occupied", "firmware", "reset_cause"],
+    ..ProtocolInfo::LORAWAN
+};
+
+pub(in crate::protocol) fn decode<'a, T: Trace>(
+    frame: Reader<'a, T>,
+    context: &Context<'a>,
+    out: Out<'_, 'a>,
+) -> Result<(), DecodeError> {
+    let reading = match context.port {
+        Some(1) => report(&frame, Kind::Occupancy)?,
+        Some(2) => report(&frame, Kind::Heartbeat)?,
+        Some(3) => startup(&frame)?,
+        Some(6) => raw_debug(&frame),
+        _ => return Err(no_such_port(&frame)),
+    };
+    out(&reading);
+    Ok(())
+}
+
+fn report<'a, T: Trace>(frame: &Reader<'a, T>, kind: Kind) -> Result<Reading<'a>, DecodeError> {
+    let mut reading = Reading::new(kind);
+    reading.occupied = Some(state(frame, at::STATE)?.1);
+    frame.exactly(1)?;
+    Ok(reading)
+}
+
+fn startup<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
+    let mut reading = Reading::new(Kind::Startup);
+    reading.firmware = firmware(frame)?;
+    reading.reset_cause = reset_cause(frame, |raw| {
+        Some(match raw {
+            1 => "watchdog",
+            2 => "power_on",
+            3 => "user",
+            4 => "brown_out",
+            5 => "other",
+            _ => return None,
+        })
+    })?;
+    reading.occupied = Some(state(frame, at::STARTUP_STATE)?.1);
+    frame.exactly(5)?;
+    Ok(reading)
+}
