@@ -50,7 +50,13 @@ impl Date {
 
     /// From year, month 1–12 and day 1–31, or `None` where there is no such day.
     pub const fn from_ymd(year: i32, month: u32, day: u32) -> Option<Self> {
-        if month < 1 || month > 12 || day < 1 || day > days_in_month(year, month) || year < -9999 || year > 9999 {
+        if month < 1
+            || month > 12
+            || day < 1
+            || day > days_in_month(year, month)
+            || year < -9999
+            || year > 9999
+        {
             return None;
         }
         // Days from civil, Howard Hinnant's algorithm: years begin in March, 400-year eras of 146,097 days.
@@ -205,7 +211,11 @@ impl Local {
         let (clock, nanos) = match clock.split_once('.') {
             None => (clock, 0),
             Some((clock, digits)) => {
-                if clock.len() != 8 || digits.is_empty() || digits.len() > 9 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+                if clock.len() != 8
+                    || digits.is_empty()
+                    || digits.len() > 9
+                    || !digits.bytes().all(|b| b.is_ascii_digit())
+                {
                     return None;
                 }
                 let width = 9 - digits.len() as u32;

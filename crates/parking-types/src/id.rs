@@ -100,7 +100,9 @@ impl fmt::Display for IdError {
         match self {
             Self::Empty => f.write_str("an identifier is empty"),
             Self::TooLong => write!(f, "an identifier has more than {MAX} characters"),
-            Self::Character { at } => write!(f, "an identifier holds a character outside 0-9 A-Z a-z _ - at byte {at}"),
+            Self::Character { at } => {
+                write!(f, "an identifier holds a character outside 0-9 A-Z a-z _ - at byte {at}")
+            }
         }
     }
 }

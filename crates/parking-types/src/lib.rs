@@ -20,6 +20,8 @@ mod civil;
 mod id;
 mod money;
 mod plate;
+#[cfg(feature = "serde")]
+mod serial;
 mod time;
 mod vehicle;
 mod zone;

@@ -244,7 +244,9 @@ mod tests {
 
     #[test]
     fn currencies_print_their_minor_unit() {
-        let print = |code, micros| Amount::from_micros(micros).in_currency(Currency::parse(code).unwrap()).to_string();
+        let print = |code, micros| {
+            Amount::from_micros(micros).in_currency(Currency::parse(code).unwrap()).to_string()
+        };
         assert_eq!(print("CNY", -7_000_000), "-7.00");
         assert_eq!(print("JPY", 800_000_000), "800");
         assert_eq!(print("JPY", 500_000), "0.5");

@@ -264,7 +264,8 @@ impl FromStr for Span {
                 return Err(SpanError::Malformed);
             }
             last_unit = unit;
-            let number = digits.iter().try_fold(0i64, |sum, b| sum.checked_mul(10)?.checked_add(i64::from(b - b'0')));
+            let number =
+                digits.iter().try_fold(0i64, |sum, b| sum.checked_mul(10)?.checked_add(i64::from(b - b'0')));
             let part = number.and_then(|n| n.checked_mul(unit)?.checked_mul(NANOS));
             total = part.and_then(|p| total.checked_add(p)).ok_or(SpanError::OutOfRange)?;
             rest = tail.get(1..).unwrap_or_default();
@@ -399,7 +400,17 @@ mod tests {
         let at: Instant = "2022-01-01T08:00:00.5+08:00".parse().unwrap();
         assert_eq!(at.as_nanos(), 1_640_995_200_500_000_000);
         assert_eq!(at.at_offset(-16_200).to_string(), "2021-12-31T19:30:00.5-04:30");
-        for bad in ["", "2022-01-01", "2022-01-01T08:00:00", "2022-02-29T08:00:00Z", "2022-01-01T24:00:00Z", "2022-01-01T08:00:60Z", "2022-01-01T08:00:00.Z", "2022-01-01T08:00:00+8:00", "2022-01-01T08:00:00+24:00"] {
+        for bad in [
+            "",
+            "2022-01-01",
+            "2022-01-01T08:00:00",
+            "2022-02-29T08:00:00Z",
+            "2022-01-01T24:00:00Z",
+            "2022-01-01T08:00:60Z",
+            "2022-01-01T08:00:00.Z",
+            "2022-01-01T08:00:00+8:00",
+            "2022-01-01T08:00:00+24:00",
+        ] {
             assert_eq!(bad.parse::<Instant>(), Err(InstantError::Malformed), "{bad}");
         }
         assert_eq!("2022-01-01T08:00:00.1234567891Z".parse::<Instant>(), Err(InstantError::TooFine));
@@ -408,7 +419,9 @@ mod tests {
 
     #[test]
     fn spans() {
-        for (text, secs) in [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86_400), ("1h30m", 5400), ("0s", 0)] {
+        for (text, secs) in
+            [("90s", 90), ("30m", 1800), ("2h", 7200), ("1d", 86_400), ("1h30m", 5400), ("0s", 0)]
+        {
             assert_eq!(text.parse::<Span>(), Ok(Span::from_secs(secs)), "{text}");
         }
         for bad in ["", "1", "m", "1m1h", "1h1h", "-1s", "1.5h", " 1h", "1w"] {

@@ -185,8 +185,11 @@ fn repeat_rules(spans: &mut Vec<(i64, i32)>) {
         });
         let Some(alike) = alike else { continue };
         let (from, to) = (year_start(alike), year_start(alike + 1));
-        let copies: Vec<_> =
-            spans.iter().filter(|(at, _)| (from..to).contains(at)).map(|(at, o)| (at - from + start, *o)).collect();
+        let copies: Vec<_> = spans
+            .iter()
+            .filter(|(at, _)| (from..to).contains(at))
+            .map(|(at, o)| (at - from + start, *o))
+            .collect();
         spans.extend(copies);
     }
 }

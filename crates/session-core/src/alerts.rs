@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use parking_types::{Id, Instant, Plate};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     effect::{AlertRecord, Effect, Severity},
     hash::{derived_id, stable_hash},
     session::SessionId,
+    words::AlertKind,
 };
 
 /// What an alert is about.
@@ -23,18 +25,18 @@ pub(crate) struct About {
 }
 
 /// The alerts of a partition.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Alerts {
-    open: BTreeMap<(&'static str, u64), AlertRecord>,
+    open: BTreeMap<(AlertKind, u64), AlertRecord>,
     /// Events that have raised theirs, so that deriving again does not.
-    raised: BTreeMap<(&'static str, u64), Instant>,
+    raised: BTreeMap<(AlertKind, u64), Instant>,
 }
 
 impl Alerts {
     /// Opens an alert of this kind on a subject, or counts one more where it is open.
     pub(crate) fn open(
         &mut self,
-        kind: &'static str,
+        kind: AlertKind,
         subject: u64,
         at: Instant,
         about: About,
@@ -72,7 +74,7 @@ impl Alerts {
     /// An alert that tells of one event; raised once for it, and closed at once: nothing can cure what has happened.
     pub(crate) fn tell(
         &mut self,
-        kind: &'static str,
+        kind: AlertKind,
         event: u64,
         at: Instant,
         about: About,
@@ -85,21 +87,21 @@ impl Alerts {
     }
 
     /// Closes an alert, if it is open.
-    pub(crate) fn close(&mut self, kind: &'static str, subject: u64, at: Instant, effects: &mut Vec<Effect>) {
+    pub(crate) fn close(&mut self, kind: AlertKind, subject: u64, at: Instant, effects: &mut Vec<Effect>) {
         if let Some(mut alert) = self.open.remove(&(kind, subject)) {
             alert.closed_at = Some(at.max(alert.opened_at));
             effects.push(Effect::Alert(Box::new(alert)));
         }
     }
 
-    pub(crate) fn is_open(&self, kind: &'static str, subject: u64) -> bool {
+    pub(crate) fn is_open(&self, kind: AlertKind, subject: u64) -> bool {
         self.open.contains_key(&(kind, subject))
     }
 
     /// Forgets events that cannot be derived again.
     pub(crate) fn forget(&mut self, horizon: Instant) {
         self.raised.retain(|_, at| *at >= horizon);
-        let told = |(_, alert): &(&(&'static str, u64), &mut AlertRecord)| {
+        let told = |(_, alert): &(&(AlertKind, u64), &mut AlertRecord)| {
             EVENTS.contains(&alert.kind) && alert.last_at < horizon
         };
         let old: Vec<_> = self.open.iter_mut().filter(told).map(|(key, _)| *key).collect();
@@ -110,25 +112,33 @@ impl Alerts {
 }
 
 /// Kinds that tell of one event.
-const EVENTS: [&str; 12] = [
-    "refused",
-    "second_entry",
-    "no_entry",
-    "follow",
-    "reversal",
-    "unplated",
-    "arrears",
-    "blacklisted",
-    "amended",
-    "too_late",
-    "payment_unclaimed",
-    "bad_reference",
+const EVENTS: [AlertKind; 12] = [
+    AlertKind::Refused,
+    AlertKind::SecondEntry,
+    AlertKind::NoEntry,
+    AlertKind::Follow,
+    AlertKind::Reversal,
+    AlertKind::Unplated,
+    AlertKind::Arrears,
+    AlertKind::Blacklisted,
+    AlertKind::Amended,
+    AlertKind::TooLate,
+    AlertKind::PaymentUnclaimed,
+    AlertKind::BadReference,
 ];
 
-fn severity(kind: &str) -> Severity {
+fn severity(kind: AlertKind) -> Severity {
     match kind {
-        "lot_offline" | "unpriced" | "bad_reference" | "gate_not_obeying" | "arm_hit" => Severity::Critical,
-        "arrears" | "full" | "unplated" | "amended" | "weak_signal" => Severity::Info,
+        AlertKind::LotOffline
+        | AlertKind::Unpriced
+        | AlertKind::BadReference
+        | AlertKind::GateNotObeying
+        | AlertKind::ArmHit => Severity::Critical,
+        AlertKind::Arrears
+        | AlertKind::Full
+        | AlertKind::Unplated
+        | AlertKind::Amended
+        | AlertKind::WeakSignal => Severity::Info,
         _ => Severity::Warning,
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use parking_types::{Amount, Currency, Id, Instant, Plate, PlateColor, VehicleClass};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     draft::{Draft, DraftState},
@@ -16,7 +17,7 @@ const EVIDENCES: usize = 16;
 const ACTIONS: usize = 64;
 
 /// What people changed about a session.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Fix {
     pub(crate) plate: Option<Plate>,
     pub(crate) color: Option<PlateColor>,
@@ -36,7 +37,7 @@ pub(crate) struct Fix {
 }
 
 /// What a closed session costs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Price {
     /// Not priced: open, void, or of zero length.
     None,
@@ -47,7 +48,7 @@ pub(crate) enum Price {
 }
 
 /// A payment, bound to one session at a time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Payment {
     pub(crate) at: Instant,
     pub(crate) quoted_at: Option<Instant>,
@@ -65,7 +66,7 @@ pub(crate) struct Payment {
 pub(crate) type PaymentKey = (Id, Option<Box<str>>);
 
 /// A session.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Session {
     pub(crate) draft: Draft,
     pub(crate) group: Id,
@@ -108,13 +109,16 @@ pub(crate) struct Session {
 pub(crate) type HistoryKey = (Id, Plate, Option<PlateColor>);
 
 /// All sessions, payments and what is looked up in them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Book {
+    #[serde(with = "crate::saved::sorted")]
     pub(crate) sessions: Map<SessionId, Session>,
     pub(crate) payments: BTreeMap<PaymentKey, Payment>,
     /// Open sessions and those that owe, by berth or lot, by entry.
+    #[serde(with = "crate::saved::sorted")]
     live: Map<Id, BTreeSet<(Instant, SessionId)>>,
     /// Sessions of a berth that people gave it, and all others, by entry; to see overlaps.
+    #[serde(with = "crate::saved::sorted")]
     pub(crate) of_berth: Map<Id, BTreeSet<(Instant, SessionId)>>,
     /// Closed sessions by exit.
     pub(crate) by_exit: BTreeSet<(Instant, SessionId)>,
@@ -328,7 +332,7 @@ impl Book {
 }
 
 /// Where a session stands in the look-ups.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Indexed {
     live: Option<(Id, Instant)>,
     berth: Option<(Id, Instant)>,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use parking_types::{Id, Instant, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     effect::{CommandAction, CommandRecord, CommandState, Effect},
@@ -32,7 +33,7 @@ pub(crate) struct Order {
 }
 
 /// The commands that may still change.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Commands {
     known: BTreeMap<Id, CommandRecord>,
     /// The answer that a read got, and when the read was received.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use parking_types::{Id, Instant, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     alerts::{About, Alerts},
@@ -18,6 +19,7 @@ use crate::{
     roadside::{PersonEvent, Roadside},
     session::SessionId,
     timers::{Timer, Timers},
+    words::AlertKind,
     world::{LotKind, World},
 };
 
@@ -74,7 +76,7 @@ impl Verdict {
 }
 
 /// A berth: its state before the window, and now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct BerthUnit {
     pub(crate) lot: Option<Id>,
     pub(crate) base: Roadside,
@@ -89,7 +91,7 @@ pub(crate) struct BerthUnit {
 }
 
 /// A gated lot: its state before the window, the events since, and now.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct LotUnit {
     pub(crate) base: Gated,
     pub(crate) current: Gated,
@@ -108,19 +110,25 @@ pub(crate) struct LotUnit {
 ///     // core.next_deadline() says when a tick is wanted at the latest
 /// }
 /// ```
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Core {
     pub(crate) clock: Option<Instant>,
     pub(crate) outages: Outages,
+    #[serde(with = "crate::saved::sorted")]
     pub(crate) devices: Map<Id, Device>,
+    #[serde(with = "crate::saved::sorted")]
     pub(crate) berths: Map<Id, BerthUnit>,
+    #[serde(with = "crate::saved::sorted")]
     pub(crate) lots: Map<Id, LotUnit>,
     pub(crate) ledger: Ledger,
     /// Actions that were carried out, with the hash of their content.
+    #[serde(with = "crate::saved::sorted")]
     pub(crate) actions: Map<Id, u64>,
     pub(crate) timers: Timers,
     pub(crate) alerts: Alerts,
     pub(crate) commands: Commands,
+    /// What is to be published; taken after every step, so a saved state has none.
+    #[serde(skip)]
     pub(crate) effects: Vec<Effect>,
     /// Devices that are silent: since when, and their shortest period.
     pub(crate) silent: BTreeMap<Id, (Instant, Span)>,
@@ -204,7 +212,13 @@ impl Core {
     ) {
         self.advance(received_at, world);
         let about = About { detail: Some(format!("{kind}/{id}: {detail}").into()), ..About::default() };
-        self.alerts.open("bad_reference", stable_hash(&(kind, id)), received_at, about, &mut self.effects);
+        self.alerts.open(
+            AlertKind::BadReference,
+            stable_hash(&(kind, id)),
+            received_at,
+            about,
+            &mut self.effects,
+        );
     }
 
     /// Reference data has changed from `since` on: what ended since then is priced again, and what had no price is tried.
@@ -217,7 +231,7 @@ impl Core {
         world: &W,
     ) {
         self.advance(received_at, world);
-        self.alerts.close("bad_reference", stable_hash(&(kind, id)), received_at, &mut self.effects);
+        self.alerts.close(AlertKind::BadReference, stable_hash(&(kind, id)), received_at, &mut self.effects);
         if matches!(
             kind,
             "tariffs" | "calendars" | "lots" | "lists" | "passes" | "plate_sets" | "lot_sets" | "berths"
@@ -299,7 +313,7 @@ impl Core {
             ..About::default()
         };
         self.commands.report(command, CommandState::TimedOut, &mut self.effects);
-        self.alerts.open("gate_not_obeying", stable_hash(&about.device), at, about, &mut self.effects);
+        self.alerts.open(AlertKind::GateNotObeying, stable_hash(&about.device), at, about, &mut self.effects);
     }
 
     /// Now and then forgets what can no longer be asked for.

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 
 use parking_types::{Instant, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{FrameName, Number, ReadingKind},
@@ -22,7 +23,7 @@ const SAME_REPORT: Span = Span::from_secs(90);
 pub(crate) const RECORD_SLACK: Span = Span::from_secs(2);
 
 /// One reading of one frame, with what the device's order makes of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Entry {
     /// Names the event, whatever order it came in.
     pub(crate) key: u64,
@@ -85,7 +86,7 @@ pub(crate) enum Inserted {
 }
 
 /// What is remembered of a number that was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Seen {
     place: (u32, i64),
     digest: u64,
@@ -94,7 +95,7 @@ struct Seen {
 }
 
 /// The device's runs of numbers up to some frame.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct Runs {
     started: bool,
     run: u32,
@@ -108,7 +109,7 @@ struct Runs {
     last: Option<Last>,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct Last {
     place: (u32, i64),
     at: Instant,
@@ -124,7 +125,7 @@ enum Class {
 }
 
 /// A camera record that was seen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct RecordSeen {
     pub(crate) device_time: Option<Instant>,
     pub(crate) received_at: Instant,
@@ -132,7 +133,7 @@ pub(crate) struct RecordSeen {
 }
 
 /// A device's state.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Device {
     base: Runs,
     runs: Runs,
@@ -141,6 +142,7 @@ pub(crate) struct Device {
     /// Indices of `entries` in the device's own order.
     order: Vec<u32>,
     /// Camera records by their id's hash.
+    #[serde(with = "crate::saved::sorted")]
     pub(crate) records: Map<u64, RecordSeen>,
     /// The newest event time.
     pub(crate) heard_at: Option<Instant>,

@@ -1,6 +1,7 @@
 //! A session as the frames alone tell it, before people and payments.
 
 use parking_types::{Id, Instant, Plate, PlateColor, VehicleClass};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     effect::{Certainty, Moment, Origin},
@@ -11,7 +12,7 @@ use crate::{
 };
 
 /// The state that the frames give a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum DraftState {
     Open,
     Closed,
@@ -22,7 +23,7 @@ pub(crate) enum DraftState {
 }
 
 /// What is known of the plate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct PlateFacts {
     pub(crate) plate: Option<Plate>,
     pub(crate) color: Option<PlateColor>,
@@ -33,7 +34,7 @@ pub(crate) struct PlateFacts {
 }
 
 /// A session in the making.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Draft {
     pub(crate) id: SessionId,
     /// The event that first showed it.

@@ -1,11 +1,13 @@
 //! What comes out: facts, in the order in which they became true.
 
 use parking_types::{Amount, Currency, Id, Instant, Plate, PlateColor, VehicleClass};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     event::Actor,
     event::FrameName,
     session::{Mark, SessionId},
+    words::{ActionKind, AlertKind},
 };
 
 /// Something that has become true and is to be published or done.
@@ -22,7 +24,7 @@ pub enum Effect {
 }
 
 /// How an entry or exit is known.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Certainty {
     /// A frame reports it.
     Exact,
@@ -33,7 +35,7 @@ pub enum Certainty {
 }
 
 /// An entry or an exit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Moment {
     /// What counts.
     pub at: Instant,
@@ -110,7 +112,7 @@ pub struct SessionRecord {
 }
 
 /// Who brought a session about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Origin {
     /// A device.
     Device,
@@ -119,10 +121,10 @@ pub enum Origin {
 }
 
 /// One action, as kept with its session.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct ActionNote {
     /// What was done.
-    pub action: &'static str,
+    pub action: ActionKind,
     /// The action's id.
     pub id: Id,
     /// When.
@@ -201,7 +203,7 @@ pub struct ChargeRecord {
 }
 
 /// What a device is told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandAction {
     /// Open a gate once.
     Open,
@@ -222,7 +224,7 @@ pub enum CommandAction {
 }
 
 /// How far a command has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandState {
     /// Made.
     Requested,
@@ -245,7 +247,7 @@ pub enum CommandState {
 }
 
 /// A command, as published.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandRecord {
     /// The command's id, from the event that caused it.
     pub command: Id,
@@ -276,7 +278,7 @@ pub struct CommandRecord {
 }
 
 /// How urgent an alert is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Severity {
     /// To know.
     Info,
@@ -287,12 +289,12 @@ pub enum Severity {
 }
 
 /// An alert, as published.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AlertRecord {
     /// The alert's id.
     pub alert: Id,
     /// Its kind, e.g. `offline`.
-    pub kind: &'static str,
+    pub kind: AlertKind,
     /// How urgent.
     pub severity: Severity,
     /// The lot.

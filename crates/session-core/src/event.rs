@@ -3,9 +3,10 @@
 use parking_types::{
     Amount, Currency, Direction, Id, Instant, Plate, PlateColor, PlateReading, VehicleClass,
 };
+use serde::{Deserialize, Serialize};
 
 /// The name of a frame: its position in the log and its place in a packed record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct FrameName {
     /// The partition.
     pub partition: u32,
@@ -16,7 +17,7 @@ pub struct FrameName {
 }
 
 /// The number that orders a device's frames, as the frame gives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Number {
     /// A counter that wraps, from `first` to `last`.
     Cyclic {
@@ -60,7 +61,7 @@ pub struct Frame<'a> {
 }
 
 /// Where a reading was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     /// On a berth.
     Berth {
@@ -93,7 +94,7 @@ impl Place {
 }
 
 /// What kind of statement a reading is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReadingKind {
     /// The berth's state has changed.
     Change,
@@ -110,7 +111,7 @@ pub enum ReadingKind {
 }
 
 /// Who opened a gate without being told by us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OpenedBy {
     /// The camera, by its own list.
     Device,
@@ -119,7 +120,7 @@ pub enum OpenedBy {
 }
 
 /// How long the state before has lasted, as some detectors tell with a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PreviousState {
     /// Whole minutes.
     pub minutes: u32,
@@ -171,7 +172,7 @@ pub struct Reading {
 }
 
 /// Who did something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Actor {
     /// An operator's user.
     User,
@@ -319,7 +320,7 @@ pub enum Verb {
 }
 
 /// A person's command to a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GateCommand {
     /// Open once.
     Open,

@@ -12,6 +12,7 @@ use crate::{
     policy::Policy,
     statement::{PlateRead, Statement},
     timers::Timer,
+    words::AlertKind,
     world::World,
 };
 
@@ -101,7 +102,13 @@ impl Core {
             let _ = self.insert(&frame, event_key(&frame), &judged, frame.received_at);
         }
         let about = About { lot: Some(lot), device: Some(frame.device), ..About::default() };
-        self.alerts.open("too_late", stable_hash(&frame.device), frame.received_at, about, &mut self.effects);
+        self.alerts.open(
+            AlertKind::TooLate,
+            stable_hash(&frame.device),
+            frame.received_at,
+            about,
+            &mut self.effects,
+        );
         Verdict::Dead(DeadCode::TooLate)
     }
 
@@ -118,11 +125,11 @@ impl Core {
             device.off_clock = device.off_clock.saturating_add(1);
             if device.off_clock == OFF_CLOCK {
                 let about = About { lot: Some(lot), device: Some(frame.device), ..About::default() };
-                self.alerts.open("clock", subject, frame.received_at, about, &mut self.effects);
+                self.alerts.open(AlertKind::Clock, subject, frame.received_at, about, &mut self.effects);
             }
         } else {
             device.off_clock = 0;
-            self.alerts.close("clock", subject, frame.received_at, &mut self.effects);
+            self.alerts.close(AlertKind::Clock, subject, frame.received_at, &mut self.effects);
         }
     }
 
@@ -190,7 +197,9 @@ impl Core {
         let low = reading.battery_low.or(reading.battery_pct.map(|pct| pct < policy.battery_low_pct));
         let weak = reading.rssi_dbm.map(|rssi| rssi < policy.signal_low_dbm);
         let fault = (reading.fault || reading.kind != ReadingKind::Other).then_some(reading.fault);
-        for (kind, bad) in [("low_battery", low), ("weak_signal", weak), ("device_fault", fault)] {
+        for (kind, bad) in
+            [(AlertKind::LowBattery, low), (AlertKind::WeakSignal, weak), (AlertKind::DeviceFault, fault)]
+        {
             match bad {
                 Some(true) => self.alerts.open(kind, subject, at, about(), &mut self.effects),
                 Some(false) => self.alerts.close(kind, subject, at, &mut self.effects),
@@ -226,7 +235,7 @@ impl Core {
                     present: !frame.offline && at + wait > self.now(),
                 };
                 let ttl = self.policy(&lot, at, world).command_ttl;
-                let slow = self.alerts.is_open("clock", stable_hash(&frame.device));
+                let slow = self.alerts.is_open(AlertKind::Clock, stable_hash(&frame.device));
                 let fresh = frame.received_at - at <= STALE || slow;
                 let live = !frame.offline && fresh && frame.received_at + ttl >= self.now();
                 self.lot_event(lot, event(What::Read(read)), live, world);

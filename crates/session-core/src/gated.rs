@@ -14,6 +14,7 @@
 use std::collections::BTreeMap;
 
 use parking_types::{Amount, Direction, Id, Instant, Plate, PlateColor, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     draft::{Draft, DraftState, exact},
@@ -22,6 +23,7 @@ use crate::{
     policy::Policy,
     session::{Mark, SessionId},
     statement::PlateRead,
+    words::AlertKind,
 };
 
 mod entry;
@@ -38,7 +40,7 @@ const FOLLOW: Span = Span::from_secs(10);
 const REVERSAL: Span = Span::from_mins(2);
 
 /// One event of a gated lot.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LotEvent {
     pub(crate) key: u64,
     pub(crate) at: Instant,
@@ -48,7 +50,7 @@ pub(crate) struct LotEvent {
 }
 
 /// What happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum What {
     /// A plate, or none, was read at a lane.
     Read(Read),
@@ -73,7 +75,7 @@ pub(crate) enum What {
 }
 
 /// A read at a lane.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Read {
     pub(crate) device: Id,
     pub(crate) lane: Id,
@@ -89,7 +91,7 @@ pub(crate) struct Read {
 }
 
 /// What was decided at a gate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Answer {
     /// The gate opens.
     Open,
@@ -102,7 +104,7 @@ pub(crate) enum Answer {
 }
 
 /// A decision, as a fact of its read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fact {
     pub(crate) answer: Answer,
     /// A waiting exit was let out, a refused entry let in.
@@ -148,7 +150,7 @@ impl Refusal {
 
 /// An alert that an event gives rise to.
 pub(crate) struct GateAlert {
-    pub(crate) kind: &'static str,
+    pub(crate) kind: AlertKind,
     pub(crate) lane: Id,
     pub(crate) session: Option<SessionId>,
     pub(crate) plate: Option<Plate>,
@@ -206,7 +208,7 @@ impl LotEvent {
 }
 
 /// The state of a gated lot after some events.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Gated {
     /// Open sessions, and those that may still change.
     pub(crate) drafts: BTreeMap<SessionId, Draft>,
@@ -337,7 +339,7 @@ impl Gated {
             (state.visit, state.waiting, state.own) = (None, None, None);
         }
         judge.alert(GateAlert {
-            kind: "reversal",
+            kind: AlertKind::Reversal,
             lane: read.lane,
             session: Some(own),
             plate: read.plate.plate,

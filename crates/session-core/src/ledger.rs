@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use parking_types::{Amount, Date, Id, Instant, Plate, PlateClass, PlateColor, Span, VehicleClass};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     book::{Book, HistoryKey, Payment, Session},
@@ -19,12 +20,14 @@ const QUOTE_MAX: Span = Span::from_mins(15);
 type PlateHistory = BTreeMap<(Instant, Instant, SessionId), Vec<(Date, Used)>>;
 
 /// Sessions and what their prices depend on.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ledger {
     pub(crate) book: Book,
     /// By plate.
+    #[serde(with = "crate::saved::sorted")]
     history: Map<HistoryKey, PlateHistory>,
     /// The latest known colour of a plate in a group.
+    #[serde(with = "crate::saved::sorted")]
     colors: Map<(Id, Plate), PlateColor>,
 }
 

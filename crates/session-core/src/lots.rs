@@ -12,6 +12,7 @@ use crate::{
     reconcile,
     session::SessionId,
     timers::Timer,
+    words::AlertKind,
     world::World,
 };
 
@@ -137,9 +138,9 @@ impl Core {
         let subject = stable_hash(&lot);
         if full {
             let about = About { lot: Some(lot), ..About::default() };
-            self.alerts.open("full", subject, now, about, &mut self.effects);
+            self.alerts.open(AlertKind::Full, subject, now, about, &mut self.effects);
         } else {
-            self.alerts.close("full", subject, now, &mut self.effects);
+            self.alerts.close(AlertKind::Full, subject, now, &mut self.effects);
         }
     }
 

@@ -1,9 +1,10 @@
 //! Our own outages: time that no silence and no wait counts.
 
 use parking_types::{Instant, Span};
+use serde::{Deserialize, Serialize};
 
 /// The outages of the last while, by start.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Outages(Vec<(Instant, Instant)>);
 
 impl Outages {

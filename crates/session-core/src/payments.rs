@@ -10,6 +10,7 @@ use crate::{
     gated::What,
     people::lot_event,
     session::SessionId,
+    words::ActionKind,
     world::World,
 };
 
@@ -59,7 +60,7 @@ impl Core {
         if void {
             self.unclaimed(action, Some(id));
         }
-        self.note(id, "payment", action);
+        self.note(id, ActionKind::Payment, action);
         self.publish_dirty(world);
         let event = lot_event(action, What::Count { open: 0 });
         match withdrawn {
@@ -111,7 +112,7 @@ impl Core {
         }
         payment.reversed = true;
         let id = payment.session;
-        self.note(id, "payment_reversed", action);
+        self.note(id, ActionKind::PaymentReversed, action);
         self.publish_dirty(world);
         Ok(Verdict::applied())
     }

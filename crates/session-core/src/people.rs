@@ -14,6 +14,7 @@ use crate::{
     roadside::{Deed, PersonEvent},
     session::SessionId,
     statement::PlateRead,
+    words::{ActionKind, AlertKind},
     world::{Gate, World},
 };
 
@@ -91,7 +92,7 @@ impl Core {
         let verb = match &action.verb {
             Verb::Exit => {
                 self.person_exit(id, action, world)?;
-                "exit"
+                ActionKind::Exit
             }
             Verb::Plate { plate, plate_color, vehicle } => {
                 fix(self, &mut |session| {
@@ -107,7 +108,7 @@ impl Core {
                     session.fix.vehicle = vehicle.or(session.fix.vehicle);
                 });
                 self.replate(id);
-                "plate"
+                ActionKind::Plate
             }
             Verb::Times { entry, exit } => {
                 let known = self.ledger.book.sessions.get(&id).ok_or(DeadCode::NoTarget)?;
@@ -126,7 +127,7 @@ impl Core {
                     session.fix.corrected = true;
                     session.fix.resolved = true;
                 });
-                "times"
+                ActionKind::Times
             }
             Verb::Berth { berth } => {
                 let view = world.berth(berth, action.at).ok_or(DeadCode::NoTarget)?;
@@ -137,20 +138,20 @@ impl Core {
                     session.fix.berth = Some(*berth);
                     session.fix.corrected = true;
                 });
-                "berth"
+                ActionKind::Berth
             }
             Verb::Merge { sessions } => {
                 self.merge(id, sessions)?;
-                "merge"
+                ActionKind::Merge
             }
             Verb::Void => {
                 self.person_void(id, action, world);
                 fix(self, &mut |session| session.fix.void = true);
-                "void"
+                ActionKind::Void
             }
             Verb::Restore => {
                 fix(self, &mut |session| session.fix.void = false);
-                "restore"
+                ActionKind::Restore
             }
             Verb::Adjust { adjust } => {
                 fix(self, &mut |session| {
@@ -158,7 +159,7 @@ impl Core {
                     session.fix.adjusted_by.push(action.id);
                     session.fix.resolved = true;
                 });
-                "adjust"
+                ActionKind::Adjust
             }
             Verb::Evidence { images } => {
                 fix(self, &mut |session| {
@@ -166,7 +167,7 @@ impl Core {
                         session.add_evidence(kind.clone(), image.clone(), action.at);
                     }
                 });
-                "evidence"
+                ActionKind::Evidence
             }
             _ => return Err(DeadCode::NotSupported),
         };
@@ -176,7 +177,7 @@ impl Core {
         Ok(Verdict::applied())
     }
 
-    pub(crate) fn note(&mut self, id: SessionId, verb: &'static str, action: &Action) {
+    pub(crate) fn note(&mut self, id: SessionId, verb: ActionKind, action: &Action) {
         if let Some(session) = self.ledger.book.sessions.get_mut(&id) {
             session.note(ActionNote {
                 action: verb,
@@ -290,7 +291,7 @@ impl Core {
                 session.fix.vehicle = vehicle.or(session.fix.vehicle);
                 session.fix.resolved = true;
             }
-            core.note(id, "entry", action);
+            core.note(id, ActionKind::Entry, action);
         };
         match &action.target {
             Target::Berth(berth) => {
@@ -514,7 +515,13 @@ impl Core {
     /// Money that nobody can place must not be forgotten.
     pub(crate) fn unclaimed(&mut self, action: &Action, session: Option<SessionId>) {
         let about = About { session, ..About::default() };
-        self.alerts.tell("payment_unclaimed", stable_hash(&action.id), action.at, about, &mut self.effects);
+        self.alerts.tell(
+            AlertKind::PaymentUnclaimed,
+            stable_hash(&action.id),
+            action.at,
+            about,
+            &mut self.effects,
+        );
     }
 }
 

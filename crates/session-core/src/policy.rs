@@ -1,9 +1,10 @@
 //! The settings of a lot that decide doubtful cases, with their defaults.
 
 use parking_types::{Span, VehicleClass};
+use serde::{Deserialize, Serialize};
 
 /// What to do with a session when two or more frames are missing between two contacts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LostPair {
     /// Two sessions: the driver never pays for our loss.
     Split,
@@ -12,7 +13,7 @@ pub enum LostPair {
 }
 
 /// What to do with the session of a berth whose detectors have fallen silent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WhenOffline {
     /// Keep it open.
     Keep,
@@ -21,7 +22,7 @@ pub enum WhenOffline {
 }
 
 /// What a gate does when a rule leaves it open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum GateRule {
     /// It opens.
     Open,
@@ -30,7 +31,7 @@ pub enum GateRule {
 }
 
 /// What happens to a car with arrears at an entry.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Arrears {
     /// It is let in, and an alert is raised.
     Alert,
@@ -39,7 +40,7 @@ pub enum Arrears {
 }
 
 /// How far a device's clock may be off and still be believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClockSkew {
     /// Ahead of `received_at`.
     pub ahead: Span,
@@ -53,7 +54,7 @@ pub struct ClockSkew {
 /// let policy = session_core::Policy::default();
 /// assert_eq!(policy.flicker, parking_types::Span::from_secs(30));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
     /// A berth that is vacant for less than this goes on with the same session.
     pub flicker: Span,

@@ -12,6 +12,7 @@ use crate::{
     ledger::{Quote, subject},
     session::{Mark, SessionId},
     timers::Timer,
+    words::AlertKind,
     world::{ListKind, World},
 };
 
@@ -108,10 +109,10 @@ impl Core {
         if session.price == Price::Error {
             if self.ledger.book.unpriced.insert(id) {
                 let about = about(session);
-                self.alerts.open("unpriced", subject, exit, about, &mut self.effects);
+                self.alerts.open(AlertKind::Unpriced, subject, exit, about, &mut self.effects);
             }
         } else if self.ledger.book.unpriced.remove(&id) {
-            self.alerts.close("unpriced", subject, now, &mut self.effects);
+            self.alerts.close(AlertKind::Unpriced, subject, now, &mut self.effects);
         }
     }
 
@@ -155,7 +156,7 @@ impl Core {
             {
                 let about = about(session);
                 self.alerts.tell(
-                    "blacklisted",
+                    AlertKind::Blacklisted,
                     stable_hash(&(id, session.plate())),
                     now,
                     about,
@@ -163,13 +164,13 @@ impl Core {
                 );
             }
         } else {
-            self.alerts.close("zombie", subject_hash, now, &mut self.effects);
+            self.alerts.close(AlertKind::Zombie, subject_hash, now, &mut self.effects);
         }
         let lost = session.marks().contains(Mark::FramesLost);
         if lost && !session.lost_told {
             session.lost_told = true;
             let about = about(session);
-            self.alerts.tell("frames_lost", subject_hash, now, about, &mut self.effects);
+            self.alerts.tell(AlertKind::FramesLost, subject_hash, now, about, &mut self.effects);
         }
         // What was decided at a gate stands; if the price is another one now, somebody must know.
         let total = match session.price {
@@ -181,7 +182,13 @@ impl Core {
         {
             session.decided_total = total;
             let about = about(session);
-            self.alerts.tell("amended", stable_hash(&(id, session.revision)), now, about, &mut self.effects);
+            self.alerts.tell(
+                AlertKind::Amended,
+                stable_hash(&(id, session.revision)),
+                now,
+                about,
+                &mut self.effects,
+            );
         }
         if session.decided && session.decided_total.is_none() {
             session.decided_total = total;

@@ -10,6 +10,7 @@
 //! ```
 
 use parking_types::{Id, Instant, Span};
+use serde::{Deserialize, Serialize};
 
 use crate::{
     device::Entry,
@@ -22,7 +23,7 @@ use crate::{
 };
 
 /// What people do to a berth.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PersonEvent {
     pub(crate) key: u64,
     pub(crate) at: Instant,
@@ -33,7 +34,7 @@ pub(crate) struct PersonEvent {
 }
 
 /// What a person did.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum Deed {
     /// A car came (and left at `exit`).
     Entry { plate: Option<PlateRead>, ticket: Option<Id>, exit: Option<Instant> },
@@ -58,7 +59,7 @@ pub(crate) enum RoadEvent<'a> {
 }
 
 /// The state of a berth after some events.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Roadside {
     /// What the detectors last said.
     occupied: Option<bool>,

@@ -3,12 +3,13 @@
 use core::fmt;
 
 use parking_types::Id;
+use serde::{Deserialize, Serialize};
 
 /// The id of a session: 26 characters of lower-case Crockford base32.
 ///
 /// The first 32 bits are the murmur2 hash of the group, so that whoever has an id knows its partition; the other 96
 /// are a stable hash (the leading bits of SHA-256) of tenant, place, the event that first showed it and which of that event's sessions it is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct SessionId(u128);
 
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
@@ -123,7 +124,7 @@ impl Mark {
 }
 
 /// A set of marks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 pub struct Marks(u16);
 
 impl Marks {

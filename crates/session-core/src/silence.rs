@@ -11,6 +11,7 @@ use crate::{
     hash::stable_hash,
     session::SessionId,
     timers::Timer,
+    words::AlertKind,
     world::World,
 };
 
@@ -35,10 +36,10 @@ impl Core {
         let lot = world.lot_of_device(&device, heard);
         let about = About { lot, device: Some(device), ..About::default() };
         let Some(lot) = lot else {
-            return self.alerts.open("offline", stable_hash(&device), at, about, &mut self.effects);
+            return self.alerts.open(AlertKind::Offline, stable_hash(&device), at, about, &mut self.effects);
         };
         let subject = stable_hash(&lot);
-        if self.alerts.is_open("lot_offline", subject) {
+        if self.alerts.is_open(AlertKind::LotOffline, subject) {
             return;
         }
         let devices = world.devices_of(&lot, heard);
@@ -51,12 +52,12 @@ impl Core {
             silent.iter().filter(|(_, since, _)| at - *since <= shortest).map(|(d, _, _)| *d).collect();
         if together.len() >= LOT_OFFLINE_DEVICES && together.len() * LOT_OFFLINE_SHARE >= devices.len() {
             for device in &together {
-                self.alerts.close("offline", stable_hash(device), at, &mut self.effects);
+                self.alerts.close(AlertKind::Offline, stable_hash(device), at, &mut self.effects);
             }
             let about = About { lot: Some(lot), ..About::default() };
-            return self.alerts.open("lot_offline", subject, at, about, &mut self.effects);
+            return self.alerts.open(AlertKind::LotOffline, subject, at, about, &mut self.effects);
         }
-        self.alerts.open("offline", stable_hash(&device), at, about, &mut self.effects);
+        self.alerts.open(AlertKind::Offline, stable_hash(&device), at, about, &mut self.effects);
     }
 
     /// A device that was silent is heard again.
@@ -64,15 +65,15 @@ impl Core {
         if self.silent.remove(&device).is_none() {
             return;
         }
-        self.alerts.close("offline", stable_hash(&device), at, &mut self.effects);
+        self.alerts.close(AlertKind::Offline, stable_hash(&device), at, &mut self.effects);
         let Some(lot) = world.lot_of_device(&device, at) else { return };
         let subject = stable_hash(&lot);
-        if !self.alerts.is_open("lot_offline", subject) {
+        if !self.alerts.is_open(AlertKind::LotOffline, subject) {
             return;
         }
         let silent = world.devices_of(&lot, at).iter().filter(|d| self.silent.contains_key(d)).count();
         if silent < LOT_OFFLINE_DEVICES {
-            self.alerts.close("lot_offline", subject, at, &mut self.effects);
+            self.alerts.close(AlertKind::LotOffline, subject, at, &mut self.effects);
         }
     }
 
@@ -89,7 +90,7 @@ impl Core {
             plate: session.plate(),
             ..About::default()
         };
-        self.alerts.open("zombie", stable_hash(&id), at, about, &mut self.effects);
+        self.alerts.open(AlertKind::Zombie, stable_hash(&id), at, about, &mut self.effects);
     }
 
     /// A berth with a ground lock that has become vacant gets it raised.

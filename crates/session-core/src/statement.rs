@@ -1,11 +1,12 @@
 //! What one reading states about its place.
 
 use parking_types::{Plate, PlateColor, VehicleClass};
+use serde::{Deserialize, Serialize};
 
 use crate::event::{Place, PreviousState, ReadingKind};
 
 /// What a reader made of a plate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PlateRead {
     /// `None`: there is no plate.
     pub(crate) plate: Option<Plate>,
@@ -15,7 +16,7 @@ pub(crate) struct PlateRead {
 }
 
 /// A reading, reduced to what sessions look at.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Statement {
     pub(crate) kind: ReadingKind,
     pub(crate) place: Option<Place>,

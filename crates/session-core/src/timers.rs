@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use parking_types::{Id, Instant};
+use serde::{Deserialize, Serialize};
 
 use crate::session::SessionId;
 
 /// What a timer is for; the order is that of timers due at the same instant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum Timer {
     /// A session closed by an exact vacancy is published.
     Publish(SessionId),
@@ -26,7 +27,7 @@ pub(crate) enum Timer {
 }
 
 /// The timers of a partition.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Timers(BTreeSet<(Instant, Timer)>);
 
 impl Timers {

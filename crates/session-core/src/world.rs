@@ -7,6 +7,7 @@
 use parking_types::{
     Amount, Currency, Date, Direction, Id, Instant, Plate, PlateColor, Span, VehicleClass, Zone,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::policy::Policy;
 
@@ -114,7 +115,7 @@ pub struct Subject {
 }
 
 /// What a plate has used on one local day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Used {
     /// Stays.
     pub stays: u64,

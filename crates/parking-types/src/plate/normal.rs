@@ -7,7 +7,8 @@ const UNPLATED: [&str; 12] =
     ["", "_无_", "无", "无牌", "无牌车", "无车牌", "未识别", "UNKNOWN", "UNLICENSED", "NOPLATE", "--", "-"];
 
 pub(super) fn says_unplated(text: &str) -> bool {
-    let word: String = text.trim_matches(['\0', ' ']).chars().filter(|c| *c != ' ').flat_map(char::to_uppercase).collect();
+    let word: String =
+        text.trim_matches(['\0', ' ']).chars().filter(|c| *c != ' ').flat_map(char::to_uppercase).collect();
     UNPLATED.contains(&word.as_str())
 }
 
@@ -16,7 +17,9 @@ pub(super) fn plate(text: &str) -> Result<Plate, PlateError> {
     let mut len = 0;
     for (at, c) in text.char_indices() {
         let c = match c {
-            ' ' | '\u{3000}' | '\u{a0}' | '\t' | '\0' | '·' | '•' | '・' | '.' | '-' | '‧' | '∙' => continue,
+            ' ' | '\u{3000}' | '\u{a0}' | '\t' | '\0' | '·' | '•' | '・' | '.' | '-' | '‧' | '∙' => {
+                continue;
+            }
             // Full-width forms fold to ASCII.
             '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
             c => c,

@@ -9,6 +9,7 @@ use crate::{
     event::Actor,
     session::{Mark, SessionId},
     statement::PlateRead,
+    words::AlertKind,
 };
 
 impl Gated {
@@ -32,7 +33,7 @@ impl Gated {
         let still_refused = known.is_some_and(|fact| fact.answer == Answer::Refused);
         if refusal.is_some() || still_refused {
             judge.alert(GateAlert {
-                kind: "refused",
+                kind: AlertKind::Refused,
                 lane: read.lane,
                 session: None,
                 plate: read.plate.plate,
@@ -59,7 +60,7 @@ impl Gated {
         }
         if judge.has_arrears(&read.plate, event.at) {
             judge.alert(GateAlert {
-                kind: "arrears",
+                kind: AlertKind::Arrears,
                 lane: read.lane,
                 session: Some(id),
                 plate: read.plate.plate,
@@ -99,7 +100,7 @@ impl Gated {
         if draft.plate.plate.is_none() {
             draft.ticket = Some(read.ticket.unwrap_or_else(|| id.to_id()));
             judge.alert(GateAlert {
-                kind: "unplated",
+                kind: AlertKind::Unplated,
                 lane: read.lane,
                 session: Some(id),
                 plate: None,
@@ -135,7 +136,7 @@ impl Gated {
         }
         self.touched.push(before);
         judge.alert(GateAlert {
-            kind: "second_entry",
+            kind: AlertKind::SecondEntry,
             lane: read.lane,
             session: Some(before),
             plate: read.plate.plate,
@@ -151,7 +152,7 @@ impl Gated {
             draft.mark(Mark::Follow);
         }
         judge.alert(GateAlert {
-            kind: "follow",
+            kind: AlertKind::Follow,
             lane: read.lane,
             session: Some(id),
             plate: read.plate.plate,

@@ -12,6 +12,7 @@ use crate::{
     draft::{Draft, DraftState},
     policy::GateRule,
     session::{Mark, SessionId},
+    words::AlertKind,
 };
 
 impl Gated {
@@ -29,7 +30,7 @@ impl Gated {
             None if read.plate.plate.is_none() => {
                 // Without plate and ticket nobody can be let out but by a person.
                 judge.alert(GateAlert {
-                    kind: "unplated",
+                    kind: AlertKind::Unplated,
                     lane: read.lane,
                     session: None,
                     plate: None,
@@ -170,7 +171,7 @@ impl Gated {
         mark_source(&mut draft, read);
         self.insert(draft);
         judge.alert(GateAlert {
-            kind: "no_entry",
+            kind: AlertKind::NoEntry,
             lane: read.lane,
             session: Some(id),
             plate: read.plate.plate,

@@ -1,6 +1,7 @@
 //! What a lane remembers: its mode, who is before it, who waits, whom it was opened for.
 
 use parking_types::{Direction, Id, Instant, Plate, Span};
+use serde::{Deserialize, Serialize};
 
 use super::{Answer, FOLLOW, Fact, GateAlert, Gated, Judge, LotEvent, REVERSAL, Read, UNPLATED_TOGETHER};
 use crate::{
@@ -8,10 +9,11 @@ use crate::{
     event::GateCommand,
     session::{Mark, SessionId},
     statement::PlateRead,
+    words::AlertKind,
 };
 
 /// How a lane works.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Mode {
     /// Each car is decided on.
     Normal,
@@ -22,7 +24,7 @@ pub(crate) enum Mode {
 }
 
 /// A plate before a lane.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Visit {
     pub(super) plate: Option<Plate>,
     pub(super) direction: Direction,
@@ -37,7 +39,7 @@ pub(crate) struct Visit {
 }
 
 /// An exit that waits at the arm.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Waiting {
     pub(crate) session: SessionId,
     /// The exit's read.
@@ -51,7 +53,7 @@ pub(crate) struct Waiting {
 }
 
 /// An exit that was withdrawn and may be restored by a payment.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Withdrawn {
     pub(crate) session: SessionId,
     pub(crate) exit: Moment,
@@ -60,7 +62,7 @@ pub(crate) struct Withdrawn {
 }
 
 /// The last car that a lane was passed by in its own direction.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct OwnRead {
     plate: Plate,
     at: Instant,
@@ -68,7 +70,7 @@ pub(crate) struct OwnRead {
 }
 
 /// A lane's state.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LaneState {
     mode: Option<Mode>,
     pub(super) visit: Option<Visit>,
@@ -283,7 +285,7 @@ impl Gated {
         }
         self.reopen(waiting.session);
         judge.alert(GateAlert {
-            kind: "reversal",
+            kind: AlertKind::Reversal,
             lane,
             session: Some(waiting.session),
             plate,

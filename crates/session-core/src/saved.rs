@@ -1,0 +1,47 @@
+//! The whole state as bytes, and back.
+
+use crate::core::Core;
+
+/// The version of the state's layout. Another version is not restored but derived from the log again.
+pub const STATE_VERSION: u32 = 1;
+
+impl Core {
+    /// The whole state, deterministically: equal states give equal bytes.
+    pub fn save(&self) -> Vec<u8> {
+        postcard::to_allocvec(self).unwrap_or_default()
+    }
+
+    /// Takes back what [`save`](Self::save) gave in the same [`STATE_VERSION`]; `None` where it cannot be read.
+    pub fn restore(saved: &[u8]) -> Option<Self> {
+        postcard::from_bytes(saved).ok()
+    }
+}
+
+/// Maps in the order of their keys, whatever order they hold them in.
+pub(crate) mod sorted {
+    use core::hash::Hash;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::hash::Map;
+
+    pub(crate) fn serialize<K, V, S>(map: &Map<K, V>, serializer: S) -> Result<S::Ok, S::Error>
+    where
+        K: Ord + Serialize,
+        V: Serialize,
+        S: Serializer,
+    {
+        let mut entries: Vec<(&K, &V)> = map.iter().collect();
+        entries.sort_unstable_by(|a, b| a.0.cmp(b.0));
+        entries.serialize(serializer)
+    }
+
+    pub(crate) fn deserialize<'de, K, V, D>(deserializer: D) -> Result<Map<K, V>, D::Error>
+    where
+        K: Eq + Hash + Deserialize<'de>,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Vec::<(K, V)>::deserialize(deserializer).map(|entries| entries.into_iter().collect())
+    }
+}
