@@ -11,6 +11,7 @@ mod base64;
 mod checksum;
 pub mod command;
 mod context;
+pub mod envelope;
 mod error;
 mod explain;
 mod hex;
