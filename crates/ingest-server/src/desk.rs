@@ -1,7 +1,7 @@
 //! What the workers decided, for those who wait for it: commands for devices, and live sessions.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -38,6 +38,8 @@ pub struct Desk {
     /// By partition: the first record that is not applied.
     progress: Vec<watch::Sender<u64>>,
     devices: Mutex<HashMap<String, Waiting>>,
+    /// The last dead letters, for who waits to hear what became of a record.
+    dead: Mutex<VecDeque<(Position, Bytes)>>,
     /// The sessions that frames can still change.
     pub view: View,
 }
@@ -57,11 +59,14 @@ struct CommandRecord {
     state: String,
 }
 
+/// How many dead letters are remembered.
+const DEAD_LETTERS: usize = 1024;
+
 impl Desk {
     /// An empty desk for so many partitions.
     pub fn new(partitions: u32, clock: Clock) -> Self {
         let progress = (0..partitions).map(|_| watch::Sender::new(0)).collect();
-        Self { clock, progress, devices: Mutex::default(), view: View::default() }
+        Self { clock, progress, devices: Mutex::default(), dead: Mutex::default(), view: View::default() }
     }
 
     /// Waits until the record at `position` is applied; `false` where it was not within `limit`.
@@ -86,6 +91,19 @@ impl Desk {
         arrived.notified().await;
     }
 
+    /// The dead letter that the record at `position` became, if it did and that was not long ago.
+    pub fn dead_letter(&self, position: Position) -> Option<Bytes> {
+        lock(&self.dead).iter().rev().find(|(at, _)| *at == position).map(|(_, json)| json.clone())
+    }
+
+    fn note_dead(&self, position: Position, json: &[u8]) {
+        let mut dead = lock(&self.dead);
+        if dead.len() >= DEAD_LETTERS {
+            dead.pop_front();
+        }
+        dead.push_back((position, Bytes::copy_from_slice(json)));
+    }
+
     fn command(&self, json: &[u8]) {
         let Ok(record) = serde_json::from_slice::<CommandRecord>(json) else { return };
         let Ok(not_after) = record.not_after.parse::<Instant>() else { return };
@@ -103,11 +121,12 @@ impl Desk {
 
 impl Observer for Desk {
     fn applied(&self, partition: u32, next: u64, outputs: &[(u64, Output)], _: Again) {
-        for (_, output) in outputs {
+        for (offset, output) in outputs {
             match output.topic {
                 "sessions" => self.view.put(partition, &output.value),
                 // After a start too: what may still be delivered is, and what expired is passed over.
                 "commands" => self.command(&output.value),
+                "dead-letters" => self.note_dead(Position { partition, offset: *offset }, &output.value),
                 _ => {}
             }
         }
@@ -169,6 +188,16 @@ mod tests {
         Observer::applied(&desk, 0, 5, &[], Again::No);
         assert!(desk.reached(position, Duration::from_secs(5)).await);
         assert!(!desk.reached(Position { partition: 9, offset: 0 }, Duration::ZERO).await);
+    }
+
+    #[test]
+    fn a_dead_letter_is_remembered_for_a_while() {
+        let (desk, _) = desk();
+        let letter = |text: &str| Output { topic: "dead-letters", key: String::new(), value: text.into() };
+        let many: Vec<_> = (0..2000).map(|offset| (offset, letter(&offset.to_string()))).collect();
+        Observer::applied(&desk, 0, 2000, &many, Again::No);
+        let found = |offset| desk.dead_letter(Position { partition: 0, offset });
+        assert_eq!((found(1999), found(0)), (Some(Bytes::from_static(b"1999")), None));
     }
 
     #[tokio::test]

@@ -5,14 +5,18 @@
 //! the stage on them and commits what it publishes together with its position; the [`desk`] hands commands and live
 //! sessions to those who wait for them. `docs/server.md` describes it for those who run it, `docs/log.md` the files.
 
+pub mod api;
 pub mod clock;
 pub mod desk;
 pub mod directory;
 pub mod host;
 pub mod intake;
+pub mod listener;
 pub mod log;
 pub mod partition;
+pub mod quoter;
 pub mod record;
+pub mod reply;
 mod saved;
 pub mod sitefile;
 pub mod view;

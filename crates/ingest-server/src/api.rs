@@ -1,0 +1,100 @@
+//! The HTTP side of the server: devices that post, people and partners that ask and act.
+
+mod actions;
+mod auth;
+mod devices;
+mod feed;
+mod health;
+mod limits;
+mod problem;
+mod quote;
+mod sessions;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router, middleware,
+    routing::{get, post},
+};
+use tokio::sync::Semaphore;
+
+pub use auth::{Role, TokenError, Tokens};
+pub use problem::Problem;
+
+use crate::{
+    desk::Desk,
+    directory::Directory,
+    host::{Health, Host},
+    intake::Intake,
+    log::SharedLog,
+};
+
+/// What every request handler can reach.
+#[derive(Clone)]
+pub struct Api(Arc<Inner>);
+
+struct Inner {
+    log: SharedLog,
+    intake: Arc<Intake>,
+    desk: Arc<Desk>,
+    health: Arc<Health>,
+    directory: Arc<Directory>,
+    tokens: Tokens,
+    bodies: Arc<Semaphore>,
+}
+
+impl Api {
+    /// An API on a running host.
+    pub fn new(host: &Host, directory: Arc<Directory>, tokens: Tokens) -> Self {
+        Self(Arc::new(Inner {
+            log: host.log.clone(),
+            intake: host.intake.clone(),
+            desk: host.desk.clone(),
+            health: host.health.clone(),
+            directory,
+            tokens,
+            bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
+        }))
+    }
+
+    /// The routes.
+    pub fn router(self) -> Router {
+        let read = Router::new()
+            .route("/v1/sessions", get(sessions::list))
+            .route("/v1/sessions/{id}", get(sessions::one))
+            .route("/v1/charges/{session}", get(sessions::charge))
+            .route("/v1/feed/{topic}", get(feed::feed))
+            .route("/v1/quote", post(quote::quote))
+            .route_layer(middleware::from_fn_with_state((self.clone(), Role::Read), auth::require));
+        let operate = Router::new()
+            .route("/v1/actions", post(actions::act))
+            .route_layer(middleware::from_fn_with_state((self.clone(), Role::Operate), auth::require));
+        // Devices are let in by their own rules: a token, or the address that the site names for them.
+        let devices = Router::new()
+            .route("/v1/devices/{device}/frames", post(devices::frame))
+            .route("/vz", post(devices::by_serial))
+            .route("/devicemanagement/php/plateresult.php", post(devices::by_serial))
+            .route("/vz/{device}", post(devices::vz));
+        read.merge(operate)
+            .merge(devices)
+            .layer(middleware::from_fn_with_state(self.clone(), limits::bodies))
+            .route("/livez", get(health::live))
+            .route("/readyz", get(health::ready))
+            .fallback(problem::no_such_path)
+            .method_not_allowed_fallback(problem::wrong_method)
+            .with_state(self)
+    }
+}
+
+/// Serves the API until `stop` resolves, then finishes the requests that are under way.
+///
+/// # Errors
+/// What the socket says.
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop).await
+}

@@ -1,0 +1,195 @@
+//! Frames that devices post: stored first, then decided, then answered in the vendor's words.
+
+use std::{net::SocketAddr, time::Duration};
+
+use axum::{
+    Json,
+    extract::{ConnectInfo, OriginalUri, Path, State},
+    http::{HeaderMap, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use bytes::Bytes;
+use device_codec::{Context, Protocol, decode};
+use serde_json::{json, value::RawValue};
+
+use super::{Api, Role, auth, problem::Problem};
+use crate::{
+    clock::{Moment, moment},
+    desk::Command,
+    directory::Device,
+    record::{self, FrameRecord},
+    reply,
+};
+
+/// A driver waits at the arm: by then there is an answer, or the camera is told to ask again.
+const PATIENCE: Duration = Duration::from_millis(900);
+
+/// What a request says beside its body.
+struct Posted {
+    from: SocketAddr,
+    /// Path and query, without the token.
+    route: String,
+    /// The token of the query, for cameras that can be given nothing but an address.
+    token: Option<String>,
+    headers: HeaderMap,
+    body: Bytes,
+    since: Moment,
+}
+
+impl Posted {
+    fn new(from: SocketAddr, uri: &OriginalUri, headers: HeaderMap, body: Bytes) -> Self {
+        let route = uri.path_and_query().map_or("", |route| route.as_str());
+        let (route, token) = without_token(route);
+        Self { from, route, token, headers, body, since: moment() }
+    }
+
+    fn content_type(&self) -> Option<&str> {
+        self.headers.get(header::CONTENT_TYPE)?.to_str().ok()
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { route: Some(&self.route), content_type: self.content_type(), ..Context::default() }
+    }
+
+    fn left(&self) -> Duration {
+        PATIENCE.saturating_sub(moment().duration_since(self.since))
+    }
+}
+
+/// The path with its query, but for a token: that is no part of the evidence.
+fn without_token(route: &str) -> (String, Option<String>) {
+    let Some((path, query)) = route.split_once('?') else { return (route.to_owned(), None) };
+    let (tokens, kept): (Vec<&str>, Vec<&str>) =
+        query.split('&').partition(|pair| pair.starts_with("token="));
+    let token = tokens.first().and_then(|pair| pair.strip_prefix("token=")).map(str::to_owned);
+    let route = if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) };
+    (route, token)
+}
+
+/// Any device's frame: the body is the payload.
+pub(super) async fn frame(
+    State(api): State<Api>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Path(device): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    take(&api, api.0.directory.device(&device), Posted::new(from, &uri, headers, body)).await
+}
+
+/// A Vzenith camera that is configured with its device's path.
+pub(super) async fn vz(
+    State(api): State<Api>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Path(device): Path<String>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let device = api.0.directory.device(&device).filter(|device| vz_family(&device.protocol).is_some());
+    take(&api, device, Posted::new(from, &uri, headers, body)).await
+}
+
+/// A Vzenith camera that says in its body who it is.
+pub(super) async fn by_serial(
+    State(api): State<Api>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    uri: OriginalUri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let posted = Posted::new(from, &uri, headers, body);
+    let mut serial = None;
+    // Whatever is wrong with the body, without a serial number nobody knows whose it is.
+    let _ = decode(Protocol::VzHttp, &posted.body, &posted.context(), &mut |reading| {
+        serial = reading.device.as_ref().map(|device| device.as_str().to_owned());
+    });
+    let device = serial.and_then(|serial| api.0.directory.by_serial(&serial));
+    take(&api, device.filter(|device| vz_family(&device.protocol).is_some()), posted).await
+}
+
+fn vz_family(protocol: &str) -> Option<Protocol> {
+    let protocol = Protocol::parse(protocol)?;
+    matches!(protocol, Protocol::VzHttp | Protocol::QianyiHttp | Protocol::AlphadigiHttp).then_some(protocol)
+}
+
+async fn take(api: &Api, device: Option<&Device>, posted: Posted) -> Result<Response, Problem> {
+    let unknown = || Problem::not_found("unknown_device", "the site has no such device");
+    let device = device.ok_or_else(unknown)?;
+    admit(api, device, &posted)?;
+    let record = FrameRecord {
+        device: Some(&device.id),
+        protocol: &device.protocol,
+        payload: &posted.body,
+        route: Some(&posted.route),
+        content_type: posted.content_type(),
+        listener: "http",
+    };
+    let bytes = posted.body.len() * 2 + posted.route.len() + 256;
+    let write = |at, batch: &mut crate::log::Batch| batch.push_with(|out| record.encode(at, out));
+    let taken = tokio::time::timeout(PATIENCE, api.0.intake.take(device.partition, bytes, write)).await;
+    let pending = taken.map_err(|_| Problem::later("busy", "the log is slow"))??;
+    let position = pending.durable().await?;
+    if !api.0.desk.reached(position, posted.left()).await {
+        // It is stored, and the copy that the camera sends gets the decision.
+        return Err(Problem::later("undecided", "stored, but not decided yet; send it again"));
+    }
+    let commands = api.0.desk.take(&device.id);
+    let frame = format!("{}-{}", position.partition, position.offset);
+    let (response, delivered) = answer(device, &posted, &commands, &frame);
+    for command in delivered {
+        let sent = |at, batch: &mut crate::log::Batch| {
+            batch.push_with(|out| record::command_state(at, &device.id, &command.id, "sent", out));
+        };
+        // A refusal is told by `/readyz`; the command itself is on its way.
+        let _ = api.0.intake.note(device.partition, sent);
+    }
+    Ok(response)
+}
+
+fn answer<'c>(
+    device: &Device,
+    posted: &Posted,
+    commands: &'c [Command],
+    frame: &str,
+) -> (Response, Vec<&'c Command>) {
+    if let Some(protocol) = vz_family(&device.protocol) {
+        let (body, delivered) = reply::vz(protocol, &posted.body, &posted.context(), commands);
+        return (([(header::CONTENT_TYPE, "application/json")], body).into_response(), delivered);
+    }
+    let records: Vec<&RawValue> =
+        commands.iter().filter_map(|command| serde_json::from_slice(&command.json).ok()).collect();
+    (Json(json!({"frame": frame, "commands": records})).into_response(), commands.iter().collect())
+}
+
+/// A device is let in with a token, or from an address that the site names for it. Where the site names none and no
+/// tokens are configured, the server listens on loopback only, and everybody there is let in.
+fn admit(api: &Api, device: &Device, posted: &Posted) -> Result<(), Problem> {
+    let token = auth::bearer(&posted.headers).or(posted.token.as_deref());
+    let role = token.and_then(|token| api.0.tokens.role(token));
+    let by_token = role.is_some_and(|role| role.allows(Role::Device));
+    let by_address = device.sources.iter().any(|network| network.holds(posted.from.ip()));
+    let open = device.sources.is_empty() && api.0.tokens.is_empty();
+    if by_token || by_address || open {
+        return Ok(());
+    }
+    Err(Problem::new(
+        StatusCode::FORBIDDEN,
+        "forbidden",
+        "this device is not taken from this address without a token",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_no_part_of_the_route() {
+        let some = |text: &str| Some(text.to_owned());
+        assert_eq!(without_token("/vz/c-1"), ("/vz/c-1".to_owned(), None));
+        assert_eq!(without_token("/vz/c-1?token=abc"), ("/vz/c-1".to_owned(), some("abc")));
+        assert_eq!(without_token("/a?x=1&token=abc&y=2"), ("/a?x=1&y=2".to_owned(), some("abc")));
+    }
+}

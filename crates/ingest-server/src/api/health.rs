@@ -1,0 +1,38 @@
+//! Whether the process lives, and whether it can be sent requests.
+
+use axum::{Json, extract::State, http::StatusCode, response::IntoResponse};
+use serde_json::{Value, json};
+
+use super::Api;
+
+/// The process answers; that is all.
+pub(super) async fn live() -> &'static str {
+    "alive\n"
+}
+
+/// 200 when frames can be taken, else 503 with the reason.
+pub(super) async fn ready(State(api): State<Api>) -> impl IntoResponse {
+    let why = why_not(&api);
+    let status = if why.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let partitions = api.0.log.partitions();
+    let mut answer = json!({"ready": why.is_none(), "partitions": partitions, "caught_up": api.0.health.caught_up(),
+        "sessions": api.0.desk.view.len()});
+    if let (Some(why), Value::Object(fields)) = (why, &mut answer) {
+        fields.insert("why".to_owned(), Value::String(why));
+    }
+    (status, Json(answer))
+}
+
+fn why_not(api: &Api) -> Option<String> {
+    if api.0.health.is_draining() {
+        return Some("the server is shutting down".to_owned());
+    }
+    // Paths of the disk are for the operator's log, not for whoever asks.
+    if api.0.health.failure().is_some() {
+        return Some("a worker stopped; see the server's log".to_owned());
+    }
+    if api.0.health.caught_up() < api.0.log.partitions() {
+        return Some("partitions are being restored".to_owned());
+    }
+    api.0.intake.ready().err().map(|refusal| refusal.to_string())
+}

@@ -1,0 +1,3 @@
+//! Where devices' connections end.
+
+pub mod tcp;

@@ -1,0 +1,121 @@
+//! Prices stays by documents: what `parkline quote` and `POST /v1/quote` share.
+
+use parking_types::Instant;
+use tariff_engine::{Calendar, Stay, TariffSet, document_error_json, error_json, price};
+
+/// One tariff in all its versions, with a calendar.
+pub struct Quoter {
+    tariffs: TariffSet,
+    id: String,
+    calendar: Option<Calendar>,
+}
+
+/// A receipt or the error in its place, as one JSON object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quote {
+    /// The object.
+    pub json: String,
+    /// Whether it is a receipt.
+    pub priced: bool,
+}
+
+impl Quoter {
+    /// Reads a tariff (one document or an array of versions) and calendars, of which later ones win.
+    ///
+    /// # Errors
+    /// The error object `{"error":{"code","message","path"}}` of the document that cannot be used.
+    pub fn new(tariff: &[u8], calendars: &[Vec<u8>]) -> Result<Self, String> {
+        let tariffs = TariffSet::from_json(tariff).map_err(|error| document_error_json(&error))?;
+        let mut ids = tariffs.ids();
+        let id = match (ids.next(), ids.next()) {
+            (Some(id), None) => id.to_owned(),
+            (None, _) => return Err(bad_field("there is no tariff")),
+            (Some(_), Some(_)) => {
+                return Err(bad_field("versions of one tariff are wanted, not several tariffs"));
+            }
+        };
+        drop(ids);
+        let read: Result<Vec<Calendar>, _> = calendars.iter().map(|text| Calendar::from_json(text)).collect();
+        let read = read.map_err(|error| document_error_json(&error))?;
+        let calendar = match read.iter().collect::<Vec<_>>().as_slice() {
+            [] => None,
+            all => Some(Calendar::merge(all).map_err(|error| bad_field(&error.to_string()))?),
+        };
+        Ok(Self { tariffs, id, calendar })
+    }
+
+    /// Prices one stay.
+    pub fn quote(&self, stay: &[u8]) -> Quote {
+        let stay = match Stay::from_json(stay) {
+            Ok(stay) => stay,
+            Err(error) => return Quote { json: error.to_json(), priced: false },
+        };
+        let versions = self.tariffs.versions(&self.id);
+        // Where none is in force, any version says so, after the errors that come before that one.
+        let version = self.tariffs.version_at(&self.id, stay_entry(&stay)).or(versions.first());
+        match version.map(|tariff| price(tariff, self.calendar.as_ref(), &stay)) {
+            Some(Ok(receipt)) => Quote { json: receipt.to_json(), priced: true },
+            Some(Err(error)) => Quote { json: error_json(stay.id.as_deref(), &error), priced: false },
+            None => Quote { json: bad_field("there is no tariff"), priced: false },
+        }
+    }
+}
+
+fn stay_entry(stay: &Stay) -> Instant {
+    stay.entry
+}
+
+fn bad_field(message: &str) -> String {
+    serde_json::json!({"error": {"code": "bad_field", "message": message, "path": ""}}).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const TARIFF: &str = r#"{"format":1,"id":"t","currency":"CNY","time_zone":"Asia/Shanghai",
+        "rules":[{"id":"all","charge":{"steps":[{"every":"1h","price":"PRICE"}]}}],"valid":VALID}"#;
+
+    fn version(price: &str, valid: &str) -> String {
+        TARIFF.replace("PRICE", price).replace("VALID", valid)
+    }
+
+    fn stay(entry: &str, exit: &str) -> Vec<u8> {
+        format!(r#"{{"id":"a","entry":"{entry}","exit":"{exit}"}}"#).into_bytes()
+    }
+
+    #[test]
+    fn the_version_at_entry_prices() {
+        let versions = format!(
+            "[{},{}]",
+            version("2.00", r#"{"until":"2026-03-02T00:00:00"}"#),
+            version("3.00", r#"{"from":"2026-03-02T00:00:00","until":"2026-04-01T00:00:00"}"#)
+        );
+        let quoter = Quoter::new(versions.as_bytes(), &[]).unwrap();
+        let total = |entry: &str, exit: &str| -> Value {
+            let quote = quoter.quote(&stay(entry, exit));
+            let value: Value = serde_json::from_str(&quote.json).unwrap();
+            assert_eq!(quote.priced, value.get("total").is_some());
+            value
+        };
+        assert_eq!(total("2026-03-01T22:30:00+08:00", "2026-03-01T23:20:00+08:00")["total"], "2.00");
+        assert_eq!(total("2026-03-02T00:00:00+08:00", "2026-03-02T00:30:00+08:00")["total"], "3.00");
+        let late = total("2026-05-02T00:00:00+08:00", "2026-05-02T00:30:00+08:00");
+        assert_eq!(late["error"]["code"], "not_in_force");
+        let reversed = total("2026-05-02T00:00:00+08:00", "2026-05-01T00:30:00+08:00");
+        assert_eq!(reversed["error"]["code"], "exit_before_entry");
+        assert!(quoter.quote(b"{").json.contains("bad_json"));
+    }
+
+    #[test]
+    fn documents_that_cannot_be_used_are_named() {
+        let refused =
+            |tariff: &str, calendars: &[Vec<u8>]| Quoter::new(tariff.as_bytes(), calendars).err().unwrap();
+        let open = version("1.00", "{}");
+        assert!(refused("[]", &[]).contains("error"));
+        let two = format!("[{open},{}]", open.replace("\"t\"", "\"u\""));
+        assert!(refused(&two, &[]).contains("several tariffs"));
+        assert!(refused(&open, &[b"[]".to_vec()]).contains("error"));
+    }
+}

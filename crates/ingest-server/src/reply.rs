@@ -1,0 +1,127 @@
+//! Commands as bytes for the device that is to do them.
+
+use std::borrow::Cow;
+
+use device_codec::{
+    Context, Protocol,
+    command::{self, Push, Target, vz_http_reply},
+    decode,
+    native::{self, CommandAction, Message, push_tlv, tlv_kind},
+};
+use parking_types::Instant;
+use serde::Deserialize;
+
+use crate::desk::Command;
+
+/// What a command's record says beside its id.
+#[derive(Debug, Default, Deserialize)]
+struct Record<'a> {
+    #[serde(borrow, default)]
+    arguments: Arguments<'a>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Arguments<'a> {
+    /// Lines to show.
+    #[serde(borrow, default)]
+    lines: Vec<Cow<'a, str>>,
+    /// What to say.
+    #[serde(borrow)]
+    say: Option<Cow<'a, str>>,
+    /// A number to show.
+    places: Option<u32>,
+}
+
+/// A Vzenith camera's answer to its push, with the commands that it can do; gives the ids of those.
+///
+/// It is the vendor's whole object also where nothing is to be done: a camera repeats a push that is not answered so.
+pub fn vz<'c>(
+    protocol: Protocol,
+    push: &[u8],
+    context: &Context<'_>,
+    commands: &'c [Command],
+) -> (Vec<u8>, Vec<&'c Command>) {
+    let (mut record, mut offline) = (None, false);
+    // A push that cannot be read is answered too: it is kept, and sending it again changes nothing.
+    let _ = decode(protocol, push, context, &mut |reading| {
+        record = reading.record.as_ref().map(|record| record.as_str().to_owned());
+        offline |= reading.offline_upload == Some(true);
+    });
+    let push = Push { record: record.as_deref(), offline };
+    let records: Vec<Record<'_>> =
+        commands.iter().map(|command| serde_json::from_slice(&command.json).unwrap_or_default()).collect();
+    let lines: Vec<Vec<&str>> =
+        records.iter().map(|record| record.arguments.lines.iter().map(AsRef::as_ref).collect()).collect();
+    let mut actions = Vec::new();
+    let mut done = Vec::new();
+    for ((command, record), lines) in commands.iter().zip(&records).zip(&lines) {
+        let Some(action) = action(&command.action, &record.arguments, lines) else { continue };
+        actions.push(action);
+        // Each is tried with those before it: one that the camera cannot do must not keep the gate shut.
+        if vz_http_reply(&actions, &push, &Target::default()).is_ok() {
+            done.push(command);
+        } else {
+            actions.pop();
+        }
+    }
+    (vz_http_reply(&actions, &push, &Target::default()).unwrap_or_default(), done)
+}
+
+fn action<'a>(word: &str, arguments: &'a Arguments<'_>, lines: &'a [&'a str]) -> Option<command::Action<'a>> {
+    use command::Action;
+    let say = arguments.say.as_deref();
+    Some(match word {
+        "open" => Action::Open,
+        "close" => Action::Close,
+        "hold" => Action::Hold,
+        "lock" => Action::Lock,
+        "normal" => Action::Normal,
+        "raise" => Action::Raise,
+        "lower" => Action::Lower,
+        "show" => Action::Show { lines, say },
+        "say" => Action::Say(say?),
+        "free_places" => Action::FreePlaces(arguments.places?),
+        _ => return None,
+    })
+}
+
+/// A command as a native frame; `None` for what the frame has no word for.
+pub fn native(command: &Command, device_id: u64, now: Instant) -> Option<Vec<u8>> {
+    let record: Record<'_> = serde_json::from_slice(&command.json).unwrap_or_default();
+    let action = match command.action.as_str() {
+        "open" => CommandAction::OPEN,
+        "close" => CommandAction::CLOSE,
+        "hold" => CommandAction::HOLD,
+        "lock" => CommandAction::LOCK,
+        "normal" => CommandAction::NORMAL,
+        "raise" => CommandAction::RAISE,
+        "lower" => CommandAction::LOWER,
+        "show" => CommandAction::SHOW,
+        "say" => CommandAction::SAY,
+        "free_places" => CommandAction::FREE_PLACES,
+        _ => return None,
+    };
+    let mut tlvs = Vec::new();
+    for line in &record.arguments.lines {
+        push_tlv(&mut tlvs, tlv_kind::SHOW, line.as_bytes())?;
+    }
+    if let Some(say) = &record.arguments.say {
+        push_tlv(&mut tlvs, tlv_kind::SAY, say.as_bytes())?;
+    }
+    let mut command_id = [0; 32];
+    command_id.get_mut(..command.id.len())?.copy_from_slice(command.id.as_bytes());
+    let message = native::Command {
+        command_id,
+        not_after: micros(command.not_after),
+        action,
+        value: record.arguments.places.unwrap_or(0),
+        ..native::Command::default()
+    };
+    let head = native::Head { device_id, sent_at: Some(now), ..native::Head::default() };
+    Some(Message::Command(message).encode_with(&head, &tlvs, None))
+}
+
+/// An instant in the native frame's unit.
+pub fn micros(at: Instant) -> i64 {
+    at.as_nanos().div_euclid(1_000)
+}
