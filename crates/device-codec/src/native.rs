@@ -30,7 +30,8 @@ pub use message::{
 };
 pub(crate) use message::{confirmed, gate_state, proof};
 pub use tag::Key;
-pub use tlv::{Tlv, Tlvs, kind as tlv_kind, push as push_tlv};
+pub(crate) use tlv::Tlvs;
+pub use tlv::{Tlv, kind as tlv_kind, push as push_tlv};
 
 /// Bits of the header's flags.
 pub mod flag {

@@ -5,7 +5,7 @@ use parking_types::Instant;
 use super::flag;
 use super::message::Message;
 use super::tag::{Key, TAG_LEN};
-use super::tlv::Tlvs;
+use super::tlv::{Tlv, Tlvs};
 use crate::error::{DecodeError, ErrorCode};
 use crate::reader::Reader;
 use crate::trace::{Quiet, Trace};
@@ -265,8 +265,8 @@ impl<'a> Frame<'a> {
         Message::read(self.layout.message, &fixed)
     }
 
-    /// What follows the message's fixed part.
-    pub fn tlvs(&self) -> Tlvs<'a> {
+    /// What follows the message's fixed part; it ends after the first error.
+    pub fn tlvs(&self) -> impl Iterator<Item = Result<Tlv<'a>, DecodeError>> + use<'a> {
         let reader = Reader::new(self.bytes, Quiet);
         self.layout.tlvs(&reader).unwrap_or_else(|_| Tlvs::new(Reader::new(&[], Quiet)))
     }

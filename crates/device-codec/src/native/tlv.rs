@@ -2,7 +2,7 @@
 
 use crate::error::{DecodeError, ErrorCode};
 use crate::reader::Reader;
-use crate::trace::{Quiet, Trace};
+use crate::trace::Trace;
 
 /// A receiver that does not know the type refuses the frame.
 const MUST_UNDERSTAND: u16 = 0x8000;
@@ -67,8 +67,7 @@ impl<'a> Tlv<'a> {
 
 /// Goes through them; ends after the first error.
 #[derive(Clone, Copy)]
-#[expect(private_bounds, reason = "only the quiet one is public")]
-pub struct Tlvs<'a, T: Trace = Quiet> {
+pub(crate) struct Tlvs<'a, T: Trace> {
     bytes: Reader<'a, T>,
     at: usize,
 }
