@@ -1,5 +1,11 @@
 //! Writing JSON: compact, members in the order in which they are written.
 
+use core::fmt::Display;
+use std::io::Write as _;
+
+use parking_types::{Id, Instant, Zone};
+use session_core::{Actor, FrameName};
+
 /// A JSON string, escaped as little as JSON asks for.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -32,4 +38,129 @@ pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let digit = |n: u8| DIGITS.get(usize::from(n & 15)).copied().unwrap_or(b'0');
     out.extend(bytes.iter().flat_map(|b| [digit(b >> 4), digit(*b)]));
+}
+
+/// An object that is being written. Whoever opens it closes it.
+pub(super) struct Object<'o> {
+    pub(super) out: &'o mut Vec<u8>,
+    first: bool,
+}
+
+impl<'o> Object<'o> {
+    pub(super) fn open(out: &'o mut Vec<u8>) -> Self {
+        out.push(b'{');
+        Self { out, first: true }
+    }
+
+    /// A published record: its version first.
+    pub(super) fn record(out: &'o mut Vec<u8>) -> Self {
+        out.extend_from_slice(b"{\"v\":1");
+        Self { out, first: false }
+    }
+
+    pub(super) fn close(self) {
+        self.out.push(b'}');
+    }
+
+    pub(super) fn key(&mut self, name: &str) -> &mut Vec<u8> {
+        if !core::mem::take(&mut self.first) {
+            self.out.push(b',');
+        }
+        string(self.out, name);
+        self.out.push(b':');
+        self.out
+    }
+
+    pub(super) fn text(&mut self, name: &str, value: &str) {
+        string(self.key(name), value);
+    }
+
+    /// A value whose text needs no escapes.
+    pub(super) fn plain(&mut self, name: &str, value: impl Display) {
+        // Writing into a vector cannot fail.
+        let _ = write!(self.key(name), "\"{value}\"");
+    }
+
+    pub(super) fn number(&mut self, name: &str, value: impl Display) {
+        let _ = write!(self.key(name), "{value}");
+    }
+
+    pub(super) fn flag(&mut self, name: &str, value: bool) {
+        self.key(name).extend_from_slice(if value { b"true" } else { b"false" });
+    }
+
+    /// A member that is absent when it is not known.
+    pub(super) fn maybe(&mut self, name: &str, value: Option<impl Display>) {
+        if let Some(value) = value {
+            self.plain(name, value);
+        }
+    }
+
+    /// JSON as it stands.
+    pub(super) fn raw(&mut self, name: &str, json: &[u8]) {
+        self.key(name).extend_from_slice(json);
+    }
+
+    pub(super) fn instant(&mut self, name: &str, at: Instant, zone: Option<&Zone>) {
+        self.plain(name, at.at_offset(zone.map_or(0, |zone| zone.offset_secs(at))));
+    }
+
+    /// An array, item by item.
+    pub(super) fn list<T>(
+        &mut self,
+        name: &str,
+        items: impl IntoIterator<Item = T>,
+        mut write: impl FnMut(&mut Vec<u8>, T),
+    ) {
+        let out = self.key(name);
+        out.push(b'[');
+        for (index, item) in items.into_iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            write(out, item);
+        }
+        out.push(b']');
+    }
+
+    pub(super) fn actor(&mut self, name: &str, actor: Actor, id: &Id) {
+        let mut by = Object::open(self.key(name));
+        by.plain("kind", actor_word(actor));
+        by.plain("id", id);
+        by.close();
+    }
+}
+
+pub(super) const fn actor_word(actor: Actor) -> &'static str {
+    match actor {
+        Actor::User => "user",
+        Actor::Patrol => "patrol",
+        Actor::Owner => "owner",
+        Actor::Partner => "partner",
+        Actor::System => "system",
+    }
+}
+
+/// Prints a frame's name: `partition-offset` or `partition-offset.index`.
+pub(super) struct Named(pub(super) FrameName);
+
+impl Display for Named {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}-{}", self.0.partition, self.0.offset)?;
+        self.0.index.map_or(Ok(()), |index| write!(f, ".{index}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_are_escaped() {
+        for text in ["", "粤B12345", "a\"b\\c\n\u{1}\t\r", "\u{7f}é"] {
+            let mut out = Vec::new();
+            string(&mut out, text);
+            assert_eq!(serde_json::from_slice::<String>(&out).unwrap(), text);
+        }
+    }
 }

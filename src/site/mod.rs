@@ -135,6 +135,11 @@ impl Site {
         T::shelf(&self.shelves).at(id, instant)
     }
 
+    /// An entity as it stood at an instant, or as it was when it went: a late frame may be from before.
+    pub(crate) fn known<T: Entity>(&self, id: &Id, instant: Instant) -> Option<&T> {
+        T::shelf(&self.shelves).last(id, instant)
+    }
+
     /// All ids of one kind that ever were, in order.
     pub fn ids<T: Entity>(&self) -> Vec<Id> {
         T::shelf(&self.shelves).keys()

@@ -77,6 +77,12 @@ impl<T, K: Clone + Eq + core::hash::Hash + Ord> Shelf<T, K> {
         versions.iter().rev().find(|(since, _)| *since <= at)?.1.as_deref()
     }
 
+    /// The version that holds at an instant, else the last one before it that was there.
+    pub(super) fn last(&self, key: &K, at: Instant) -> Option<&T> {
+        let versions = self.0.get(key)?.0.iter().rev();
+        versions.filter(|(since, _)| *since <= at).find_map(|(_, value)| value.as_deref())
+    }
+
     /// Puts a version; what held since the very same instant is replaced and given back.
     pub(super) fn put(&mut self, key: K, since: Instant, value: Option<Arc<T>>) -> Before<T> {
         let versions = &mut self.0.entry(key).or_insert_with(|| Versions(SmallVec::new())).0;

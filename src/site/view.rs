@@ -95,7 +95,7 @@ impl Site {
     }
 
     /// The lot that a device is bound in.
-    pub(super) fn lot_of(&self, device: &Device, at: Instant) -> Option<Id> {
+    pub(crate) fn lot_of(&self, device: &Device, at: Instant) -> Option<Id> {
         match &device.binding {
             Binding::Berth(berth) => Some(self.at::<Berth>(berth, at)?.lot),
             Binding::Berths(berths) => {

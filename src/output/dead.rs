@@ -1,0 +1,32 @@
+//! Dead letters.
+
+use super::json::{Object, hex};
+use crate::record::{Reason, Refusal};
+
+/// A record and why it could not be used. What is no JSON object stands as the hex of its bytes.
+pub(crate) fn dead_letter(record: &[u8], readable: bool, refusal: &Refusal) -> Vec<u8> {
+    let mut out = Vec::with_capacity(record.len() + 160);
+    let mut object = Object::record(&mut out);
+    if readable {
+        object.raw("frame", record.trim_ascii());
+    } else {
+        let mut frame = Object::open(object.key("frame"));
+        let payload = frame.key("payload");
+        payload.push(b'"');
+        hex(payload, record);
+        payload.push(b'"');
+        frame.close();
+    }
+    let mut error = Object::open(object.key("error"));
+    error.plain("code", refusal.reason.code());
+    if let Reason::Reading(index, _) = refusal.reason {
+        error.number("index", index);
+    }
+    if let Some(offset) = refusal.offset {
+        error.number("offset", offset);
+    }
+    error.text("message", &refusal.what.to_string());
+    error.close();
+    object.close();
+    out
+}

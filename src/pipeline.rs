@@ -1,0 +1,257 @@
+//! The pipeline: decode ▶ bind ▶ step ▶ price, as a stage of the log.
+
+use device_codec::Protocol;
+use parking_types::{Id, Instant};
+use session_core::{Core, Effect, FrameName, Verdict};
+
+use crate::{
+    action,
+    bind::Binder,
+    output,
+    record::{Body, FrameRecord, Reason, Record as Line, Refusal, Unread, What},
+    site::Site,
+    stage::{Outcome, Output, Record, Stage},
+};
+
+/// How many frames came to which end. Frames = applied + duplicate + dead letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Used.
+    pub applied: u64,
+    /// Seen before.
+    pub duplicate: u64,
+    /// Could not be used.
+    pub dead_letters: u64,
+    /// Readings that could not be used, of frames whose others were.
+    pub readings_dead: u64,
+}
+
+impl Counts {
+    /// All frames.
+    pub const fn frames(&self) -> u64 {
+        self.applied + self.duplicate + self.dead_letters
+    }
+}
+
+/// A record that could not be used, or one reading of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetter {
+    /// The device, where it is known.
+    pub device: Option<Id>,
+    /// The record and why, one JSON object.
+    pub json: Vec<u8>,
+}
+
+/// Reference data and the state of one partition: records in, sessions, charges, commands, alerts and dead letters out.
+///
+/// ```
+/// use parkline::{pipeline::Pipeline, site::Site, stage::Outcome};
+/// use session_core::FrameName;
+/// let site = Site::parse(&[("site.json", br#"{ "format": 1,
+///     "lots": [ { "id": "L1", "kind": "roadside", "time_zone": "Asia/Shanghai" } ],
+///     "berths": [ { "id": "L1-001", "lot": "L1" } ],
+///     "devices": [ { "id": "m-1", "protocol": "bosch-tps110", "berth": "L1-001" } ] }"#)])?;
+/// let mut pipeline = Pipeline::new(site);
+/// let frame = br#"{"received_at":"2026-03-02T08:00:00+08:00","device":"m-1","port":1,"counter":1,"payload":"01"}"#;
+/// assert_eq!(pipeline.apply_record(frame, FrameName::default()), Outcome::Applied);
+/// assert!(pipeline.take_effects().count() > 0);
+/// # Ok::<(), parkline::site::SiteError>(())
+/// ```
+pub struct Pipeline {
+    site: Site,
+    core: Core,
+    binder: Binder,
+    counts: Counts,
+    dead: Vec<DeadLetter>,
+}
+
+impl Pipeline {
+    /// An empty partition with this reference data.
+    pub fn new(site: Site) -> Self {
+        Self { site, core: Core::new(), binder: Binder::default(), counts: Counts::default(), dead: Vec::new() }
+    }
+
+    /// The reference data as they stand.
+    pub const fn site(&self) -> &Site {
+        &self.site
+    }
+
+    /// What became of the frames so far.
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Applies one record; `name` is its place in the log, unless the record says another.
+    ///
+    /// What becomes true is taken with [`take_effects`](Self::take_effects) and
+    /// [`take_dead_letters`](Self::take_dead_letters).
+    pub fn apply_record(&mut self, line: &[u8], name: FrameName) -> Outcome {
+        let record = match Line::read(line, &self.site.tenant()) {
+            Ok(record) => record,
+            Err(unread) => return self.unread(line, unread),
+        };
+        let (at, name) = (record.received_at, record.name.unwrap_or(name));
+        match record.body {
+            Body::Frame(frame) => self.frame(line, &frame, name, at),
+            Body::Tick => {
+                self.core.apply_tick(at, &self.site);
+                Outcome::NotAFrame
+            }
+            Body::Outage { from } => {
+                self.core.apply_outage(at, from, &self.site);
+                Outcome::NotAFrame
+            }
+            Body::Reference(text) => {
+                self.reference(text, at);
+                Outcome::NotAFrame
+            }
+            Body::Delivery { command, state } => {
+                // A command that nobody knows any more has nothing to tell.
+                let _known = self.core.apply_delivery(at, command, state, &self.site);
+                Outcome::NotAFrame
+            }
+            Body::Mark => Outcome::NotAFrame,
+        }
+    }
+
+    /// The end of a recording: what only waited for a flicker is published, everything else stays as it is.
+    pub fn finish(&mut self) {
+        self.core.finish(&self.site);
+    }
+
+    /// What has become true since the last call, in order.
+    pub fn take_effects(&mut self) -> impl Iterator<Item = Effect> + use<> {
+        self.core.take_effects()
+    }
+
+    /// The dead letters since the last call, in order.
+    pub fn take_dead_letters(&mut self) -> impl Iterator<Item = DeadLetter> + '_ {
+        self.dead.drain(..)
+    }
+
+    /// An effect as the record of its topic.
+    pub fn publish(&self, effect: &Effect) -> Output {
+        output::publish(effect, &self.site)
+    }
+
+    fn frame(&mut self, line: &[u8], frame: &FrameRecord<'_>, name: FrameName, at: Instant) -> Outcome {
+        let verdict = if frame.protocol.as_deref() == Some(Protocol::Manual.name()) {
+            let action = self.binder.payload(frame).and_then(|payload| action::read(payload, name, at));
+            action.map(|action| self.core.apply_action(&action, &self.site))
+        } else if frame.device.is_none() && frame.protocol.is_none() {
+            Err(Refusal::field("protocol", "is missing"))
+        } else {
+            let bound = self.binder.bind(frame, name, at, &self.site);
+            bound.map(|frame| self.core.apply_frame(&frame, &self.site))
+        };
+        match verdict {
+            Ok(Verdict::Applied { dead_readings }) => {
+                self.counts.applied += 1;
+                for (index, code) in dead_readings {
+                    self.counts.readings_dead += 1;
+                    let refusal = Refusal::new(Reason::Reading(index, code), What::Says(code.as_str()));
+                    self.bury(line, frame.device, true, &refusal);
+                }
+                Outcome::Applied
+            }
+            Ok(Verdict::Duplicate) => {
+                self.counts.duplicate += 1;
+                Outcome::Duplicate
+            }
+            Ok(Verdict::Dead(code)) => {
+                let refusal = Refusal::new(Reason::Machine(code), What::Says(explanation(code.as_str())));
+                self.refuse(line, frame.device, true, &refusal)
+            }
+            Err(refusal) => {
+                self.core.apply_tick(at, &self.site);
+                self.refuse(line, frame.device, true, &refusal)
+            }
+        }
+    }
+
+    /// A record that cannot be read still moves the clock, if it says when it was received.
+    fn unread(&mut self, line: &[u8], unread: Unread) -> Outcome {
+        if let Some(at) = unread.received_at {
+            self.core.apply_tick(at, &self.site);
+        }
+        self.refuse(line, unread.device, unread.object, &unread.refusal)
+    }
+
+    fn refuse(&mut self, line: &[u8], device: Option<Id>, readable: bool, refusal: &Refusal) -> Outcome {
+        self.counts.dead_letters += 1;
+        self.bury(line, device, readable, refusal);
+        Outcome::DeadLetter
+    }
+
+    fn bury(&mut self, line: &[u8], device: Option<Id>, readable: bool, refusal: &Refusal) {
+        self.dead.push(DeadLetter { device, json: output::dead_letter(line, readable, refusal) });
+    }
+
+    fn reference(&mut self, text: &str, at: Instant) {
+        // What is due by now happens as the reference data stood.
+        self.core.apply_tick(at, &self.site);
+        match self.site.apply_reference(text.as_bytes(), at) {
+            Ok(change) => {
+                let (kind, id) = (change.kind.as_str(), change.id);
+                self.core.reference_changed(kind, id.as_str(), change.since, at, &self.site);
+            }
+            Err(error) => {
+                let about: About<'_> = serde_json::from_str(text).unwrap_or_default();
+                self.core.bad_reference(at, &about.kind, &about.id, &error.to_string(), &self.site);
+            }
+        }
+    }
+}
+
+/// What a reference record is about, as far as it can be read.
+#[derive(Default, serde::Deserialize)]
+struct About<'a> {
+    #[serde(borrow, default)]
+    kind: std::borrow::Cow<'a, str>,
+    #[serde(borrow, default)]
+    id: std::borrow::Cow<'a, str>,
+}
+
+/// A dead letter's sentence for people.
+fn explanation(code: &'static str) -> &'static str {
+    match code {
+        "too_late" => "older than frames may come late, or than a session may be corrected",
+        "conflict" => "it contradicts what came before under the same id, or what is there",
+        "no_target" => "there is no such session, berth or lane",
+        "not_supported" => "nothing there can do that",
+        "unbound" => "the device is bound to nothing that the reading is about",
+        _ => "a field says something impossible",
+    }
+}
+
+impl Stage for Pipeline {
+    fn version(&self) -> u32 {
+        1
+    }
+
+    fn apply(&mut self, record: Record<'_>, outputs: &mut Vec<Output>) -> Outcome {
+        let position = record.position;
+        let name = FrameName { partition: position.partition, offset: position.offset, index: None };
+        let outcome = self.apply_record(record.value, name);
+        outputs.extend(self.core.take_effects().map(|effect| output::publish(&effect, &self.site)));
+        outputs.extend(self.dead.drain(..).map(|letter| Output {
+            topic: "dead-letters",
+            key: letter.device.map_or_else(String::new, |device| device.to_string()),
+            value: letter.json,
+        }));
+        outcome
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        self.core.next_deadline()
+    }
+
+    /// Nothing: a pipeline is restored by running its records from the first one.
+    fn save(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn restore(&mut self, _saved: &[u8]) -> bool {
+        false
+    }
+}

@@ -1,0 +1,230 @@
+//! Runs a recording through the pipeline in memory and keeps the last state of everything.
+
+use std::collections::{BTreeMap, HashMap};
+
+use parking_types::{Id, Instant};
+use session_core::{AlertRecord, ChargeRecord, CommandRecord, Effect, FrameName, SessionId, SessionRecord};
+
+use crate::{
+    pipeline::{Counts, Pipeline},
+    site::Site,
+};
+
+/// What a recording came to, in figures. Frames = applied + duplicate + dead letters.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Summary {
+    /// Frames; ticks, outages and reference lines are none.
+    pub frames: u64,
+    /// Used.
+    pub applied: u64,
+    /// Seen before.
+    pub duplicate: u64,
+    /// Could not be used.
+    pub dead_letters: u64,
+    /// Readings that could not be used, of frames whose others were.
+    pub readings_dead: u64,
+    /// Sessions, without superseded ones.
+    pub sessions: u64,
+    /// Charges of those.
+    pub charges: u64,
+}
+
+/// What a recording came to: the last state of everything, one JSON object each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Sessions without superseded ones, by entry (else exit), lot, session.
+    pub sessions: Vec<String>,
+    /// Their charges, in the same order.
+    pub charges: Vec<String>,
+    /// Alerts, by the time they were opened, lot, id.
+    pub alerts: Vec<String>,
+    /// Commands, by the time of their event, lot, id.
+    pub commands: Vec<String>,
+    /// Dead letters as they came.
+    pub dead_letters: Vec<String>,
+    /// The figures.
+    pub summary: Summary,
+}
+
+/// A replay that is under way.
+///
+/// Records that name their position are applied partition by partition, each with a clock of its own; all others share
+/// one. Changes of reference data reach every partition.
+///
+/// ```
+/// use parkline::{replay::Replay, site::Site};
+/// let site = Site::parse(&[("site.json", br#"{ "format": 1,
+///     "lots": [ { "id": "L1", "kind": "roadside", "time_zone": "Asia/Shanghai" } ],
+///     "berths": [ { "id": "L1-001", "lot": "L1" } ],
+///     "devices": [ { "id": "m-1", "protocol": "bosch-tps110", "berth": "L1-001" } ] }"#)])?;
+/// let mut replay = Replay::new(site);
+/// replay.line(br#"{"received_at":"2026-03-02T08:00:00+08:00","device":"m-1","port":1,"counter":1,"payload":"01"}"#);
+/// let report = replay.finish();
+/// assert_eq!((report.summary.applied, report.sessions.len()), (1, 1));
+/// # Ok::<(), parkline::site::SiteError>(())
+/// ```
+pub struct Replay {
+    /// Reference data as of now, for partitions that are yet to come.
+    site: Site,
+    partitions: BTreeMap<Option<u32>, Pipeline>,
+    lines: u64,
+    last: Last,
+}
+
+/// The last state of everything.
+#[derive(Default)]
+struct Last {
+    sessions: HashMap<SessionId, Box<SessionRecord>>,
+    charges: HashMap<SessionId, Box<ChargeRecord>>,
+    alerts: BTreeMap<Id, Box<AlertRecord>>,
+    commands: BTreeMap<Id, Box<CommandRecord>>,
+    dead_letters: Vec<String>,
+}
+
+impl Replay {
+    /// A replay of records with what was in force before the first one.
+    pub fn new(site: Site) -> Self {
+        Self { site, partitions: BTreeMap::new(), lines: 0, last: Last::default() }
+    }
+
+    /// Applies the next line; a blank one is none.
+    pub fn line(&mut self, line: &[u8]) {
+        if line.trim_ascii().is_empty() {
+            return;
+        }
+        let name = FrameName { partition: 0, offset: self.lines, index: None };
+        self.lines += 1;
+        match Kind::of(line) {
+            Kind::Reference(at, text) => {
+                // The lines before the change that every partition has seen are its own; the change is everybody's.
+                if self.partitions.is_empty() {
+                    self.partitions.insert(None, Pipeline::new(self.site.clone()));
+                }
+                // A change that is refused is reported by the partitions.
+                let _refused = self.site.apply_reference(text.as_bytes(), at).is_err();
+                for pipeline in self.partitions.values_mut() {
+                    pipeline.apply_record(line, name);
+                    self.last.take(pipeline);
+                }
+            }
+            Kind::Other(partition) => {
+                let site = &self.site;
+                let pipeline = self.partitions.entry(partition).or_insert_with(|| Pipeline::new(site.clone()));
+                pipeline.apply_record(line, name);
+                self.last.take(pipeline);
+            }
+        }
+    }
+
+    /// The figures so far.
+    pub fn counts(&self) -> Counts {
+        self.partitions.values().fold(Counts::default(), |sum, pipeline| {
+            let counts = pipeline.counts();
+            Counts {
+                applied: sum.applied + counts.applied,
+                duplicate: sum.duplicate + counts.duplicate,
+                dead_letters: sum.dead_letters + counts.dead_letters,
+                readings_dead: sum.readings_dead + counts.readings_dead,
+            }
+        })
+    }
+
+    /// The end of the recording.
+    pub fn finish(mut self) -> Report {
+        for pipeline in self.partitions.values_mut() {
+            pipeline.finish();
+            self.last.take(pipeline);
+        }
+        let counts = self.counts();
+        // Lots know their zone whichever partition they belong to.
+        let printer = Pipeline::new(self.site);
+        self.last.report(&printer, counts)
+    }
+}
+
+/// What a line is, as far as a replay must know.
+enum Kind<'a> {
+    Reference(Instant, &'a str),
+    Other(Option<u32>),
+}
+
+impl<'a> Kind<'a> {
+    /// Looks only where there is something to find: most lines are frames without a position.
+    fn of(line: &'a [u8]) -> Self {
+        #[derive(serde::Deserialize)]
+        struct Head<'a> {
+            #[serde(borrow)]
+            received_at: Option<std::borrow::Cow<'a, str>>,
+            #[serde(borrow)]
+            position: Option<std::borrow::Cow<'a, str>>,
+            #[serde(borrow)]
+            reference: Option<&'a serde_json::value::RawValue>,
+        }
+        let worth_it = contains(line, b"\"reference\"") || contains(line, b"\"position\"");
+        let head = if worth_it { serde_json::from_slice::<Head<'a>>(line).ok() } else { None };
+        let Some(head) = head else { return Self::Other(None) };
+        let at = head.received_at.as_deref().and_then(|text| text.parse().ok());
+        match (head.reference, at) {
+            (Some(reference), Some(at)) => Self::Reference(at, reference.get()),
+            _ => {
+                let name = head.position.as_deref().and_then(|text| crate::record::frame_name(text).ok());
+                Self::Other(name.map(|name| name.partition))
+            }
+        }
+    }
+}
+
+fn contains(line: &[u8], word: &[u8]) -> bool {
+    line.windows(word.len()).any(|window| window == word)
+}
+
+impl Last {
+    fn take(&mut self, pipeline: &mut Pipeline) {
+        for effect in pipeline.take_effects() {
+            match effect {
+                Effect::Session(session) => drop(self.sessions.insert(session.session, session)),
+                Effect::Charge(charge) => drop(self.charges.insert(charge.session, charge)),
+                Effect::Alert(alert) => drop(self.alerts.insert(alert.alert, alert)),
+                Effect::Command(command) => drop(self.commands.insert(command.command, command)),
+            }
+        }
+        let letters = pipeline.take_dead_letters().map(|letter| text(letter.json));
+        self.dead_letters.extend(letters);
+    }
+
+    fn report(mut self, printer: &Pipeline, counts: Counts) -> Report {
+        let mut sessions: Vec<_> =
+            self.sessions.into_values().filter(|session| session.superseded_by.is_none()).collect();
+        sessions.sort_unstable_by_key(|s| (s.entry.or(s.exit).map(|moment| moment.at), s.lot, s.session));
+        let mut alerts: Vec<_> = self.alerts.into_values().collect();
+        alerts.sort_unstable_by_key(|alert| (alert.opened_at, alert.lot, alert.alert));
+        let mut commands: Vec<_> = self.commands.into_values().collect();
+        commands.sort_unstable_by_key(|command| (command.at, command.lot, command.command));
+        let print = |effect: Effect| text(printer.publish(&effect).value);
+        let charges: Vec<_> =
+            sessions.iter().filter_map(|session| self.charges.remove(&session.session)).collect();
+        let charges: Vec<String> = charges.into_iter().map(|charge| print(Effect::Charge(charge))).collect();
+        let sessions: Vec<String> = sessions.into_iter().map(|session| print(Effect::Session(session))).collect();
+        let summary = Summary {
+            frames: counts.frames(),
+            applied: counts.applied,
+            duplicate: counts.duplicate,
+            dead_letters: counts.dead_letters,
+            readings_dead: counts.readings_dead,
+            sessions: sessions.len() as u64,
+            charges: charges.len() as u64,
+        };
+        Report {
+            sessions,
+            charges,
+            alerts: alerts.into_iter().map(|alert| print(Effect::Alert(alert))).collect(),
+            commands: commands.into_iter().map(|command| print(Effect::Command(command))).collect(),
+            dead_letters: self.dead_letters,
+            summary,
+        }
+    }
+}
+
+fn text(json: Vec<u8>) -> String {
+    String::from_utf8(json).unwrap_or_default()
+}
