@@ -7,12 +7,53 @@ const UNPLATED: [&str; 12] =
     ["", "_无_", "无", "无牌", "无牌车", "无车牌", "未识别", "UNKNOWN", "UNLICENSED", "NOPLATE", "--", "-"];
 
 pub(super) fn says_unplated(text: &str) -> bool {
-    let word: String =
-        text.trim_matches(['\0', ' ']).chars().filter(|c| *c != ' ').flat_map(char::to_uppercase).collect();
-    UNPLATED.contains(&word.as_str())
+    let text = text.trim_matches(['\0', ' ']);
+    // A word of the list is at most eleven characters; most texts are plates, whose second character is a letter of
+    // the office and whose first none of these.
+    let same = |word: &str| {
+        let mut rest = word.chars();
+        let written = text.chars().filter(|c| *c != ' ');
+        written.flat_map(char::to_uppercase).all(|c| rest.next() == Some(c)) && rest.next().is_none()
+    };
+    match text.as_bytes() {
+        // 无, 未, `_`, `-`, `U`, `N` and their lower case, and full-width forms are what the words begin with.
+        [] | [b'_' | b'-' | b' ' | b'u' | b'U' | b'n' | b'N', ..] | [0xe6, ..] => UNPLATED.into_iter().any(same),
+        _ => false,
+    }
+}
+
+/// The canonical text of the plain case, letters, digits and Chinese characters without anything to fold; `None` where
+/// the slower way has to look.
+fn plain(text: &str) -> Option<Plate> {
+    let mut bytes = [0u8; MAX];
+    let raw = text.as_bytes();
+    let out = bytes.get_mut(..raw.len())?;
+    let mut at = 0;
+    while let Some(b) = raw.get(at) {
+        match b {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                *out.get_mut(at)? = b.to_ascii_uppercase();
+                at += 1;
+            }
+            // U+4E00 to U+9FFF: Chinese characters, all of them letters without case.
+            0xe4..=0xe9 if *b > 0xe4 || raw.get(at + 1).is_some_and(|next| *next >= 0xb8) => {
+                out.get_mut(at..at + 3)?.copy_from_slice(raw.get(at..at + 3)?);
+                at += 3;
+            }
+            _ => return None,
+        }
+    }
+    (at > 0).then_some(Plate { bytes, len: raw.len() as u8 })
 }
 
 pub(super) fn plate(text: &str) -> Result<Plate, PlateError> {
+    match plain(text) {
+        Some(plate) => Ok(plate),
+        None => folded(text),
+    }
+}
+
+fn folded(text: &str) -> Result<Plate, PlateError> {
     let mut out = [0u8; MAX];
     let mut len = 0;
     for (at, c) in text.char_indices() {
@@ -35,4 +76,29 @@ pub(super) fn plate(text: &str) -> Result<Plate, PlateError> {
     }
     let canonical = out.get(..len).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("");
     Plate::from_canonical(canonical.trim_matches('|'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn words_for_no_plate() {
+        for word in ["", " ", "_无_", "无牌车", "无 车 牌", "未识别", "unknown", "No Plate", "unlicensed", "--", "\0"] {
+            assert!(says_unplated(word), "{word:?}");
+        }
+        for plate in ["粤B12345", "UN123", "无A12345", "NOPLATES", "新A12345", "未"] {
+            assert!(!says_unplated(plate), "{plate:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_short_way_says_what_the_long_one_says(text in "[粤京鲁港澳一龥䷀a-zA-Z0-9·| ]{0,16}") {
+            if let Some(plate) = plain(&text) {
+                prop_assert_eq!(folded(&text), Ok(plate));
+            }
+        }
+    }
 }
