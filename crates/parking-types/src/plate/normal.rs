@@ -17,7 +17,9 @@ pub(super) fn says_unplated(text: &str) -> bool {
     };
     match text.as_bytes() {
         // 无, 未, `_`, `-`, `U`, `N` and their lower case, and full-width forms are what the words begin with.
-        [] | [b'_' | b'-' | b' ' | b'u' | b'U' | b'n' | b'N', ..] | [0xe6, ..] => UNPLATED.into_iter().any(same),
+        [] | [b'_' | b'-' | b' ' | b'u' | b'U' | b'n' | b'N', ..] | [0xe6, ..] => {
+            UNPLATED.into_iter().any(same)
+        }
         _ => false,
     }
 }
@@ -85,7 +87,9 @@ mod tests {
 
     #[test]
     fn words_for_no_plate() {
-        for word in ["", " ", "_无_", "无牌车", "无 车 牌", "未识别", "unknown", "No Plate", "unlicensed", "--", "\0"] {
+        for word in
+            ["", " ", "_无_", "无牌车", "无 车 牌", "未识别", "unknown", "No Plate", "unlicensed", "--", "\0"]
+        {
             assert!(says_unplated(word), "{word:?}");
         }
         for plate in ["粤B12345", "UN123", "无A12345", "NOPLATES", "新A12345", "未"] {
