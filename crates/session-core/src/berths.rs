@@ -73,7 +73,7 @@ impl Core {
         }
     }
 
-    /// Whether an entry can simply be taken as the berth's next event.
+    /// Whether an entry can simply be taken as the berth's next event: a silence before it may never have been.
     fn is_quick<W: World>(&self, device: Id, entry: &Entry, world: &W) -> bool {
         let Some(Place::Berth { lot, berth }) = entry.statement.place else { return false };
         if Self::is_gated(&lot, entry.at, world) {
@@ -85,7 +85,7 @@ impl Core {
                 let alone =
                     unit.devices.iter().all(|other| *other == device || !self.is_detector(other, berth));
                 let newest = unit.current.upto.is_none_or(|upto| upto <= entry.at);
-                alone && newest && unit.devices.contains(&device)
+                alone && newest && unit.devices.contains(&device) && !unit.current.is_silent()
             }
         }
     }

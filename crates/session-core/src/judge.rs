@@ -156,8 +156,9 @@ impl<W: World> Judge for Bench<'_, W> {
         if self.mute || self.live.is_none() {
             return;
         }
-        if let Some(session) = self.ledger.book.sessions.get_mut(&session) {
-            session.decided = true;
+        if let Some(known) = self.ledger.book.sessions.get_mut(&session) {
+            known.decided = true;
+            self.ledger.book.dirty.insert(session);
         }
     }
 

@@ -100,6 +100,11 @@ impl Roadside {
         }
     }
 
+    /// Whether its detectors were silent when last looked at.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.silent_since.is_some()
+    }
+
     /// Since when the berth is known to be vacant.
     pub(crate) fn vacant_since(&self) -> Option<Instant> {
         let open = self.drafts.last().is_some_and(Draft::is_open);

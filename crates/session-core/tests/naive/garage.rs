@@ -1,0 +1,1 @@
+//! The sessions of a gated lot whose lanes are in `hold`, from all reads that were ever sent about it.

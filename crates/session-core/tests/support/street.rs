@@ -1,0 +1,266 @@
+//! Generated streets: what truly happened on a berth, what its detector sent, and what the network made of it.
+
+use parking_types::{Id, Instant, Span};
+use proptest::prelude::*;
+use session_core::{Number, PreviousState, ReadingKind};
+
+use super::{
+    at,
+    frames::{Sent, occupancy, with_previous},
+    id,
+};
+
+/// What kind of detector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Make {
+    /// A wrapping counter of 65,536 with a join, no time of its own.
+    Lora,
+    /// The same, of a protocol that does not tell a change from a repeat.
+    LoraState,
+    /// A counter 1 … 255, 0 after a restart, and a time of its own.
+    Gateway,
+    /// Boot and sequence, and a time of its own.
+    Native,
+    /// No number and no time of its own.
+    Plain,
+}
+
+/// What the network does to one frame.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    Keep,
+    Drop,
+    /// It comes so many seconds late.
+    Late(i64),
+    /// It comes, and once more so many seconds later.
+    Copy(i64),
+    /// It comes; after it so many numbers are used by frames that never come.
+    Skip(u32),
+    /// The device starts anew after it.
+    Restart,
+}
+
+/// A street of one berth.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub make: Make,
+    /// Seconds vacant, then seconds occupied.
+    pub stays: Vec<(i64, i64)>,
+    pub heartbeat: i64,
+    pub first_number: u32,
+    /// By how many seconds the device's clock is ahead.
+    pub offset: i64,
+    pub fates: Vec<Fate>,
+    /// The detector tells how long the state before has lasted.
+    pub tells_previous: bool,
+}
+
+/// What one frame says before the network has it.
+#[derive(Clone, Copy, Debug)]
+struct Said {
+    at: i64,
+    kind: ReadingKind,
+    occupied: bool,
+    previous: Option<PreviousState>,
+}
+
+impl Plan {
+    /// The true stays, in seconds.
+    pub fn truth(&self) -> Vec<(i64, i64)> {
+        let mut now = 0;
+        let mut truth = Vec::new();
+        for (gap, stay) in &self.stays {
+            truth.push((now + gap, now + gap + stay));
+            now += gap + stay;
+        }
+        truth
+    }
+
+    fn said(&self) -> Vec<Said> {
+        let kind = if self.make == Make::LoraState { ReadingKind::State } else { ReadingKind::Change };
+        let truth = self.truth();
+        let mut said = vec![Said { at: 0, kind: ReadingKind::Contact, occupied: false, previous: None }];
+        let mut since = 0;
+        for (from, to) in &truth {
+            for (at, occupied) in [(*from, true), (*to, false)] {
+                let whole = ((at - since) / 60) as u32;
+                let previous = self.tells_previous.then_some(PreviousState {
+                    minutes: whole.min(200),
+                    error: 0,
+                    overflow: whole > 200,
+                });
+                said.push(Said { at, kind, occupied, previous });
+                since = at;
+            }
+        }
+        let end = since + self.heartbeat;
+        let mut beat = self.heartbeat;
+        while beat < end {
+            let occupied = truth.iter().any(|(from, to)| *from <= beat && beat < *to);
+            if truth.iter().all(|(from, to)| *from != beat && *to != beat) {
+                said.push(Said { at: beat, kind: ReadingKind::Contact, occupied, previous: None });
+            }
+            beat += self.heartbeat;
+        }
+        said.sort_by_key(|said| said.at);
+        said
+    }
+
+    /// What arrives, in the order of `received_at`.
+    pub fn frames(&self, device: Id, berth: Id) -> Vec<Sent> {
+        let mut out = Vec::new();
+        let mut counter = Counter { make: self.make, boot: 1, next: i64::from(self.first_number) };
+        for (index, said) in self.said().into_iter().enumerate() {
+            let fate = self.fates.get(index).copied().unwrap_or(Fate::Keep);
+            let own = matches!(self.make, Make::Gateway | Make::Native)
+                .then_some(at(said.at + self.offset));
+            let mut reading = occupancy(berth, said.kind, said.occupied, own);
+            if let Some(previous) = said.previous {
+                reading = with_previous(reading, previous);
+            }
+            let restarted = counter.fresh();
+            let number = counter.take();
+            let received = |late: i64| at(said.at + late) + Span::from_millis(index as i64);
+            let mut sent = Sent::new(device, received(0), number, reading);
+            if restarted && matches!(self.make, Make::Lora | Make::LoraState) {
+                sent = sent.restarted();
+            }
+            match fate {
+                Fate::Drop => {}
+                Fate::Late(secs) => out.push(sent.received(received(secs))),
+                Fate::Copy(secs) => {
+                    out.push(sent.clone().received(received(secs)));
+                    out.push(sent);
+                }
+                Fate::Skip(count) => {
+                    counter.next += i64::from(count);
+                    out.push(sent);
+                }
+                Fate::Restart => {
+                    counter.restart();
+                    out.push(sent);
+                }
+                Fate::Keep => out.push(sent),
+            }
+        }
+        out.sort_by_key(|sent| sent.received_at);
+        out
+    }
+}
+
+/// The device's counter.
+struct Counter {
+    make: Make,
+    boot: u32,
+    next: i64,
+}
+
+impl Counter {
+    fn restart(&mut self) {
+        self.boot += 1;
+        self.next = match self.make {
+            Make::Gateway | Make::Lora | Make::LoraState => 0,
+            _ => 1,
+        };
+    }
+
+    /// Nothing has been sent since a restart.
+    fn fresh(&self) -> bool {
+        self.boot > 1 && self.next == 0
+    }
+
+    fn take(&mut self) -> Option<Number> {
+        let now = self.next;
+        self.next += 1;
+        match self.make {
+            Make::Lora | Make::LoraState => Some(Number::Cyclic {
+                value: now.rem_euclid(65_536) as u32,
+                first: 0,
+                last: 65_535,
+                run: Some(u64::from(self.boot)),
+            }),
+            Make::Gateway => Some(Number::Cyclic {
+                value: if now == 0 && self.boot > 1 { 0 } else { ((now - 1).rem_euclid(255) + 1) as u32 },
+                first: 1,
+                last: 255,
+                run: None,
+            }),
+            Make::Native => Some(Number::Boot { boot: self.boot, seq: now.max(1) as u32 }),
+            Make::Plain => None,
+        }
+    }
+}
+
+/// What may befall the frames of a plan.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Weather {
+    pub loss: bool,
+    pub late: bool,
+    pub copies: bool,
+    pub skips: bool,
+    pub restarts: bool,
+}
+
+/// Streets of one berth.
+pub fn plans(makes: &'static [Make], weather: Weather) -> impl Strategy<Value = Plan> {
+    let stays = prop::collection::vec((60i64..4_000, 5i64..5_000), 1..7);
+    let make = prop::sample::select(makes);
+    (make, stays, 500i64..5_000, any::<u16>(), prop_oneof![2 => Just(0i64), 1 => -1_500i64..240], any::<bool>())
+        .prop_flat_map(move |(make, stays, heartbeat, number, offset, tells_previous)| {
+            fates(make, weather).prop_map(move |fates| Plan {
+                make,
+                stays: stays.clone(),
+                heartbeat,
+                first_number: if make == Make::Native { 1 } else { u32::from(number) },
+                offset,
+                fates,
+                tells_previous,
+            })
+        })
+}
+
+fn fates(make: Make, weather: Weather) -> impl Strategy<Value = Vec<Fate>> {
+    let longest = match make {
+        Make::Lora | Make::LoraState => 65_536 - 64 - 70,
+        Make::Gateway => 255 - 64 - 70,
+        _ => 5_000,
+    };
+    let (mut loss, late, mut copies, skips, restarts) = (
+        u32::from(weather.loss) * 4,
+        u32::from(weather.late) * 2,
+        u32::from(weather.copies) * 2,
+        u32::from(weather.skips),
+        u32::from(weather.restarts),
+    );
+    if make == Make::Plain {
+        (loss, copies) = (loss.min(2), copies.min(1));
+    }
+    let copy_upto = if make == Make::Plain { 60 } else { 5_000 };
+    let fate = prop_oneof![
+        10 => Just(Fate::Keep),
+        loss => Just(Fate::Drop),
+        late => (1i64..5_000).prop_map(Fate::Late),
+        copies => (1i64..copy_upto).prop_map(Fate::Copy),
+        skips => (1u32..longest).prop_map(Fate::Skip),
+        restarts => Just(Fate::Restart),
+    ];
+    prop::collection::vec(fate, 0..40)
+}
+
+/// The world's name for the berth and the detector of one-berth streets.
+pub fn names() -> (Id, Id) {
+    (id("m"), id("B"))
+}
+
+/// Frames in another order of arrival.
+pub fn shuffled(frames: &[Sent], keys: &[u32]) -> Vec<Sent> {
+    let mut keyed: Vec<(u32, usize)> =
+        (0..frames.len()).map(|i| (keys.get(i).copied().unwrap_or(0), i)).collect();
+    keyed.sort_unstable();
+    keyed.into_iter().map(|(_, i)| frames[i].clone()).collect()
+}
+
+/// The latest instant at which anything was received.
+pub fn end(frames: &[Sent]) -> Instant {
+    frames.iter().map(|sent| sent.received_at).max().unwrap_or(at(0))
+}
