@@ -96,7 +96,7 @@ fn read_one(reader: &mut Reader, value: &Json<'_>, path: &Path<'_>, names: &[&st
     match kind.copied() {
         Some("time_off") => {
             let length = reader.required(fields, path, "time_off", Reader::span)?;
-            return Some(Adjust::TimeOff { length, at_end: at.unwrap_or(false) });
+            Some(Adjust::TimeOff { length, at_end: at.unwrap_or(false) })
         }
         _ if get(fields, "at").is_some() => reader.bad(&path.field("at"), "only `time_off` has a place"),
         Some("instead") => amount(reader, "instead").map(Adjust::Instead),

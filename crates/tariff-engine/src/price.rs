@@ -228,8 +228,13 @@ impl<'a> Asked<'a> {
     }
 
     fn first_of_the_day(&self) -> bool {
-        let used = || walk::used_on(&self.stay.used, self.document.zone.local(self.entry).date().days());
+        let used = || walk::used_on(&self.stay.used, self.entry_day());
         self.document.first_stay_free && used().stays == 0
+    }
+
+    /// The natural day of entry.
+    fn entry_day(&self) -> i32 {
+        walk::natural_day(&self.document.zone, self.entry.as_nanos())
     }
 
     /// Packages and the calculation.
@@ -364,7 +369,11 @@ fn floored(document: &Document, at: Instant) -> Instant {
 /// The first and the last local date of `[entry, exit)`; of a stay without length, the entry's twice.
 fn dates(zone: &Zone, entry: Instant, exit: Instant) -> (Date, Date) {
     let last = (exit - Span::from_nanos(1)).max(entry);
-    (zone.local(entry).date(), zone.local(last).date())
+    let (first_date, last_date) = (zone.local(entry).date(), zone.local(last).date());
+    // A clock set back over midnight shows the date before again.
+    let day = Date::from_days(walk::natural_day(zone, last.as_nanos()));
+    let last_date = if zone.start_of(day) >= entry { day } else { last_date };
+    (first_date.min(last_date), first_date.max(last_date))
 }
 
 /// Exempt time within the stay, ascending and merged: that of passes, and time off at the start and the end.

@@ -19,7 +19,7 @@ use crate::{
     stay::Used,
 };
 
-pub(crate) use cursor::{Cursor, Keys, start_of, window_bounds, window_pieces};
+pub(crate) use cursor::{Cursor, Keys, natural_day, start_of, window_pieces};
 pub(crate) use ladder::LadderState;
 pub(crate) use ledger::{Charge, CutFrom, Kind, Ledger, NoLines, Sink};
 

@@ -2,7 +2,7 @@
 
 use parking_types::{Amount, Date, Instant, Span};
 
-use super::{Asked, Source, dates, settle::Witness};
+use super::{Asked, Source, settle::Witness};
 use crate::{
     Calendar, DocumentRef, Line, LineKind, PriceError, Receipt, Stay, Tariff,
     calendar::DayTypes,
@@ -10,7 +10,7 @@ use crate::{
     document::{CapPer, Document},
     money::{Fraction, half_even},
     stay::Used,
-    walk::{self, Charge, CutFrom, Kind, Sink, period_bounds, start_of, window_bounds},
+    walk::{self, Charge, CutFrom, Kind, Sink, period_bounds, start_of, window_pieces},
 };
 
 /// The receipt of a stay, without the next change.
@@ -132,7 +132,8 @@ impl<'a> Asked<'a> {
         };
         let scale = self.compiled()?.scale;
         let mut lines = Vec::with_capacity(kept.charges.len() + kept.cuts.len() + 4);
-        lines.extend(kept.charges.iter().map(|charge| charge_line(self.document, charge, scale)));
+        let charges = kept.charges.iter().map(|charge| charge_line(self.document, charge, scale));
+        lines.extend(charges.filter(|line| line.amount != Amount::ZERO));
         let cuts = lines.len();
         for (from, amount) in kept.cuts.iter().filter(|(_, amount)| *amount != 0) {
             lines.push(self.cut_line(*from, half_even(-amount, scale), exit));
@@ -153,7 +154,16 @@ impl<'a> Asked<'a> {
         let rule = self.document.rules.get(cut.rule as usize).filter(|_| cut.per == CapPer::Rule);
         let (from, to) = match cut.per {
             CapPer::Rule => match rule.and_then(|rule| rule.window) {
-                Some(window) => window_bounds(zone, window, cut.scope).unwrap_or((i64::MIN, i64::MAX)),
+                Some(window) => {
+                    let mut bounds = (i64::MAX, i64::MIN);
+                    window_pieces(zone, window, cut.scope, |from, to| {
+                        let (from, to) = (from.max(entry), to.min(exit.as_nanos()));
+                        if from < to {
+                            bounds = (bounds.0.min(from), bounds.1.max(to));
+                        }
+                    });
+                    bounds
+                }
                 None => period_bounds(self.document, entry, entry_day, cut.scope),
             },
             CapPer::Period => period_bounds(self.document, entry, entry_day, cut.scope),
@@ -175,26 +185,20 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The natural day of entry: the local date, or the next where the clock was set back over its midnight.
-    fn entry_day(&self) -> i32 {
-        let date = self.document.zone.local(self.entry).date().days();
-        let next_has_begun = start_of(&self.document.zone, date + 1) <= self.entry.as_nanos();
-        date + i32::from(next_has_begun)
-    }
-
     /// What the plate has used after the stay, for every local date of it.
     fn used(&self, source: Source, kept: &Kept) -> Result<Vec<(Date, Used)>, PriceError> {
         let zone = &self.document.zone;
-        let (first, last) = dates(zone, self.entry, self.exit);
+        let last = (self.exit - Span::from_nanos(1)).max(self.entry);
+        let (first, last) = (self.entry_day(), walk::natural_day(zone, last.as_nanos()));
         let calculated = matches!(source, Source::Calculated { .. });
         let scale = if calculated { self.compiled()?.scale } else { 1 };
         let (days, free): (&[_], &[_]) = if calculated { (&kept.days, &kept.free) } else { (&[], &[]) };
         let daily_free = self.document.free.is_some_and(|free| free.per == crate::document::FreePer::Day);
-        let mut used = Vec::with_capacity((last.days() - first.days() + 1).max(0) as usize);
+        let mut used = Vec::with_capacity((last - first + 1).max(0) as usize);
         let (mut days, mut free) = (days.iter().peekable(), free.iter().peekable());
-        for day in first.days()..=last.days() {
+        for day in first..=last {
             let date = Date::from_days(day);
-            if day > first.days() && day < last.days() && self.skipped(day) {
+            if day > first && day < last && self.skipped(day) {
                 continue;
             }
             let before = walk::used_on(&self.stay.used, day);
@@ -205,7 +209,7 @@ impl<'a> Asked<'a> {
             used.push((
                 date,
                 Used {
-                    stays: before.stays.saturating_add(u64::from(day == first.days())),
+                    stays: before.stays.saturating_add(u64::from(day == first)),
                     free: Span::from_secs(taken.as_secs()),
                     charged: half_even(sum.max(0), scale),
                 },

@@ -189,28 +189,27 @@ impl<'a> Cursor<'a> {
 
     /// The next instant after the cursor at which a rule's window opens.
     pub(crate) fn next_opening(&self, window: Window) -> i64 {
-        let mut date = self.window_key(Some(window)) + 1;
+        let date = self.window_key(Some(window)) + 1;
         let from = i64::from(window.from) * 1_000_000_000;
         let by_this_offset = self.midnight + i64::from(date - self.date) * DAY + from;
         if by_this_offset < self.offset_end {
             return by_this_offset;
         }
         // A window that the clock skips whole does not open.
-        for _ in 0..3 {
-            if let Some((opens, _)) = window_bounds(self.zone, window, date)
-                && opens > self.at
-            {
-                return opens;
-            }
-            date += 1;
-        }
-        i64::MAX
+        let openings = (date..date + 3).filter_map(|date| window_bounds(self.zone, window, date));
+        openings.map(|(opens, _)| opens).find(|opens| *opens > self.at).unwrap_or(i64::MAX)
     }
 }
 
 /// The first instant of a natural day.
 pub(crate) fn start_of(zone: &Zone, day: i32) -> i64 {
     zone.start_of(Date::from_days(day)).as_nanos()
+}
+
+/// The natural day of an instant: its local date, or the next one where the clock was set back over that midnight.
+pub(crate) fn natural_day(zone: &Zone, at: i64) -> i32 {
+    let date = zone.local(Instant::from_nanos(at)).date().days();
+    date + i32::from(start_of(zone, date + 1) <= at)
 }
 
 /// The pieces of elapsed time in which a wall clock lies in the window that opens on `date`.

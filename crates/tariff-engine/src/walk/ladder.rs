@@ -111,9 +111,8 @@ impl<S: Sink> Walk<'_, '_, S> {
     fn flat_end(&self, rule: &Rule, once: Once, scope: i32) -> i64 {
         let end = match (once, rule.window) {
             (Once::Stay, _) => i64::MAX,
-            (Once::Window, Some(window)) => {
-                super::window_bounds(&self.document.zone, window, scope).map_or(i64::MAX, |(_, end)| end)
-            }
+            (Once::Window, Some(window)) => super::cursor::window_bounds(&self.document.zone, window, scope)
+                .map_or(i64::MAX, |(_, end)| end),
             (Once::Window, None) | (Once::Period, _) => self.cursor.period_end(),
         };
         end.min(self.task.exit)
