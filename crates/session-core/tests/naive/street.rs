@@ -77,9 +77,7 @@ fn contacts(berth: Id, detector: Id, frames: &[Sent], policy: &Policy) -> Vec<Co
 }
 
 fn stated(berth: Id, placed: &Placed) -> Vec<Contact> {
-    let about = |reading: &&session_core::Reading| {
-        matches!(reading.place, Some(session_core::Place::Berth { berth: of, .. }) if of == berth)
-    };
+    let about = |reading: &&session_core::Reading| matches!(reading.place, Some(session_core::Place::Berth { berth: of, .. }) if of == berth);
     let statement = |reading: &session_core::Reading| {
         reading.occupied.map(|occupied| Contact {
             at: placed.at,
@@ -103,8 +101,11 @@ fn walk(contacts: &[Contact], policy: &Policy) -> Vec<Draft> {
         match before {
             None if this.occupied => {
                 let reported = this.kind == ReadingKind::Change && !this.loose;
-                let entry =
-                    if reported { Edge::exact(this.at) } else { Edge::inferred(this.at, None, Some(this.at)) };
+                let entry = if reported {
+                    Edge::exact(this.at)
+                } else {
+                    Edge::inferred(this.at, None, Some(this.at))
+                };
                 drafts.push(Draft::new(entry));
             }
             None => {}

@@ -41,13 +41,19 @@ impl Last {
             match effect {
                 Effect::Session(record) => {
                     if let Some(before) = self.sessions.get(&record.session) {
-                        assert!(before.revision < record.revision, "a session's revision does not rise: {record:?}");
+                        assert!(
+                            before.revision < record.revision,
+                            "a session's revision does not rise: {record:?}"
+                        );
                     }
                     self.sessions.insert(record.session, *record);
                 }
                 Effect::Charge(record) => {
                     if let Some(before) = self.charges.get(&record.session) {
-                        assert!(before.revision < record.revision, "a charge's revision does not rise: {record:?}");
+                        assert!(
+                            before.revision < record.revision,
+                            "a charge's revision does not rise: {record:?}"
+                        );
                     }
                     self.check_charge(&record);
                     self.charges.insert(record.session, *record);
@@ -107,12 +113,7 @@ impl Edge {
             Certainty::Inferred => 1,
             Certainty::Manual => 2,
         };
-        Self {
-            at: moment.at,
-            certainty,
-            not_before: moment.not_before,
-            not_after: moment.not_after,
-        }
+        Self { at: moment.at, certainty, not_before: moment.not_before, not_after: moment.not_after }
     }
 }
 

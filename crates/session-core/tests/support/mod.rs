@@ -1,5 +1,5 @@
 //! What the tests of the session machine share: a small world, frames, streets and what came out last.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 pub mod frames;
 pub mod last;

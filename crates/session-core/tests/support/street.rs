@@ -112,8 +112,7 @@ impl Plan {
         let mut counter = Counter { make: self.make, boot: 1, next: i64::from(self.first_number) };
         for (index, said) in self.said().into_iter().enumerate() {
             let fate = self.fates.get(index).copied().unwrap_or(Fate::Keep);
-            let own = matches!(self.make, Make::Gateway | Make::Native)
-                .then_some(at(said.at + self.offset));
+            let own = matches!(self.make, Make::Gateway | Make::Native).then_some(at(said.at + self.offset));
             let mut reading = occupancy(berth, said.kind, said.occupied, own);
             if let Some(previous) = said.previous {
                 reading = with_previous(reading, previous);
@@ -205,7 +204,14 @@ pub struct Weather {
 pub fn plans(makes: &'static [Make], weather: Weather) -> impl Strategy<Value = Plan> {
     let stays = prop::collection::vec((60i64..4_000, 5i64..5_000), 1..7);
     let make = prop::sample::select(makes);
-    (make, stays, 500i64..5_000, any::<u16>(), prop_oneof![2 => Just(0i64), 1 => -1_500i64..240], any::<bool>())
+    (
+        make,
+        stays,
+        500i64..5_000,
+        any::<u16>(),
+        prop_oneof![2 => Just(0i64), 1 => -1_500i64..240],
+        any::<bool>(),
+    )
         .prop_flat_map(move |(make, stays, heartbeat, number, offset, tells_previous)| {
             fates(make, weather).prop_map(move |fates| Plan {
                 make,

@@ -139,8 +139,11 @@ impl World for Town {
         let units = if free { 0 } else { Self::half_hours(request.exit - request.entry - exempt) };
         let total = Amount::from_micros(units.saturating_mul(1_000_000));
         let paid = request.paid.iter().fold(Amount::ZERO, |sum, (_, amount)| sum.saturating_add(*amount));
-        let used =
-            Used { stays: before.stays + 1, free: before.free, charged: before.charged.saturating_add(total) };
+        let used = Used {
+            stays: before.stays + 1,
+            free: before.free,
+            charged: before.charged.saturating_add(total),
+        };
         Ok(Priced {
             total,
             paid,
