@@ -26,7 +26,6 @@ mod lock;
 mod serial;
 mod vz;
 
-pub(crate) use serial::led_crc;
 pub use vz::{Push, vz_http_reply};
 
 /// A command: what to do, until when, and the id that makes a second delivery harmless.

@@ -6,6 +6,7 @@ use encoding_rs::GBK;
 use parking_types::{Local, Weekday};
 
 use super::{Action, CommandError};
+use crate::checksum::crc16_modbus;
 
 /// What one line of the screen may hold, in GBK bytes.
 const LINE_MAX: usize = 32;
@@ -108,14 +109,7 @@ fn frame(address: u8, command: u8, data: &[u8]) -> Result<Vec<u8>, CommandError>
     let len = u8::try_from(data.len()).map_err(|_| CommandError::TooLong("data"))?;
     let mut frame = vec![address, 0x64, 0xff, 0xff, command, len];
     frame.extend(data);
-    let crc = led_crc(&frame);
+    let crc = crc16_modbus(&frame);
     frame.extend(crc.to_le_bytes());
     Ok(frame)
-}
-
-/// CRC-16/MODBUS, bit by bit: these frames are at most 263 bytes and come a few times a minute.
-pub(crate) fn led_crc(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0xffff, |crc: u16, b| {
-        (0..8).fold(crc ^ u16::from(*b), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xa001 } else { crc >> 1 })
-    })
 }

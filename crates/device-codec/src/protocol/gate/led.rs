@@ -2,7 +2,7 @@
 //! the line.
 
 use crate::{
-    command::led_crc,
+    checksum::crc16_modbus,
     context::Context,
     error::{DecodeError, ErrorCode},
     protocol::{Numbering, Out, ProtocolInfo},
@@ -46,7 +46,7 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     let len = usize::from(frame.u8(at::LENGTH, "length")?);
     frame.exactly(at::DATA + len + 2)?;
     let crc_at = at::DATA + len;
-    let crc = led_crc(frame.all().get(..crc_at).unwrap_or_default());
+    let crc = crc16_modbus(frame.all().get(..crc_at).unwrap_or_default());
     if frame.u16_le(crc_at, "crc")? != crc {
         return Err(frame.error(ErrorCode::Checksum, crc_at, "crc"));
     }
