@@ -2,18 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use parking_types::{Id, Instant};
+use parking_types::{Id, Instant, Span};
 
 use crate::{
+    alerts::About,
     core::{BerthUnit, Core},
     detectors::{Clock, timeline},
     device::{Device, Entry},
     draft::{Draft, Origins},
     event::{Place, ReadingKind},
+    hash::stable_hash,
     reconcile::{self, Changes},
     roadside::{RoadEvent, Roadside, Setting},
     session::SessionId,
     timers::Timer,
+    words::AlertKind,
     world::World,
 };
 
@@ -146,7 +149,54 @@ impl Core {
         let group = Self::group(&lot, self.now(), world);
         self.take_changes(changes, group, &mut unit.ids);
         self.watch_lock(berth, &unit, self.now(), world);
+        self.watch_agreement(berth, lot, &unit, world);
         self.berths.insert(berth, unit);
+    }
+
+    /// Several detectors must not disagree for longer than `pair`.
+    fn watch_agreement<W: World>(&mut self, berth: Id, lot: Id, unit: &BerthUnit, world: &W) {
+        if unit.devices.len() < 2 {
+            return;
+        }
+        match self.disagree_since(berth, unit) {
+            Some(since) => {
+                let pair = self.policy(&lot, since, world).pair;
+                let due = since + pair + Span::from_nanos(1);
+                self.timers.arm(due.max(self.now()), Timer::Disagree(berth));
+            }
+            None => {
+                let now = self.now();
+                self.alerts.close(AlertKind::DetectorsDisagree, stable_hash(&berth), now, &mut self.effects);
+            }
+        }
+    }
+
+    /// Since when detectors that are not silent have said different things of a berth.
+    fn disagree_since(&self, berth: Id, unit: &BerthUnit) -> Option<Instant> {
+        let mut states: Vec<(bool, Instant)> = Vec::new();
+        for device in unit.devices.iter().filter(|device| !self.silent.contains_key(device)) {
+            let Some(state) = self.devices.get(device) else { continue };
+            let mut said = state
+                .ordered()
+                .filter(|e| is_on(e, berth))
+                .filter_map(|e| Some((e.statement.occupied?, e.at)))
+                .rev();
+            let Some((occupied, mut since)) = said.next() else { continue };
+            since = said.take_while(|(before, _)| *before == occupied).last().map_or(since, |(_, at)| at);
+            states.push((occupied, since));
+        }
+        let differ =
+            states.iter().any(|(occupied, _)| Some(*occupied) != states.first().map(|(first, _)| *first));
+        differ.then(|| states.iter().map(|(_, since)| *since).max()).flatten()
+    }
+
+    /// A disagreement may have outlasted `pair`.
+    pub(crate) fn maybe_disagree(&mut self, berth: Id, at: Instant) {
+        let Some(unit) = self.berths.get(&berth) else { return };
+        if self.disagree_since(berth, unit).is_some_and(|since| since < at) {
+            let about = About { lot: unit.lot, berth: Some(berth), ..About::default() };
+            self.alerts.open(AlertKind::DetectorsDisagree, stable_hash(&berth), at, about, &mut self.effects);
+        }
     }
 
     /// Feeds a berth's events of `[from, to)` to a state.
@@ -284,10 +334,4 @@ pub(crate) fn is_on(entry: &Entry, berth: Id) -> bool {
 pub(crate) fn is_mute(entry: &Entry) -> bool {
     entry.statement.occupied.is_none() && entry.statement.plate.is_none()
         || entry.statement.kind == ReadingKind::Other
-}
-
-/// Drafts that may be seen again.
-pub(crate) fn overlapping(a: &Draft, b: &Draft) -> bool {
-    let ((from_a, to_a), (from_b, to_b)) = (a.span(), b.span());
-    from_a <= to_b && from_b <= to_a
 }

@@ -185,15 +185,23 @@ impl Session {
             return SessionState::Void;
         }
         match self.draft.state {
-            DraftState::Void => SessionState::Void,
+            // Only a session without a plate can be too short to be one.
+            DraftState::Void if !(self.is_too_short() && self.fix.plate.is_some()) => SessionState::Void,
             _ if self.exit().is_none() => SessionState::Open,
             DraftState::Exception if !self.fix.resolved || self.entry().is_none() => SessionState::Exception,
             _ => SessionState::Closed,
         }
     }
 
+    fn is_too_short(&self) -> bool {
+        self.draft.marks.contains(Mark::TooShort)
+    }
+
     pub(crate) fn marks(&self) -> Marks {
         let mut marks = self.draft.marks;
+        if self.fix.plate.is_some() {
+            marks.remove(Mark::TooShort);
+        }
         if self.entry().is_some() {
             marks.remove(Mark::NoEntry);
         }

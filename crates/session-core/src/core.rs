@@ -20,7 +20,7 @@ use crate::{
     session::SessionId,
     timers::{Timer, Timers},
     words::AlertKind,
-    world::{LotKind, World},
+    world::{LotKind, Priced, Unpriced, World},
 };
 
 /// Why a frame or an action could not be used.
@@ -201,6 +201,30 @@ impl Core {
         true
     }
 
+    /// What a session costs if it ends at `at` (a closed one: what it costs); asking changes nothing. `None`: no such
+    /// session, or one that cannot be priced yet because its entry is not known.
+    pub fn due<W: World>(
+        &self,
+        session: SessionId,
+        at: Instant,
+        world: &W,
+    ) -> Option<Result<Priced, Unpriced>> {
+        let id = self.ledger.book.resolve(session)?;
+        let session = self.ledger.book.sessions.get(&id)?;
+        self.ledger.quote(session, world, at).map(|quote| quote.price)
+    }
+
+    /// A device sends what nobody can read.
+    pub fn undecodable<W: World>(&mut self, received_at: Instant, device: Id, world: &W) {
+        self.advance(received_at, world);
+        let about = About {
+            lot: world.lot_of_device(&device, received_at),
+            device: Some(device),
+            ..About::default()
+        };
+        self.alerts.open(AlertKind::Undecodable, stable_hash(&device), received_at, about, &mut self.effects);
+    }
+
     /// A record of reference data did not validate; the version before stays.
     pub fn bad_reference<W: World>(
         &mut self,
@@ -291,6 +315,7 @@ impl Core {
             Timer::ArmWait(lot) => self.wait_over(lot, at, world),
             Timer::Silence(device) => self.maybe_silent(device, at, world),
             Timer::GroundLock(berth) => self.raise_lock(berth, at, world),
+            Timer::Disagree(berth) => self.maybe_disagree(berth, at),
             Timer::Zombie(session) => self.maybe_zombie(session, at),
             Timer::Settle(session) => {
                 self.ledger.book.dirty.insert(session);

@@ -105,8 +105,50 @@ struct Runs {
     seen: VecDeque<Seen>,
     /// The runs that the network names.
     keys: Vec<(u64, u32)>,
+    /// The numbers of the last boots that have not come.
+    boots: Vec<Boot>,
     /// The last frame in the device's order: where it stands, when it took effect, what it said.
     last: Option<Last>,
+}
+
+/// One boot of a device whose numbers never wrap.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Boot {
+    boot: u32,
+    highest: u32,
+    /// Numbers below the highest that have not come, as ranges with both ends.
+    missing: Vec<(u32, u32)>,
+}
+
+/// How many ranges of missing numbers are kept for a boot, and how many boots.
+const RANGES: usize = 64;
+const BOOTS: usize = 2;
+
+impl Boot {
+    /// Takes a number in; `false` where it has come before.
+    fn take(&mut self, seq: u32) -> bool {
+        if seq > self.highest {
+            if seq - self.highest > 1 {
+                self.missing.push((self.highest + 1, seq - 1));
+                if self.missing.len() > RANGES {
+                    self.missing.remove(0);
+                }
+            }
+            self.highest = seq;
+            return true;
+        }
+        let Some(at) = self.missing.iter().position(|(from, to)| (*from..=*to).contains(&seq)) else {
+            return false;
+        };
+        let (from, to) = self.missing.remove(at);
+        if seq < to {
+            self.missing.insert(at, (seq + 1, to));
+        }
+        if from < seq {
+            self.missing.insert(at, (from, seq - 1));
+        }
+        true
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -196,11 +238,10 @@ impl Runs {
                 (0, natural.as_nanos())
             }
             Some(Number::Boot { boot, seq }) => {
-                let place = (boot, i64::from(seq));
-                if self.find(place).is_some() {
+                if !self.take_boot(boot, seq) {
                     return Class::Copy;
                 }
-                place
+                (boot, i64::from(seq))
             }
             Some(Number::Cyclic { value, first, last, run }) => {
                 match self.cyclic(entry, value, first, last, run) {
@@ -216,6 +257,21 @@ impl Runs {
         }
         self.remember(seen(place));
         Class::Fresh(place)
+    }
+
+    /// Takes a number of a boot in; `false` where it has come before.
+    fn take_boot(&mut self, boot: u32, seq: u32) -> bool {
+        if let Some(known) = self.boots.iter_mut().find(|known| known.boot == boot) {
+            return known.take(seq);
+        }
+        let mut fresh = Boot { boot, highest: 0, missing: Vec::new() };
+        let first = fresh.take(seq);
+        self.boots.push(fresh);
+        self.boots.sort_unstable_by_key(|known| known.boot);
+        if self.boots.len() > BOOTS {
+            self.boots.remove(0);
+        }
+        first
     }
 
     /// Where a number that wraps stands; `None` for a copy.

@@ -54,6 +54,8 @@ pub(crate) struct Draft {
     pub(crate) origin: Origin,
     /// When the car was last known to be there.
     pub(crate) last_contact: Instant,
+    /// The last vacancy that was too short to count: its exit, its entry, and the event of that entry.
+    pub(crate) flicker: Option<(Moment, Moment, u64)>,
     /// Not published as closed before this.
     pub(crate) publish_from: Option<Instant>,
 }
@@ -117,6 +119,7 @@ impl Draft {
             ticket: None,
             origin: Origin::Device,
             last_contact: at,
+            flicker: None,
             publish_from: None,
         }
     }
@@ -129,11 +132,24 @@ impl Draft {
         self.state == DraftState::Open
     }
 
-    /// The interval that the session may at most have lasted, for overlap.
-    pub(crate) fn span(&self) -> (Instant, Instant) {
-        let from = self.entry.map(|e| e.at).or(self.exit.map(|e| e.at)).unwrap_or(Instant::MIN);
-        let to = if self.is_open() { Instant::MAX } else { self.exit.map_or(Instant::MAX, |e| e.at) };
-        (from, to)
+    /// The interval that counts.
+    fn span(&self) -> (Instant, Instant) {
+        let from = self.entry.or(self.exit).map_or(Instant::MIN, |moment| moment.at);
+        (from, if self.is_open() { Instant::MAX } else { self.exit.map_or(Instant::MAX, |exit| exit.at) })
+    }
+
+    /// The longest interval that it may have lasted.
+    fn widest(&self) -> (Instant, Instant) {
+        let from =
+            self.entry.or(self.exit).map_or(Instant::MIN, |moment| moment.not_before.unwrap_or(moment.at));
+        let to = self.exit.map_or(Instant::MAX, |exit| exit.not_after.unwrap_or(exit.at));
+        (from, if self.is_open() { Instant::MAX } else { to })
+    }
+
+    /// Whether the two have time in common; `widely`: may have.
+    pub(crate) fn overlaps(&self, other: &Self, widely: bool) -> bool {
+        let (a, b) = if widely { (self.widest(), other.widest()) } else { (self.span(), other.span()) };
+        a.0 <= b.1 && b.0 <= a.1
     }
 }
 

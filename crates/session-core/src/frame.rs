@@ -66,6 +66,12 @@ impl Core {
         let inserted =
             if on_berth || !recorded { self.insert(frame, key, &judged, arrival) } else { Inserted::Next(1) };
         self.heard(frame, oldest, world);
+        self.alerts.close(
+            AlertKind::Undecodable,
+            stable_hash(&frame.device),
+            frame.received_at,
+            &mut self.effects,
+        );
         match inserted {
             Inserted::Copy => {
                 let again = self.twin_key(frame).unwrap_or(key);

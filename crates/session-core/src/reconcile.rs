@@ -23,11 +23,17 @@ fn inherited(
     let is_new = |draft: &&&Draft| !before.iter().any(|old| old.id == draft.id);
     let is_gone = |draft: &&&Draft| !after.iter().any(|new| new.id == draft.id);
     let mut gone: Vec<&Draft> = before.iter().filter(is_gone).copied().collect();
-    let mut pairs = Vec::new();
-    for new in after.iter().filter(is_new) {
-        // The part with the earlier entry keeps the id.
-        if let Some(at) = gone.iter().position(|old| overlapping(old, new) && alike(old, new)) {
-            pairs.push((new.id, gone.remove(at).id));
+    let mut pairs: Vec<(SessionId, SessionId)> = Vec::new();
+    // Those that surely share time first, then those that may.
+    for widely in [false, true] {
+        for new in after.iter().filter(is_new) {
+            if pairs.iter().any(|(id, _)| *id == new.id) {
+                continue;
+            }
+            // The part with the earlier entry keeps the id.
+            if let Some(at) = gone.iter().position(|old| old.overlaps(new, widely) && alike(old, new)) {
+                pairs.push((new.id, gone.remove(at).id));
+            }
         }
     }
     pairs
@@ -43,7 +49,9 @@ fn changes(before: &[&Draft], after: &[&Draft], alike: impl Fn(&Draft, &Draft) -
         }
     }
     for old in before.iter().filter(|old| !after.iter().any(|new| new.id == old.id)) {
-        let stands = after.iter().find(|new| overlapping(old, new) && alike(old, new)).map(|new| new.id);
+        let with =
+            |widely| after.iter().find(|new| old.overlaps(new, widely) && alike(old, new)).map(|new| new.id);
+        let stands = with(false).or_else(|| with(true));
         changes.gone.push((old.id, stands));
         changes.touched.extend([Some(old.id), stands].into_iter().flatten());
     }

@@ -141,6 +141,7 @@ impl Roadside {
                     // The departure was lost: this is another arrival.
                     self.end_lost(contact, setting);
                     self.begin(contact.entry(self.last_contact), contact, setting);
+                    self.mark_open(Mark::FramesLost);
                 } else if doubt {
                     self.end_lost(contact, setting);
                     self.begin(contact.inferred_entry(self.last_contact), contact, setting);
@@ -254,6 +255,7 @@ impl Roadside {
         {
             draft.state = DraftState::Open;
             draft.marks.remove(Mark::TooShort);
+            draft.flicker = Some((exit, entry, contact.key));
             draft.exit = None;
             draft.publish_from = None;
             return;
@@ -302,6 +304,18 @@ impl Roadside {
         if draft.plate.is_same(&plate) {
             draft.plate.read(read, entry.at);
             draft.last_contact = draft.last_contact.max(entry.at);
+            return;
+        }
+        // A flicker between the two plates was a departure and an arrival after all.
+        if let Some((exit, arrival, key)) = draft.flicker
+            && draft.plate.read_at.is_none_or(|read| read <= exit.at)
+        {
+            close(draft, exit, setting.policy);
+            draft.flicker = None;
+            let mut next = self.draft(arrival, key, setting);
+            next.plate.read(read, entry.at);
+            next.last_contact = entry.at;
+            self.drafts.push(next);
             return;
         }
         // Another plate without a vacancy between: the first car has left unseen.

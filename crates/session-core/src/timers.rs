@@ -18,6 +18,8 @@ pub(crate) enum Timer {
     Silence(Id),
     /// A berth's ground lock goes up.
     GroundLock(Id),
+    /// A berth's detectors may have disagreed for long.
+    Disagree(Id),
     /// A session has been open for long.
     Zombie(SessionId),
     /// No frame can change a session any more.

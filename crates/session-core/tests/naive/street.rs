@@ -133,6 +133,9 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Poli
     let entry = if reported { Edge::exact(to) } else { Edge::inferred(to, Some(from), Some(to)) };
     let exit = if reported { Edge::exact(to) } else { Edge::inferred(from, Some(from), Some(to)) };
     let change = this.kind == ReadingKind::Change;
+    if before.occupied != this.occupied && change && !in_doubt {
+        look_back(drafts, this);
+    }
     match (before.occupied, this.occupied) {
         (true, after) if in_doubt => {
             close(drafts, Edge::inferred(from, Some(from), Some(to)), true);
@@ -158,6 +161,22 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Poli
             }
         }
         _ => {}
+    }
+}
+
+/// How long the state before has lasted narrows the edge that began it, where no frame reported that edge.
+fn look_back(drafts: &mut [Draft], this: &Contact) {
+    let (Some(previous), Some(last)) = (this.previous, drafts.last_mut()) else { return };
+    let minutes = |count: u32| Span::from_mins(i64::from(count));
+    let high = this.at - minutes(previous.minutes);
+    let low = (!previous.overflow).then(|| this.at - minutes(previous.minutes + previous.error + 1));
+    let edge = if this.occupied { last.exit.as_mut() } else { Some(&mut last.entry) };
+    let Some(edge) = edge.filter(|edge| edge.certainty == 1) else { return };
+    let from = edge.not_before.max(low);
+    let to = edge.not_after.map_or(high, |after| after.min(high));
+    if from.is_none_or(|from| from <= to) {
+        let at = if this.occupied { from.unwrap_or(to) } else { to };
+        *edge = Edge::inferred(at, from, Some(to));
     }
 }
 
