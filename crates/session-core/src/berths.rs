@@ -9,7 +9,7 @@ use crate::{
     core::{BerthUnit, Core},
     detectors::{Clock, timeline},
     device::{Device, Entry},
-    draft::{Draft, Origins},
+    draft::Origins,
     event::{Place, ReadingKind},
     hash::stable_hash,
     reconcile::{self, Changes},

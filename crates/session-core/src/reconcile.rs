@@ -1,6 +1,6 @@
 //! Ids after deriving again: given once and kept.
 
-use crate::{berths::overlapping, draft::Draft, gated::Gated, session::SessionId};
+use crate::{draft::Draft, gated::Gated, session::SessionId};
 
 /// What deriving again has changed.
 #[derive(Debug, Default)]

@@ -123,7 +123,11 @@ fn walk(contacts: &[Contact], policy: &Policy) -> Vec<Draft> {
 
 /// What two contacts in a row tell.
 fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Policy) {
-    let in_doubt = this.missing >= 2 && policy.lost_pair == LostPair::Split;
+    // What the frame says of the state before may show that it lasted through the loss.
+    let lasted = this.previous.is_some_and(|previous| {
+        before.occupied != this.occupied && this.at - minutes(previous.minutes) <= before.at
+    });
+    let in_doubt = this.missing >= 2 && policy.lost_pair == LostPair::Split && !lasted;
     let reported = match this.kind {
         ReadingKind::Change => !this.loose,
         ReadingKind::State => this.missing == 0 && !this.loose,
@@ -138,7 +142,8 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Poli
     }
     match (before.occupied, this.occupied) {
         (true, after) if in_doubt => {
-            close(drafts, Edge::inferred(from, Some(from), Some(to)), true);
+            let (_, high) = if after { narrowed(this, from, to) } else { (from, to) };
+            close(drafts, Edge::inferred(from, Some(from), Some(high)), true);
             if after {
                 open(drafts, entry, true);
             }
@@ -150,9 +155,11 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Poli
             close(drafts, Edge::inferred(low, Some(low), Some(high)), true);
             open(drafts, entry, true);
         }
-        (false, false) if change && this.missing == 1 => {
+        (false, false) if change && this.missing >= 1 => {
             let (low, high) = narrowed(this, from, to);
             open(drafts, Edge::inferred(high, Some(low), Some(high)), true);
+            // The exit does not come before the entry.
+            let exit = if reported { exit } else { Edge::inferred(high, Some(high), Some(to)) };
             close(drafts, exit, true);
         }
         (true, true) if this.missing >= 2 => {
@@ -167,7 +174,6 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Poli
 /// How long the state before has lasted narrows the edge that began it, where no frame reported that edge.
 fn look_back(drafts: &mut [Draft], this: &Contact) {
     let (Some(previous), Some(last)) = (this.previous, drafts.last_mut()) else { return };
-    let minutes = |count: u32| Span::from_mins(i64::from(count));
     let high = this.at - minutes(previous.minutes);
     let low = (!previous.overflow).then(|| this.at - minutes(previous.minutes + previous.error + 1));
     let edge = if this.occupied { last.exit.as_mut() } else { Some(&mut last.entry) };
@@ -183,10 +189,13 @@ fn look_back(drafts: &mut [Draft], this: &Contact) {
 /// Where the lost opposite edge lies: between the contacts, and where the frame says.
 fn narrowed(this: &Contact, from: Instant, to: Instant) -> (Instant, Instant) {
     let Some(previous) = this.previous else { return (from, to) };
-    let minutes = |count: u32| Span::from_mins(i64::from(count));
     let high = (this.at - minutes(previous.minutes)).max(from);
     let low = this.at - minutes(previous.minutes + previous.error + 1);
     if previous.overflow { (from, high) } else { (low.clamp(from, high), high) }
+}
+
+fn minutes(count: u32) -> Span {
+    Span::from_mins(i64::from(count))
 }
 
 fn open(drafts: &mut Vec<Draft>, entry: Edge, lost: bool) {
