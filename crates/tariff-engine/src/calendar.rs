@@ -187,6 +187,11 @@ impl Calendar {
         self.0.days.iter().map(|(date, types)| (*date, *types))
     }
 
+    /// Whether the calendar lists this date by itself.
+    pub fn lists(&self, date: Date) -> bool {
+        self.0.days.contains_key(&date)
+    }
+
     /// The types of a date that is covered; a day number outside what stays can touch goes by the weekend alone.
     pub(crate) fn types_of(&self, day: i32) -> DayTypes {
         let index = usize::try_from(i64::from(day) - i64::from(self.0.table_from)).ok();

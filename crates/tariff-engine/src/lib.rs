@@ -4,14 +4,17 @@
 #![deny(clippy::float_arithmetic)]
 
 mod adjust;
+mod batch;
 mod calendar;
 mod compiled;
 mod curve;
 mod document;
 mod error;
+mod explain;
 mod json;
 mod money;
 mod named;
+mod pass;
 mod price;
 mod read;
 mod receipt;
@@ -20,11 +23,14 @@ mod tariff;
 mod walk;
 
 pub use adjust::Adjust;
+pub use batch::{price_many, total_many};
 pub use calendar::{Calendar, DayTypes, MergeError};
 pub use curve::{Breakpoint, Curve, curve, latest_exit_for, next_change};
 pub use document::CapPer;
 pub use error::{Code, DocumentError, PriceError, StayError, document_error_json, error_json};
+pub use explain::{Lang, explain};
 pub use named::{Color, Named, Vehicle};
+pub use pass::{FirstMonth, PassError, PassLine, PassLineKind, PassTerm, Product, Start, Term, pass_term};
 pub use price::{price, price_as_of, total};
 pub use receipt::{DocumentRef, Line, LineKind, NextChange, Receipt};
 pub use stay::{Stay, Used};

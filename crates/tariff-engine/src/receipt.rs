@@ -4,13 +4,21 @@ mod write;
 
 use parking_types::{Amount, Currency, Date, Instant, Zone};
 
-use crate::{calendar::DayTypes, document::CapPer, stay::Used};
+use crate::{
+    calendar::{Calendar, DayTypes},
+    document::CapPer,
+    stay::Used,
+};
 
 /// A priced stay. It borrows from the tariff, the calendar and the stay that it was made of.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Receipt<'a> {
     /// The stay's id.
     pub id: Option<&'a str>,
+    /// When the stay began, as it was priced (to the minute where the tariff goes by minutes).
+    pub entry: Instant,
+    /// When it ended, as it was priced.
+    pub exit: Instant,
     /// The currency of all amounts.
     pub currency: Currency,
     /// What the stay costs.
@@ -29,8 +37,8 @@ pub struct Receipt<'a> {
     pub used: Vec<(Date, Used)>,
     /// The tariff that priced it.
     pub tariff: DocumentRef<'a>,
-    /// The calendar that told the day types.
-    pub calendar: Option<DocumentRef<'a>>,
+    /// The calendar that told the day types; without one, Saturdays and Sundays are rest days.
+    pub calendar: Option<&'a Calendar>,
     /// The zone in whose local time the receipt is printed.
     pub zone: &'a Zone,
 }

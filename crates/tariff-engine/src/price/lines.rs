@@ -30,6 +30,8 @@ pub(super) fn receipt<'a>(
     let paid = asked.paid();
     Ok(Receipt {
         id: stay.id.as_deref(),
+        entry: asked.entry,
+        exit: asked.exit,
         currency: tariff.currency(),
         total,
         paid,
@@ -39,7 +41,7 @@ pub(super) fn receipt<'a>(
         next_change: None,
         used: asked.used(source, &kept)?,
         tariff: DocumentRef { id: tariff.id(), digest: tariff.digest() },
-        calendar: calendar.map(|calendar| DocumentRef { id: calendar.id(), digest: calendar.digest() }),
+        calendar,
         zone: tariff.zone(),
     })
 }

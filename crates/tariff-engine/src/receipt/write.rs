@@ -60,7 +60,9 @@ impl Receipt<'_> {
         write_reference(out, self.tariff);
         out.extend_from_slice(b",\"calendar\":");
         match self.calendar {
-            Some(calendar) => write_reference(out, calendar),
+            Some(calendar) => {
+                write_reference(out, DocumentRef { id: calendar.id(), digest: calendar.digest() });
+            }
             None => out.extend_from_slice(b"null"),
         }
         out.push(b'}');
