@@ -5,6 +5,7 @@ import collections
 import datetime as dt
 import unittest
 
+import check_fair
 import check_replay
 import dundee
 import mall
@@ -91,6 +92,21 @@ class Replays(unittest.TestCase):
         self.assertEqual(
             len(list(check_replay.problems(summary, {**records, "sessions": [{"session": "t"}]}))), 1
         )
+
+
+class Fairness(unittest.TestCase):
+    def test_a_session_that_is_longer_than_its_stay_is_found(self):
+        at = lambda text: dt.datetime.fromisoformat(f"2018-03-12T{text}:00+00:00")
+        session = lambda entry, exit_: {
+            "state": "closed",
+            "berth": "b-1",
+            "entry": {"at": at(entry).isoformat()},
+            "exit": {"at": at(exit_).isoformat()},
+        }
+        stays = {"1": [(at("08:00"), at("09:00"), False), (at("09:30"), at("10:00"), False)]}
+        found = lambda entry, exit_: len(list(check_fair.outside([session(entry, exit_)], stays)))
+        self.assertEqual((found("08:00", "09:00"), found("08:10", "08:20")), (0, 0))
+        self.assertEqual((found("08:00", "09:01"), found("08:00", "10:00")), (1, 1))
 
 
 if __name__ == "__main__":
