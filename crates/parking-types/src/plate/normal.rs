@@ -6,8 +6,13 @@ use super::{MAX, Plate, PlateError};
 const UNPLATED: [&str; 12] =
     ["", "_无_", "无", "无牌", "无牌车", "无车牌", "未识别", "UNKNOWN", "UNLICENSED", "NOPLATE", "--", "-"];
 
+/// Devices pad with NULs, and some leave old bytes behind the first.
+fn until_nul(text: &str) -> &str {
+    text.split('\0').next().unwrap_or(text)
+}
+
 pub(super) fn says_unplated(text: &str) -> bool {
-    let text = text.trim_matches(['\0', ' ']);
+    let text = until_nul(text).trim_matches(' ');
     // A word of the list is at most eleven characters; most texts are plates, whose second character is a letter of
     // the office and whose first none of these.
     let same = |word: &str| {
@@ -58,9 +63,9 @@ pub(super) fn plate(text: &str) -> Result<Plate, PlateError> {
 fn folded(text: &str) -> Result<Plate, PlateError> {
     let mut out = [0u8; MAX];
     let mut len = 0;
-    for (at, c) in text.char_indices() {
+    for (at, c) in until_nul(text).char_indices() {
         let c = match c {
-            ' ' | '\u{3000}' | '\u{a0}' | '\t' | '\0' | '·' | '•' | '・' | '.' | '-' | '‧' | '∙' => {
+            ' ' | '\u{3000}' | '\u{a0}' | '\t' | '·' | '•' | '・' | '.' | '-' | '‧' | '∙' => {
                 continue;
             }
             // Full-width forms fold to ASCII.
@@ -97,11 +102,32 @@ mod tests {
         }
     }
 
+    #[test]
+    fn one_form_for_all_spellings() {
+        for text in
+            ["粤B12345", "粤b·12345", "粤 B 12345", "粤Ｂ１２３４５", "粤B-12345\0\u{7f}", "|粤B12345|"]
+        {
+            assert_eq!(plate(text).unwrap().as_str(), "粤B12345", "{text:?}");
+        }
+        assert_eq!(plate("粤B12345?"), Err(PlateError::Character { at: 9 }));
+        assert_eq!(plate(&"A".repeat(40)), Err(PlateError::TooLong));
+        assert_eq!(plate("·"), Err(PlateError::Empty));
+        // Cyrillic stays Cyrillic: on Mongolian plates it is no mistake.
+        assert_eq!(plate("1234уба").unwrap().as_str(), "1234УБА");
+    }
+
     proptest! {
         #[test]
         fn the_short_way_says_what_the_long_one_says(text in "[粤京鲁港澳一龥䷀a-zA-Z0-9·| ]{0,16}") {
             if let Some(plate) = plain(&text) {
                 prop_assert_eq!(folded(&text), Ok(plate));
+            }
+        }
+
+        #[test]
+        fn canonical_text_is_canonical(text in "\\PC{0,20}") {
+            if let Ok(read) = plate(&text) {
+                prop_assert_eq!(plate(read.as_str()), Ok(read));
             }
         }
     }
