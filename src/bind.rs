@@ -290,3 +290,6 @@ fn digest(said: &device_codec::Reading<'_>, device_time: Option<Instant>) -> u64
     }
     hash.finish()
 }
+
+#[cfg(test)]
+mod tests;

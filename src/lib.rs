@@ -14,6 +14,7 @@ mod output;
 pub mod pipeline;
 mod record;
 pub mod replay;
+mod saved;
 pub mod site;
 pub mod stage;
 mod tree;

@@ -9,6 +9,7 @@ use crate::{
     bind::Binder,
     output,
     record::{Body, FrameRecord, Reason, Record as Line, Refusal, Unread, What},
+    saved::{self, Made},
     site::Site,
     stage::{Outcome, Output, Record, Stage},
 };
@@ -42,6 +43,9 @@ pub struct DeadLetter {
     pub json: Vec<u8>,
 }
 
+/// The version of this crate's part of a saved state.
+const LAYOUT: u32 = 1;
+
 /// Reference data and the state of one partition: records in, sessions, charges, commands, alerts and dead letters out.
 ///
 /// ```
@@ -63,12 +67,21 @@ pub struct Pipeline {
     binder: Binder,
     counts: Counts,
     dead: Vec<DeadLetter>,
+    /// The changes of reference data since the start.
+    changes: Vec<Made>,
 }
 
 impl Pipeline {
     /// An empty partition with this reference data.
     pub fn new(site: Site) -> Self {
-        Self { site, core: Core::new(), binder: Binder::default(), counts: Counts::default(), dead: Vec::new() }
+        Self {
+            site,
+            core: Core::new(),
+            binder: Binder::default(),
+            counts: Counts::default(),
+            dead: Vec::new(),
+            changes: Vec::new(),
+        }
     }
 
     /// The reference data as they stand.
@@ -192,6 +205,7 @@ impl Pipeline {
         self.core.apply_tick(at, &self.site);
         match self.site.apply_reference(text.as_bytes(), at) {
             Ok(change) => {
+                self.changes.push(Made { received_at: at, text: text.into() });
                 let (kind, id) = (change.kind.as_str(), change.id);
                 self.core.reference_changed(kind, id.as_str(), change.since, at, &self.site);
             }
@@ -226,7 +240,7 @@ fn explanation(code: &'static str) -> &'static str {
 
 impl Stage for Pipeline {
     fn version(&self) -> u32 {
-        1
+        LAYOUT << 16 | session_core::STATE_VERSION
     }
 
     fn apply(&mut self, record: Record<'_>, outputs: &mut Vec<Output>) -> Outcome {
@@ -246,12 +260,21 @@ impl Stage for Pipeline {
         self.core.next_deadline()
     }
 
-    /// Nothing: a pipeline is restored by running its records from the first one.
     fn save(&self) -> Vec<u8> {
-        Vec::new()
+        saved::write(self.counts, &self.changes, &self.core)
     }
 
-    fn restore(&mut self, _saved: &[u8]) -> bool {
-        false
+    /// Takes a state into a pipeline that was made with the same reference data and has seen no change of them yet.
+    fn restore(&mut self, saved: &[u8]) -> bool {
+        let Some(saved) = saved::read(saved).filter(|_| self.changes.is_empty()) else { return false };
+        let mut site = self.site.clone();
+        for change in &saved.changes {
+            if site.apply_reference(change.text.as_bytes(), change.received_at).is_err() {
+                return false;
+            }
+        }
+        (self.site, self.core) = (site, saved.core);
+        (self.counts, self.changes) = (saved.counts, saved.changes);
+        true
     }
 }

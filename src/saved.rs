@@ -1,0 +1,72 @@
+//! A pipeline's state as bytes: what became of its frames, the changes of reference data, the session machine.
+//!
+//! Layout, little endian: four counts (u64 each), the number of changes (u32), of each its `received_at` (i64
+//! nanoseconds), length (u32) and text, then the session machine's own bytes to the end.
+
+use parking_types::Instant;
+use session_core::Core;
+
+use crate::pipeline::Counts;
+
+/// A change of reference data that was made, as it stood in the record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Made {
+    pub(crate) received_at: Instant,
+    pub(crate) text: Box<str>,
+}
+
+/// What [`read`] gives back.
+pub(crate) struct Saved {
+    pub(crate) counts: Counts,
+    pub(crate) changes: Vec<Made>,
+    pub(crate) core: Core,
+}
+
+pub(crate) fn write(counts: Counts, changes: &[Made], core: &Core) -> Vec<u8> {
+    let mut out = Vec::with_capacity(4096);
+    for count in [counts.applied, counts.duplicate, counts.dead_letters, counts.readings_dead] {
+        out.extend_from_slice(&count.to_le_bytes());
+    }
+    out.extend_from_slice(&(changes.len() as u32).to_le_bytes());
+    for change in changes {
+        out.extend_from_slice(&change.received_at.as_nanos().to_le_bytes());
+        out.extend_from_slice(&(change.text.len() as u32).to_le_bytes());
+        out.extend_from_slice(change.text.as_bytes());
+    }
+    out.extend_from_slice(&core.save());
+    out
+}
+
+/// Reads what [`write`] gave, or `None`.
+pub(crate) fn read(saved: &[u8]) -> Option<Saved> {
+    let mut rest = Rest(saved);
+    let counts = Counts {
+        applied: u64::from_le_bytes(rest.take()?),
+        duplicate: u64::from_le_bytes(rest.take()?),
+        dead_letters: u64::from_le_bytes(rest.take()?),
+        readings_dead: u64::from_le_bytes(rest.take()?),
+    };
+    let mut changes = Vec::new();
+    for _ in 0..u32::from_le_bytes(rest.take()?) {
+        let received_at = Instant::from_nanos(i64::from_le_bytes(rest.take()?));
+        let len = u32::from_le_bytes(rest.take()?);
+        changes.push(Made { received_at, text: rest.text(len as usize)?.into() });
+    }
+    Some(Saved { counts, changes, core: Core::restore(rest.0)? })
+}
+
+struct Rest<'a>(&'a [u8]);
+
+impl<'a> Rest<'a> {
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let (head, rest) = self.0.split_first_chunk()?;
+        self.0 = rest;
+        Some(*head)
+    }
+
+    fn text(&mut self, len: usize) -> Option<&'a str> {
+        let (head, rest) = self.0.split_at_checked(len)?;
+        self.0 = rest;
+        core::str::from_utf8(head).ok()
+    }
+}

@@ -1,0 +1,103 @@
+//! Runs one scenario and lists what is not as it should be.
+
+use parkline::{
+    replay::{Replay, Report},
+    site::Site,
+};
+use serde_json::{Value, json};
+
+use crate::{Scenario, matching};
+
+fn site(scenario: &Scenario) -> Result<Site, String> {
+    Site::parse(&[("site", scenario.site.to_string())]).map_err(|error| error.to_string())
+}
+
+fn replay(scenario: &Scenario, lines: &[String]) -> Result<Report, String> {
+    let mut replay = Replay::new(site(scenario)?);
+    lines.iter().for_each(|line| replay.line(line.as_bytes()));
+    Ok(replay.finish())
+}
+
+/// The frames as text, with what only the engine knows filled in from a replay of the frames before.
+fn lines(scenario: &Scenario) -> Result<Vec<String>, String> {
+    let mut lines: Vec<String> = Vec::new();
+    for frame in &scenario.frames {
+        let mut frame = frame.clone();
+        if frame.to_string().contains("\"$of\"") {
+            let report = replay(scenario, &lines)?;
+            fill(&mut frame, &report)?;
+        }
+        lines.push(frame.to_string());
+    }
+    Ok(lines)
+}
+
+fn fill(value: &mut Value, report: &Report) -> Result<(), String> {
+    if let (Some(field), Some(wanted)) = (value.get("$of").and_then(Value::as_str), value.get("where")) {
+        let fits = |session: &Value| matching::session_is(session, wanted);
+        let sessions = report.sessions.iter().map(|text| matching::parse(text));
+        let found: Vec<Value> = sessions.filter(fits).collect();
+        let [session] = found.as_slice() else {
+            return Err(format!("{} sessions are {wanted}, one is wanted", found.len()));
+        };
+        *value = session.get(field).cloned().ok_or_else(|| format!("the session has no {field}"))?;
+        return Ok(());
+    }
+    match value {
+        Value::Array(items) => items.iter_mut().try_for_each(|item| fill(item, report)),
+        Value::Object(fields) => fields.values_mut().try_for_each(|field| fill(field, report)),
+        _ => Ok(()),
+    }
+}
+
+/// What came out otherwise than expected; empty when all is well.
+pub fn complaints(scenario: &Scenario) -> Vec<String> {
+    let run = || {
+        let lines = lines(scenario)?;
+        Ok((replay(scenario, &lines)?, replay(scenario, &lines)?))
+    };
+    let (report, again): (Report, Report) = match run() {
+        Ok(reports) => reports,
+        Err(error) => return vec![error],
+    };
+    let mut complaints = Vec::new();
+    if report != again {
+        complaints.push("a second replay gives other bytes".to_owned());
+    }
+    let summary = report.summary;
+    if summary.frames != summary.applied + summary.duplicate + summary.dead_letters {
+        complaints.push(format!("the summary does not add up: {summary:?}"));
+    }
+    let frames = scenario.frames.iter().filter(|frame| frame.get("payload").is_some()).count() as u64;
+    if summary.frames != frames {
+        complaints.push(format!("{frames} frames went in, {} are counted", summary.frames));
+    }
+    let sessions = matching::Sessions::new(&report);
+    complaints.extend(sessions.invariants());
+    complaints.extend(expected(&scenario.expect, &sessions, &report));
+    complaints
+}
+
+fn expected(expect: &Value, sessions: &matching::Sessions, report: &Report) -> Vec<String> {
+    let mut complaints = Vec::new();
+    for (what, wanted) in expect.as_object().into_iter().flatten() {
+        match (what.as_str(), wanted) {
+            ("sessions", Value::Array(wanted)) => complaints.extend(sessions.unlike(wanted)),
+            ("alerts", Value::Array(wanted)) => {
+                complaints.extend(wanted.iter().filter_map(|wanted| matching::alert_missing(wanted, report)));
+            }
+            ("no_alerts", Value::Array(kinds)) => {
+                let raised = report.alerts.iter().map(|alert| matching::parse(alert));
+                complaints.extend(raised.filter(|a| kinds.contains(&a["kind"])).map(|a| format!("alert {a}")));
+            }
+            ("commands", Value::Array(wanted)) => complaints.extend(matching::commands_unlike(wanted, report)),
+            ("dead", Value::Array(wanted)) => complaints.extend(matching::dead_unlike(wanted, report)),
+            ("payments_total", total) if sessions.payments_total() == matching::money(total) => {}
+            ("payments_total", total) => {
+                complaints.push(format!("payments add up to {:?} millionths, not {total}", sessions.payments_total()));
+            }
+            _ => complaints.push(format!("the scenario expects {}, which nobody checks", json!({ what: wanted }))),
+        }
+    }
+    complaints
+}
