@@ -149,7 +149,9 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Poli
             }
         }
         (false, true) => open(drafts, entry, in_doubt || (this.missing > 0 && !reported)),
-        (true, false) => close(drafts, exit, this.missing > 0 && (!reported || this.missing >= 2)),
+        (true, false) => {
+            close(drafts, exit, this.missing > 0 && (!reported || (this.missing >= 2 && !lasted)))
+        }
         (true, true) if change && this.missing == 1 => {
             let (low, high) = narrowed(this, from, to);
             close(drafts, Edge::inferred(low, Some(low), Some(high)), true);

@@ -3,6 +3,7 @@
 
 pub mod frames;
 pub mod last;
+pub mod pending;
 pub mod street;
 pub mod town;
 

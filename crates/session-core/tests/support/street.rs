@@ -200,11 +200,15 @@ pub struct Weather {
     pub copies: bool,
     pub skips: bool,
     pub restarts: bool,
+    /// Some detectors tell how long the state before has lasted.
+    pub previous: bool,
 }
 
 /// Streets of one berth.
 pub fn plans(makes: &'static [Make], weather: Weather) -> impl Strategy<Value = Plan> {
-    let stays = prop::collection::vec((60i64..4_000, 5i64..5_000), 1..7);
+    let gap = prop_oneof![1 => 31i64..120, 3 => 60i64..4_000];
+    let stay = prop_oneof![1 => 5i64..130, 3 => 100i64..5_000];
+    let stays = prop::collection::vec((gap, stay), 1..7);
     let make = prop::sample::select(makes);
     (
         make,
@@ -222,7 +226,10 @@ pub fn plans(makes: &'static [Make], weather: Weather) -> impl Strategy<Value = 
                 first_number: if make == Make::Native { 1 } else { u32::from(number) },
                 offset,
                 fates,
-                tells_previous,
+                // Without a time of its own nobody knows from when a late frame counts its minutes back.
+                tells_previous: tells_previous
+                    && weather.previous
+                    && !(weather.late && matches!(make, Make::Lora | Make::LoraState | Make::Plain)),
             })
         })
 }
