@@ -4,20 +4,25 @@ mod naive;
 mod support;
 
 use parking_types::Span;
-use session_core::{Number, Policy, PreviousState, ReadingKind};
+use session_core::{LostPair, Number, Policy, PreviousState, ReadingKind};
 use support::{
     at,
     frames::{Sent, occupancy, with_previous},
+    id,
     last::{Edge, Last, Stay},
     pending::regression,
     street::names,
     town::Town,
 };
 
-use ReadingKind::{Change, Contact};
+use ReadingKind::{Change, Contact, State};
 
 fn run(frames: &[Sent]) -> Vec<Stay> {
-    Last::of(&Town::street(Policy::default(), &[("B", &["m"])]), frames).stays()
+    run_with(Policy::default(), frames)
+}
+
+fn run_with(policy: Policy, frames: &[Sent]) -> Vec<Stay> {
+    Last::of(&Town::street(policy, &[("B", &["m", "n"])]), frames).stays()
 }
 
 /// A LoRaWAN detector's frame without a time of its own.
@@ -25,6 +30,11 @@ fn lora(counter: u32, received: i64, kind: ReadingKind, occupied: bool) -> Sent 
     let number = Number::Cyclic { value: counter, first: 0, last: 65_535, run: Some(1) };
     let (device, berth) = names();
     Sent::new(device, at(received), Some(number), occupancy(berth, kind, occupied, None))
+}
+
+/// A frame of a detector without numbers and without a time of its own.
+fn plain(device: &str, received: i64, kind: ReadingKind, occupied: bool) -> Sent {
+    Sent::new(id(device), at(received), None, occupancy(names().1, kind, occupied, None))
 }
 
 fn after(mut sent: Sent, minutes: u32) -> Sent {
@@ -111,5 +121,61 @@ fn pulled_exit_counts_from_its_not_before() {
             let exit = stay.exit.unwrap();
             assert_eq!(exit.not_before.unwrap_or(exit.at), exit.at, "{exit:?}");
         }
+    });
+}
+
+/// "Without numbers the same reading within 90 s of the last such report is a copy": a detector that repeats its
+/// state once a minute repeats one car.
+#[test]
+fn unnumbered_repeats_every_minute() {
+    regression("unnumbered_repeats_every_minute", || {
+        let mut frames: Vec<Sent> = (0..10).map(|n| plain("m", 100 + 60 * n, Change, true)).collect();
+        frames.push(plain("m", 1_000, Change, false));
+        assert_eq!(edges(&run(&frames)), [(Some(Edge::exact(at(100))), Some(Edge::exact(at(1_000))))]);
+    });
+}
+
+/// "Where a protocol does not tell a change from a repeat, a report that differs, with none missing, is an edge": so
+/// it can give the time of the decider's edge.
+#[test]
+fn an_edge_of_a_state_protocol_gives_the_time() {
+    regression("an_edge_of_a_state_protocol_gives_the_time", || {
+        let stays = run(&[
+            plain("m", 0, Contact, false),
+            plain("n", 1, Contact, false),
+            plain("n", 540, State, true),
+            plain("m", 600, Change, true),
+            plain("n", 1_150, State, false),
+            plain("m", 1_200, Change, false),
+        ]);
+        assert_eq!(edges(&stays), [(Some(Edge::exact(at(540))), Some(Edge::exact(at(1_150))))]);
+    });
+}
+
+/// Two detectors see one car, the decider's frames arrive last: there is one session, and none beside it.
+#[test]
+fn the_decider_arrives_last() {
+    regression("the_decider_arrives_last", || {
+        let decider =
+            [plain("m", 0, Contact, false), plain("m", 600, Change, true), plain("m", 1_000, Contact, true)];
+        let other =
+            [plain("n", 0, Contact, false), plain("n", 600, Change, true), plain("n", 1_000, Contact, true)];
+        let last = [other.clone(), decider.clone()].concat();
+        let first = [decider, other].concat();
+        assert_eq!(run(&last), run(&first));
+    });
+}
+
+/// "All these sessions are marked `frames_lost`", also the one that `join` keeps together.
+#[test]
+fn a_joined_session_is_marked() {
+    regression("a_joined_session_is_marked", || {
+        let policy = Policy { lost_pair: LostPair::Join, ..Policy::default() };
+        let stays = run_with(
+            policy,
+            &[lora(1, 0, Contact, false), lora(2, 600, Change, true), lora(5, 6_000, Change, false)],
+        );
+        let marks: Vec<_> = stays.iter().map(|stay| stay.marks.as_slice()).collect();
+        assert_eq!(marks, [["frames_lost"]]);
     });
 }

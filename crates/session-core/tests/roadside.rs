@@ -8,21 +8,24 @@ use proptest::{
     prelude::*,
     test_runner::{TestCaseResult, TestRunner},
 };
-use session_core::Policy;
+use session_core::{LostPair, Policy};
 use support::{
     at,
     frames::Sent,
+    id,
     last::{Last, Stay},
     pending,
-    street::{Make, Plan, Weather, names, plans, shuffled},
+    street::{Glance, Make, Plan, Weather, glances, names, plans, shuffled},
     town::Town,
 };
 
 const ALL: &[Make] = &[Make::Lora, Make::LoraState, Make::Gateway, Make::Native, Make::Plain];
+/// Those that tell a change from a repeat.
+const TELLING: &[Make] = &[Make::Lora, Make::Gateway, Make::Native, Make::Plain];
 const NUMBERED: &[Make] = &[Make::Lora, Make::Gateway, Make::Native];
 
 fn machine(policy: &Policy, frames: &[Sent]) -> Vec<Stay> {
-    Last::of(&Town::street(policy.clone(), &[("B", &["m"])]), frames).stays()
+    Last::of(&Town::street(policy.clone(), &[("B", &["m", "n"])]), frames).stays()
 }
 
 fn model(policy: &Policy, frames: &[Sent]) -> Vec<Stay> {
@@ -121,6 +124,107 @@ fn fair_under_any_loss() {
                 truth.iter().any(|(from, to)| at(*from) <= entry.at && exit <= at(*to) + Span::from_secs(1));
             prop_assert!(inside || stay.state == "void", "{stay:?} lies in no true stay of {truth:?}");
         }
+        Ok(())
+    });
+}
+
+/// The settings that decide doubtful cases, each on its own.
+fn policies() -> impl Strategy<Value = Policy> {
+    let standard = Policy::default();
+    prop::sample::select(vec![
+        Policy { lost_pair: LostPair::Join, ..standard.clone() },
+        Policy { flicker: Span::ZERO, ..standard.clone() },
+        Policy { min_stay: Span::ZERO, ..standard.clone() },
+        Policy { flicker: Span::from_mins(5), min_stay: Span::from_mins(20), ..standard },
+    ])
+}
+
+#[test]
+fn other_policies() {
+    let weather = Weather { loss: true, late: true, copies: true, ..CALM };
+    holds("other_policies", 300, (policies(), plans(ALL, weather)), |(policy, plan)| {
+        let frames = frames(&plan);
+        prop_assert_eq!(machine(&policy, &frames), model(&policy, &frames));
+        Ok(())
+    });
+}
+
+fn with_camera(plan: &Plan, glances: &[Glance], swap: bool) -> Vec<Sent> {
+    let mut all = frames(plan);
+    all.extend(plan.camera(names().1, glances, swap));
+    all.sort_by_key(|sent| sent.received_at);
+    all
+}
+
+#[test]
+fn plates_of_a_street() {
+    let streets = (plans(ALL, Weather { copies: true, ..CALM }), glances());
+    holds("plates_of_a_street", 300, streets, |(plan, glances)| {
+        let frames = with_camera(&Plan { offset: 0, ..plan }, &glances, false);
+        let policy = Policy::default();
+        prop_assert_eq!(machine(&policy, &frames), model(&policy, &frames));
+        Ok(())
+    });
+}
+
+#[test]
+fn another_plate_without_a_vacancy() {
+    let streets = (plans(ALL, Weather { copies: true, ..CALM }), glances());
+    holds("another_plate_without_a_vacancy", 300, streets, |(plan, glances)| {
+        let frames = with_camera(&Plan { offset: 0, ..plan }, &glances, true);
+        let policy = Policy::default();
+        prop_assert_eq!(machine(&policy, &frames), model(&policy, &frames));
+        Ok(())
+    });
+}
+
+#[test]
+fn plates_in_any_order() {
+    let weather = Weather { loss: true, late: true, copies: true, ..CALM };
+    let streets = (plans(ALL, weather), glances(), any::<bool>(), keys());
+    holds("plates_in_any_order", 300, streets, |(plan, glances, swap, keys)| {
+        let frames = with_camera(&plan, &glances, swap);
+        let policy = Policy::default();
+        prop_assert_eq!(machine(&policy, &shuffled(&frames, &keys)), machine(&policy, &frames));
+        Ok(())
+    });
+}
+
+/// A second detector that sees the same cars a constant time earlier or later.
+fn two_detectors(plan: &Plan, apart: i64) -> Vec<Sent> {
+    let berth = names().1;
+    let long = plan.stays.iter().map(|(gap, stay)| (*gap.max(&300), *stay.max(&300)));
+    let plan = Plan { stays: long.collect(), offset: 0, ..plan.clone() };
+    let mut second = plan.clone();
+    if let Some((gap, _)) = second.stays.first_mut() {
+        *gap += apart;
+    }
+    let mut all = plan.frames(id("m"), berth);
+    all.extend(second.frames(id("n"), berth));
+    all.sort_by_key(|sent| (sent.received_at, sent.device));
+    all
+}
+
+#[test]
+fn a_second_detector() {
+    let streets = (plans(TELLING, Weather { copies: true, ..CALM }), -119i64..150);
+    holds("a_second_detector", 300, streets, |(plan, apart)| {
+        let frames = two_detectors(&plan, apart);
+        let policy = Policy::default();
+        let model = naive::street::stays(names().1, &[id("m"), id("n")], &frames, &policy);
+        prop_assert_eq!(machine(&policy, &frames), model);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_second_detector_in_any_order() {
+    let weather = Weather { loss: true, late: true, copies: true, ..CALM };
+    let streets = (plans(ALL, weather), -119i64..150, keys());
+    holds("a_second_detector_in_any_order", 300, streets, |(plan, apart, keys)| {
+        let frames = two_detectors(&plan, apart);
+        let policy = Policy::default();
+        prop_assert_eq!(machine(&policy, &shuffled(&frames, &keys)), machine(&policy, &frames));
         Ok(())
     });
 }

@@ -6,7 +6,7 @@ use session_core::{Number, PreviousState, ReadingKind};
 
 use super::{
     at,
-    frames::{Sent, occupancy, with_previous},
+    frames::{Sent, occupancy, on_berth, with_previous},
     id,
 };
 
@@ -219,6 +219,10 @@ pub fn plans(makes: &'static [Make], weather: Weather) -> impl Strategy<Value = 
         any::<bool>(),
     )
         .prop_flat_map(move |(make, stays, heartbeat, number, offset, tells_previous)| {
+            // Without numbers a quick change back looks like a copy.
+            let least = if make == Make::Plain { 200 } else { 0 };
+            let stays: Vec<_> =
+                stays.iter().map(|(gap, stay)| (*gap.max(&least), *stay.max(&least))).collect();
             fates(make, weather).prop_map(move |fates| Plan {
                 make,
                 stays: stays.clone(),
@@ -278,4 +282,66 @@ pub fn shuffled(frames: &[Sent], keys: &[u32]) -> Vec<Sent> {
 /// The latest instant at which anything was received.
 pub fn end(frames: &[Sent]) -> Instant {
     frames.iter().map(|sent| sent.received_at).max().unwrap_or(at(0))
+}
+
+/// Pairs of plates that a reader confuses; no two pairs resemble each other.
+pub const CARS: [[&str; 2]; 7] = [
+    ["粤B12345", "粤BI2345"],
+    ["苏A88K66", "苏A8BK66"],
+    ["京C77990", "京C7799D"],
+    ["沪D24680", "沪D2468Q"],
+    ["浙E13579", "浙E1357G"],
+    ["鲁F90901", "鲁F9090I"],
+    ["皖G35353", "皖G3S353"],
+];
+
+/// What a camera reads: in which stay, at which thousandth of it, which of the car's two texts, how surely, how late.
+#[derive(Clone, Copy, Debug)]
+pub struct Glance {
+    pub stay: usize,
+    pub thousandth: i64,
+    pub text: usize,
+    pub confidence: u8,
+    pub late: i64,
+    pub twice: bool,
+}
+
+/// A camera's glances at a berth.
+pub fn glances() -> impl Strategy<Value = Vec<Glance>> {
+    let glance = (0usize..7, 1i64..999, 0usize..2, 50u8..100, 0i64..3_000, any::<bool>()).prop_map(
+        |(stay, thousandth, text, confidence, late, twice)| Glance {
+            stay,
+            thousandth,
+            text,
+            confidence,
+            late,
+            twice,
+        },
+    );
+    prop::collection::vec(glance, 0..10)
+}
+
+impl Plan {
+    /// What a camera `c` says of the cars of this street; with `swap`, some of them are another car's plate.
+    pub fn camera(&self, berth: Id, glances: &[Glance], swap: bool) -> Vec<Sent> {
+        let truth = self.truth();
+        let mut out = Vec::new();
+        for (index, glance) in glances.iter().enumerate() {
+            let Some((from, to)) = truth.get(glance.stay) else { continue };
+            let seen = from + (to - from) * glance.thousandth / 1_000;
+            if seen <= *from || seen >= *to {
+                continue;
+            }
+            let car = if swap && index % 3 == 2 { glance.stay + 1 } else { glance.stay };
+            let text = CARS[car % CARS.len()][glance.text];
+            let reading = on_berth(berth, text, glance.confidence, at(seen));
+            let received = at(seen + glance.late) + Span::from_millis(500 + index as i64);
+            let sent = Sent::new(id("c"), received, None, reading);
+            if glance.twice {
+                out.push(sent.clone().received(received + Span::from_secs(40)));
+            }
+            out.push(sent);
+        }
+        out
+    }
 }
