@@ -1,7 +1,5 @@
 //! Berths: contacts in order, silence, and deriving again when something came late.
 
-use std::collections::BTreeMap;
-
 use parking_types::{Id, Instant, Span};
 
 use crate::{
@@ -9,12 +7,11 @@ use crate::{
     core::{BerthUnit, Core},
     detectors::{Clock, timeline},
     device::{Device, Entry},
-    draft::Origins,
     event::{Place, ReadingKind},
     hash::stable_hash,
+    ids::{Ids, Origins},
     reconcile::{self, Changes},
     roadside::{RoadEvent, Roadside, Setting},
-    session::SessionId,
     timers::Timer,
     words::AlertKind,
     world::World,
@@ -117,7 +114,7 @@ impl Core {
         let group = Self::group(&lot, entry.at, world);
         let changed = unit.current.drafts.get(known.saturating_sub(1)..).unwrap_or_default();
         for draft in changed.iter().filter(|draft| Some(*draft) != before.as_ref()) {
-            unit.ids.insert(draft.anchor, draft.id);
+            unit.ids.give(draft.anchor, draft.id);
             self.ledger.book.update(draft.clone(), group);
         }
         self.watch_lock(berth, &unit, entry.at, world);
@@ -126,7 +123,7 @@ impl Core {
 
     fn with_setting<W: World>(
         &self,
-        ids: &BTreeMap<u64, SessionId>,
+        ids: &Ids,
         (berth, lot): (Id, Id),
         at: Instant,
         policy: &crate::policy::Policy,
@@ -134,8 +131,7 @@ impl Core {
         run: impl FnOnce(&Setting<'_>),
     ) {
         let (tenant, group) = (world.tenant(), Self::group(&lot, at, world));
-        let known = |event: u64| ids.get(&event).copied();
-        let origins = Origins { tenant: &tenant, group: &group, place: &berth, known: &known };
+        let origins = Origins { tenant: &tenant, group: &group, place: &berth, ids };
         run(&Setting { lot, berth, policy, origins: &origins });
     }
 
@@ -148,6 +144,7 @@ impl Core {
         unit.current = state;
         let group = Self::group(&lot, self.now(), world);
         self.take_changes(changes, group, &mut unit.ids);
+        unit.ids.keep(unit.base.drafts.iter().chain(&unit.current.drafts));
         self.watch_lock(berth, &unit, self.now(), world);
         self.watch_agreement(berth, lot, &unit, world);
         self.berths.insert(berth, unit);
@@ -237,9 +234,9 @@ impl Core {
     }
 
     /// Books what deriving again has changed.
-    pub(crate) fn take_changes(&mut self, changes: Changes, group: Id, ids: &mut BTreeMap<u64, SessionId>) {
+    pub(crate) fn take_changes(&mut self, changes: Changes, group: Id, ids: &mut Ids) {
         for draft in changes.changed {
-            ids.insert(draft.anchor, draft.id);
+            ids.give(draft.anchor, draft.id);
             self.ledger.book.update(draft, group);
         }
         let moved = !changes.gone.is_empty() || !changes.touched.is_empty();
@@ -272,9 +269,7 @@ impl Core {
                 index += 1;
                 index > last || draft.is_open() || draft.exit.is_none_or(|exit| exit.at >= upto)
             });
-            let kept: Vec<u64> =
-                unit.base.drafts.iter().chain(&unit.current.drafts).map(|d| d.anchor).collect();
-            unit.ids.retain(|anchor, _| kept.contains(anchor));
+            unit.ids.keep(unit.base.drafts.iter().chain(&unit.current.drafts));
             self.berths.insert(*berth, unit);
         }
         // A device of several berths is folded as far as all of them are.

@@ -275,11 +275,12 @@ impl Book {
         self.dirty.insert(id);
     }
 
-    /// No event shows a session any more; `stands` is the one that has its time now.
+    /// No event shows a session any more; `stands` is the one that has its time now. Where none has, it is superseded by
+    /// itself: it never was.
     pub(crate) fn vanish(&mut self, id: SessionId, stands: Option<SessionId>) {
         if let Some(session) = self.sessions.get_mut(&id) {
             session.vanished = true;
-            session.superseded_by = stands.filter(|stands| *stands != id);
+            session.superseded_by = Some(stands.unwrap_or(id));
             self.dirty.insert(id);
         }
     }

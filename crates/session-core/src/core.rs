@@ -13,6 +13,7 @@ use crate::{
     event::{Action, Frame},
     gated::{Fact, Gated, LotEvent},
     hash::{Map, stable_hash},
+    ids::Ids,
     ledger::Ledger,
     outage::Outages,
     policy::Policy,
@@ -87,7 +88,7 @@ pub(crate) struct BerthUnit {
     /// The devices that have spoken about it, by id.
     pub(crate) devices: Vec<Id>,
     /// The ids that events have given sessions.
-    pub(crate) ids: BTreeMap<u64, SessionId>,
+    pub(crate) ids: Ids,
 }
 
 /// A gated lot: its state before the window, the events since, and now.
@@ -97,7 +98,7 @@ pub(crate) struct LotUnit {
     pub(crate) current: Gated,
     pub(crate) events: Vec<LotEvent>,
     pub(crate) facts: BTreeMap<u64, Fact>,
-    pub(crate) ids: BTreeMap<u64, SessionId>,
+    pub(crate) ids: Ids,
     pub(crate) full: bool,
 }
 

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     effect::{Certainty, Moment, Origin},
     event::FrameName,
-    hash::Anchor,
     session::{Mark, Marks, SessionId},
     statement::PlateRead,
 };
@@ -54,6 +53,8 @@ pub(crate) struct Draft {
     pub(crate) origin: Origin,
     /// When the car was last known to be there.
     pub(crate) last_contact: Instant,
+    /// What was missing before its exit may have hidden another car.
+    pub(crate) doubtful_exit: bool,
     /// The last vacancy that was too short to count: its exit, its entry, and the event of that entry.
     pub(crate) flicker: Option<(Moment, Moment, u64)>,
     /// Not published as closed before this.
@@ -83,24 +84,6 @@ impl PlateFacts {
     }
 }
 
-/// What a new draft is made from.
-pub(crate) struct Origins<'a> {
-    pub(crate) tenant: &'a Id,
-    pub(crate) group: &'a Id,
-    pub(crate) place: &'a Id,
-    /// The ids that events have given before.
-    pub(crate) known: &'a dyn Fn(u64) -> Option<SessionId>,
-}
-
-impl Origins<'_> {
-    /// The id of the session that an event shows.
-    pub(crate) fn id(&self, event: u64, at: Instant) -> SessionId {
-        (self.known)(event).unwrap_or_else(|| {
-            Anchor { tenant: self.tenant, group: self.group, place: self.place, event, at }.session()
-        })
-    }
-}
-
 impl Draft {
     pub(crate) fn new(id: SessionId, anchor: u64, lot: Id, at: Instant) -> Self {
         Self {
@@ -119,6 +102,7 @@ impl Draft {
             ticket: None,
             origin: Origin::Device,
             last_contact: at,
+            doubtful_exit: false,
             flicker: None,
             publish_from: None,
         }

@@ -80,6 +80,8 @@ pub(crate) struct Anchor<'a> {
     pub(crate) place: &'a Id,
     pub(crate) event: u64,
     pub(crate) at: Instant,
+    /// Which of the sessions that the event has shown.
+    pub(crate) nth: u32,
 }
 
 impl Anchor<'_> {
@@ -92,6 +94,7 @@ impl Anchor<'_> {
         }
         hash.update(self.event.to_le_bytes());
         hash.update(self.at.as_nanos().to_le_bytes());
+        hash.update(self.nth.to_le_bytes());
 
         let digest = hash.finalize();
         let stable = digest.iter().take(12).fold(0u128, |sum, byte| (sum << 8) | u128::from(*byte));

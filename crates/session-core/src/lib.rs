@@ -14,6 +14,7 @@ mod event;
 mod frame;
 mod gated;
 mod hash;
+mod ids;
 mod judge;
 mod ledger;
 mod lots;

@@ -5,9 +5,9 @@ use parking_types::{Id, Instant};
 use crate::{
     alerts::About,
     core::{Core, LotUnit},
-    draft::Origins,
     gated::{Gated, LotEvent},
     hash::stable_hash,
+    ids::Origins,
     judge::Bench,
     reconcile,
     session::SessionId,
@@ -57,8 +57,7 @@ impl Core {
         run: impl FnOnce(&mut Bench<'_, W>) -> R,
     ) -> R {
         let (tenant, clock) = (world.tenant(), self.now());
-        let known = |event: u64| unit.ids.get(&event).copied();
-        let origins = Origins { tenant: &tenant, group: &group, place: &lot, known: &known };
+        let origins = Origins { tenant: &tenant, group: &group, place: &lot, ids: &unit.ids };
         run(&mut Bench {
             world,
             ledger: &mut self.ledger,
@@ -95,6 +94,7 @@ impl Core {
         state.touched.clear();
         unit.current = state;
         self.take_changes(changes, group, &mut unit.ids);
+        unit.ids.keep(unit.base.drafts.values().chain(unit.current.drafts.values()));
     }
 
     /// Books what the last event has touched.
@@ -104,7 +104,7 @@ impl Core {
         touched.dedup();
         for id in touched {
             if let Some(draft) = unit.current.drafts.get(&id) {
-                unit.ids.insert(draft.anchor, id);
+                unit.ids.give(draft.anchor, id);
                 self.ledger.book.update(draft.clone(), group);
             }
         }
@@ -165,9 +165,7 @@ impl Core {
         base.keep_ids(&unit.current);
         base.forget(horizon);
         unit.current.forget(horizon);
-        let anchors: std::collections::BTreeSet<u64> =
-            base.drafts.values().chain(unit.current.drafts.values()).map(|draft| draft.anchor).collect();
-        unit.ids.retain(|anchor, _| anchors.contains(anchor));
+        unit.ids.keep(base.drafts.values().chain(unit.current.drafts.values()));
         (unit.base, unit.facts) = (base, facts);
     }
 

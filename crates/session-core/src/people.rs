@@ -306,12 +306,8 @@ impl Core {
                     Deed::Entry { plate: read, ticket: *ticket, exit: *exit },
                     world,
                 );
-                let id = self
-                    .berths
-                    .get(berth)
-                    .and_then(|unit| unit.ids.get(&key))
-                    .copied()
-                    .ok_or(DeadCode::Conflict)?;
+                let id =
+                    self.berths.get(berth).and_then(|unit| unit.ids.get(key)).ok_or(DeadCode::Conflict)?;
                 set(self, id);
             }
             Target::Lane(lane) => {
@@ -325,12 +321,8 @@ impl Core {
                     exit: *exit,
                 };
                 self.lot_event(view.lot, lot_event(action, what), false, world);
-                let id = self
-                    .lots
-                    .get(&view.lot)
-                    .and_then(|unit| unit.ids.get(&key))
-                    .copied()
-                    .ok_or(DeadCode::Conflict)?;
+                let id =
+                    self.lots.get(&view.lot).and_then(|unit| unit.ids.get(key)).ok_or(DeadCode::Conflict)?;
                 set(self, id);
             }
             _ => {

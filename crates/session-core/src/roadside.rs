@@ -14,9 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     device::Entry,
-    draft::{Draft, DraftState, Origins, exact, inferred_entry, inferred_exit},
+    draft::{Draft, DraftState, exact, inferred_entry, inferred_exit},
     effect::{Certainty, Moment, Origin},
     event::{Actor, FrameName, PreviousState, ReadingKind},
+    ids::Origins,
     policy::{LostPair, Policy, WhenOffline},
     session::Mark,
     statement::PlateRead,
@@ -158,6 +159,7 @@ impl Roadside {
             }
             (Some(true), false) => self.vacated(contact, doubt, setting),
             (Some(false), true) => {
+                self.narrow_exit(contact);
                 let entry = if contact.change {
                     contact.entry(self.last_contact)
                 } else {
@@ -184,33 +186,28 @@ impl Roadside {
     /// Vacant after occupied.
     fn vacated(&mut self, contact: &Contact, doubt: bool, setting: &Setting<'_>) {
         let began = contact.previous_began();
-        let entry = self.open_draft().and_then(|draft| draft.entry);
-        let tells = match (began, entry) {
-            (Some((low, high)), Some(entry)) => Some(overlaps(&entry, low, high)),
-            _ => None,
-        };
-        match tells {
-            // The detector itself says since when this car has been here.
-            Some(true) => {
-                if let (Some((low, high)), Some(draft)) = (began, self.open_draft())
-                    && let Some(entry) = &mut draft.entry
-                {
-                    narrow(entry, low, high);
-                }
-                self.end(contact.exit(self.last_contact), contact, setting);
-            }
-            Some(false) if contact.missing > 0 => {
-                self.end_lost(contact, setting);
+        let last = self.last_contact.unwrap_or(contact.at);
+        // A detector that has seen it occupied since before the contact before leaves no doubt.
+        let told = began.is_some_and(|(_, high)| high <= last);
+        if doubt && !told {
+            self.end_lost(contact, setting);
+            if began.is_some() {
                 self.begin(contact.lost_arrival(self.last_contact), contact, setting);
                 self.end(contact.exit(self.last_contact), contact, setting);
             }
-            _ if doubt => self.end_lost(contact, setting),
-            _ if contact.after_silence(self.silent_since) => {
-                let since = self.silent_since.unwrap_or(contact.at);
-                self.end(inferred_exit(since, contact.at, contact.by()), contact, setting);
-            }
-            _ => self.end(contact.exit(self.last_contact), contact, setting),
+            return;
         }
+        if let (Some((low, high)), Some(draft)) = (began, self.open_draft())
+            && let Some(entry) = &mut draft.entry
+            && overlaps(entry, low, high)
+        {
+            narrow(entry, low, high);
+        }
+        if contact.after_silence(self.silent_since) {
+            let since = self.silent_since.unwrap_or(contact.at);
+            return self.end(inferred_exit(since, contact.at, contact.by()), contact, setting);
+        }
+        self.end(contact.exit(self.last_contact), contact, setting);
     }
 
     /// Vacant where the state is not known: ends what a person opened or a silence left.
@@ -226,13 +223,35 @@ impl Roadside {
         let low = self.open_draft().map_or(low, |draft| draft.last_contact.max(low));
         let exit = match contact.previous_began() {
             // A detector that tells how long it has been vacant narrows the interval.
+            // Behind two missing frames it may be another car's vacancy: then it only says the latest.
             Some((began, by)) if contact.occupied == Some(true) && by >= low => {
-                inferred_exit(began.map_or(low, |began| began.max(low)), by.min(contact.at), contact.by())
+                let low = began.filter(|_| contact.missing < 2).map_or(low, |began| began.max(low));
+                inferred_exit(low, by.min(contact.at), contact.by())
             }
             _ => inferred_exit(low, contact.at, contact.by()),
         };
         self.mark_open(Mark::FramesLost);
         self.end(exit, contact, setting);
+    }
+
+    /// A detector that says since when the berth has been vacant narrows the exit that no frame reported.
+    fn narrow_exit(&mut self, contact: &Contact) {
+        let (Some((low, high)), Some(last)) = (contact.previous_began(), self.last_contact) else { return };
+        let Some(draft) = self.drafts.last_mut().filter(|draft| draft.state == DraftState::Closed) else {
+            return;
+        };
+        let doubtful = draft.doubtful_exit;
+        let Some(exit) = draft.exit.as_mut().filter(|exit| exit.certainty == Certainty::Inferred) else {
+            return;
+        };
+        // Only where the vacancy of the contact before is the one that the detector speaks of.
+        if high > last || high < exit.at {
+            return;
+        }
+        exit.not_after = Some(exit.not_after.unwrap_or(high).min(high));
+        if let Some(low) = low.filter(|low| !doubtful && *low > exit.at) {
+            (exit.at, exit.not_before) = (low, Some(low));
+        }
     }
 
     fn mark_open(&mut self, mark: Mark) {
@@ -283,9 +302,14 @@ impl Roadside {
     /// The open session ends.
     fn end(&mut self, mut exit: Moment, contact: &Contact, setting: &Setting<'_>) {
         let Some(draft) = self.open_draft() else { return };
-        if let Some(entry) = draft.entry {
-            exit.at = exit.at.max(entry.at);
+        if let Some(entry) = draft.entry.filter(|entry| entry.at > exit.at) {
+            exit.at = entry.at;
+            if exit.certainty == Certainty::Inferred {
+                exit.not_before = Some(exit.at);
+                exit.not_after = exit.not_after.map(|after| after.max(exit.at));
+            }
         }
+        draft.doubtful_exit = contact.missing >= 2;
         if exit.certainty == Certainty::Inferred && contact.missing > 0 {
             draft.mark(Mark::FramesLost);
         }
