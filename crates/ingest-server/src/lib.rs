@@ -6,6 +6,7 @@
 //! sessions to those who wait for them. `docs/server.md` describes it for those who run it, `docs/log.md` the files.
 
 pub mod api;
+pub mod cli;
 pub mod clock;
 pub mod desk;
 pub mod directory;
@@ -18,6 +19,7 @@ pub mod quoter;
 pub mod record;
 pub mod reply;
 mod saved;
+pub mod server;
 pub mod sitefile;
 pub mod view;
 pub mod worker;

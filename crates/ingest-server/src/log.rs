@@ -17,8 +17,8 @@ pub use batch::Batch;
 pub use embedded::{Embedded, Options};
 pub use error::LogError;
 pub use name::Name;
-pub(crate) use segment::lock;
 pub use segment::{Fault, Torn, TornTail};
+pub(crate) use segment::{lock, make_folder, write_whole};
 pub use ticket::{Ticket, TicketSender};
 
 use std::{sync::Arc, time::Duration};

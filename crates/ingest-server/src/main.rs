@@ -1,2 +1,5 @@
 //! The `parkline` command.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    ingest_server::cli::run()
+}

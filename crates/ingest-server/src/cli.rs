@@ -1,0 +1,119 @@
+//! The command line: JSON lines to stdout, text for people to stderr, and an exit code that means something.
+
+mod decode;
+mod explain;
+mod frames;
+mod input;
+mod output;
+mod protocols;
+mod quote;
+mod receipts;
+mod replay;
+mod serve;
+
+use std::{fmt, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+const ABOUT: &str = "Parking devices' frames in; sessions, exact charges and gate commands out";
+
+const LONG_ABOUT: &str = "\
+Parking devices' frames in; sessions, exact charges and gate commands out.
+
+Every command reads files or stdin, writes JSON lines to stdout and text for people to stderr.
+Exit codes: 0 all well, 1 some input was bad, 2 the command could not run.";
+
+const EXAMPLES: &str = "\
+First steps:
+  parkline replay --site examples/data/site/mall.json examples/data/frames/mall.jsonl
+      run a recording through the whole pipeline and see sessions, receipts and revenue
+  echo 01 | parkline decode --protocol bosch-tps110 --fport 1
+      what one frame of a device says
+  parkline quote --tariff tariff.json stays.jsonl
+      what stays cost, line by line
+  parkline serve --site site.json --data ./data
+      the server
+
+`parkline COMMAND --help` has every option with examples.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "parkline", version, about = ABOUT, long_about = LONG_ABOUT, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run recorded frames through the whole pipeline and write what comes out
+    Replay(replay::Args),
+    /// Read frames and print what they say, one reading a line
+    Decode(decode::Args),
+    /// Print frames byte by byte: offset, field, value, meaning
+    Explain(explain::Args),
+    /// List the protocols that are built in, what they say and what they can be told
+    Protocols,
+    /// Price stays by a tariff and print receipts
+    Quote(quote::Args),
+    /// Run the server: listeners, durable log, workers, HTTP API
+    Serve(serve::Args),
+}
+
+/// How a command that could run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// All well.
+    Well,
+    /// Some input was bad; it was said where.
+    SomeBad,
+}
+
+impl Ended {
+    fn some_bad(bad: bool) -> Self {
+        if bad { Self::SomeBad } else { Self::Well }
+    }
+}
+
+/// Why a command could not run, in words for people.
+#[derive(Debug)]
+struct CannotRun(String);
+
+impl CannotRun {
+    fn new(why: impl fmt::Display) -> Self {
+        Self(why.to_string())
+    }
+}
+
+/// Runs the command line of this process.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Replay(args) => replay::run(&args),
+        Command::Decode(args) => decode::run(&args),
+        Command::Explain(args) => explain::run(&args),
+        Command::Protocols => protocols::run(),
+        Command::Quote(args) => quote::run(&args),
+        Command::Serve(args) => serve::run(&args),
+    };
+    match done {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::SomeBad) => ExitCode::from(1),
+        // Whoever read our output has seen enough.
+        Err(CannotRun(why)) if why == output::NOBODY_READS => ExitCode::SUCCESS,
+        Err(CannotRun(why)) => {
+            eprintln!("{why}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

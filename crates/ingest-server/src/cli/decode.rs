@@ -1,0 +1,48 @@
+//! `parkline decode`
+
+use super::{CannotRun, Ended, frames, input, output::Lines};
+
+const EXAMPLES: &str = "\
+Examples:
+  echo 01 | parkline decode --protocol bosch-tps110 --fport 1
+  parkline decode --protocol vz-http --content-type application/json posts.jsonl
+  parkline decode --protocol parkline capture.hex
+
+A line holds one frame in hex; for protocols that speak JSON it may hold the JSON text. A frame that holds several
+readings prints several lines. A bad frame prints {\"error\":{\"code\",\"offset\",\"message\"}} and decoding goes on.";
+
+/// What `decode` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    #[command(flatten)]
+    frames: frames::FrameArgs,
+}
+
+pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
+    let frames = args.frames.checked()?;
+    let mut lines = Lines::new();
+    let mut bad = false;
+    input::lines(&args.frames.files, |line| {
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        let mut readings: Vec<Vec<u8>> = Vec::new();
+        let decoded = frames.payload(line).and_then(|payload| {
+            device_codec::decode(frames.protocol, &payload, &frames.context, &mut |reading| {
+                let mut json = Vec::new();
+                reading.write_json(&mut json);
+                readings.push(json);
+            })
+        });
+        match decoded {
+            Ok(()) => readings.iter().try_for_each(|reading| lines.line(reading)),
+            Err(error) => {
+                bad = true;
+                lines.line(frames::error_json(&error).as_bytes())
+            }
+        }
+    })?;
+    lines.finish()?;
+    Ok(Ended::some_bad(bad))
+}

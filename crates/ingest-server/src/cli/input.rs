@@ -1,0 +1,68 @@
+//! Lines out of files or stdin, with progress on a terminal.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, IsTerminal, Read},
+    path::{Path, PathBuf},
+};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::CannotRun;
+
+const BUFFER: usize = 1 << 20;
+
+/// Gives every line of the files, or of stdin where there are none or one is called `-`, without its line end.
+///
+/// # Errors
+/// A file that cannot be read, or what `each` says.
+pub(super) fn lines(
+    files: &[PathBuf],
+    mut each: impl FnMut(&[u8]) -> Result<(), CannotRun>,
+) -> Result<(), CannotRun> {
+    let stdin = [PathBuf::from("-")];
+    let files = if files.is_empty() { &stdin } else { files };
+    let progress = progress(files);
+    for path in files {
+        let failed = |error: io::Error| CannotRun(format!("cannot read {}: {error}", path.display()));
+        let mut reader = BufReader::with_capacity(BUFFER, open(path).map_err(failed)?);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+            progress.inc(line.len() as u64);
+            each(
+                line.strip_suffix(b"\n")
+                    .map_or(line.as_slice(), |line| line.strip_suffix(b"\r").unwrap_or(line)),
+            )?;
+            line.clear();
+        }
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+/// A whole file, or stdin where it is called `-`.
+pub(super) fn whole(path: &Path) -> Result<Vec<u8>, CannotRun> {
+    let mut bytes = Vec::new();
+    let read = open(path).and_then(|mut file| file.read_to_end(&mut bytes));
+    read.map_err(|error| CannotRun(format!("cannot read {}: {error}", path.display())))?;
+    Ok(bytes)
+}
+
+fn open(path: &Path) -> io::Result<Box<dyn Read>> {
+    Ok(if path == Path::new("-") { Box::new(io::stdin().lock()) } else { Box::new(File::open(path)?) })
+}
+
+/// A bar on a terminal, where the length of everything is known and it is worth looking at; else nothing.
+fn progress(files: &[PathBuf]) -> ProgressBar {
+    const WORTH_BYTES: u64 = 4 << 20;
+    let bytes: Option<u64> =
+        files.iter().map(|path| std::fs::metadata(path).ok().map(|about| about.len())).sum();
+    let total = bytes.filter(|bytes| *bytes >= WORTH_BYTES && io::stderr().is_terminal());
+    let Some(total) = total else { return ProgressBar::hidden() };
+    let bar = ProgressBar::new(total);
+    let style = ProgressStyle::with_template("{wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
+    if let Ok(style) = style {
+        bar.set_style(style);
+    }
+    bar
+}

@@ -1,0 +1,123 @@
+//! `parkline serve`
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{CannotRun, Ended};
+use crate::{
+    api::Tokens,
+    server::{Server, ServerOptions},
+};
+
+const EXAMPLES: &str = "\
+Examples:
+  parkline serve --site site.json --data ./data
+  parkline serve --site site/ --data /var/lib/parkline --http 0.0.0.0:8080 --tcp 0.0.0.0:7500 --tokens tokens
+
+When it takes frames it prints one line to stdout: {\"ready\":true,\"http\":…,\"tcp\":…}. Port 0 takes any free port.
+
+What devices and people send:
+  native frames       the TCP address
+  Vzenith cameras     POST /vz/DEVICE, or /vz with the serial number in the body; the answer opens the gate
+  any other device    POST /v1/devices/DEVICE/frames
+  people, payments    POST /v1/actions
+What can be asked:
+  GET /v1/sessions?state=open&lot=L1   GET /v1/sessions/ID   GET /v1/charges/ID
+  GET /v1/feed/sessions?after=POSITION (charges, commands, alerts, dead-letters, frames)
+  POST /v1/quote   GET /livez   GET /readyz
+
+A line of the tokens file is ROLE TOKEN; roles are device, read, operate, admin. SIGTERM drains and stops.";
+
+/// What `serve` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The site: a document, or a folder of them
+    #[arg(long, value_name = "SITE")]
+    site: PathBuf,
+    /// The data folder; made where it is missing
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Where native frames come in; `none`: nowhere
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7500")]
+    tcp: String,
+    /// Where HTTP comes in
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7580")]
+    http: SocketAddr,
+    /// Who may use the API: a file of lines ROLE TOKEN. Without it, or the variable PARKLINE_TOKENS with such
+    /// lines, only loopback addresses are listened on
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
+    /// Partitions of a new data folder (default 4); an existing one keeps what it has
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    partitions: Option<u32>,
+}
+
+pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
+    let options = options(args)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CannotRun::new)?;
+    runtime.block_on(serve(&options))
+}
+
+fn options(args: &Args) -> Result<ServerOptions, CannotRun> {
+    let tcp = match args.tcp.as_str() {
+        "none" => None,
+        address => {
+            Some(address.parse().map_err(|_| CannotRun(format!("--tcp: {address} is no address and port")))?)
+        }
+    };
+    let text = match &args.tokens {
+        Some(path) => std::fs::read_to_string(path)
+            .map_err(|error| CannotRun(format!("cannot read {}: {error}", path.display())))?,
+        None => std::env::var("PARKLINE_TOKENS").unwrap_or_default(),
+    };
+    let tokens = Tokens::parse(&text).map_err(CannotRun::new)?;
+    let (site, data) = (args.site.clone(), args.data.clone());
+    Ok(ServerOptions { site, data, tcp, http: args.http, tokens, partitions: args.partitions })
+}
+
+async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {
+    // Before the start, so that a signal during it is not lost.
+    let mut terminate = signal(SignalKind::terminate()).map_err(CannotRun::new)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(CannotRun::new)?;
+    let server = tokio::select! {
+        server = Server::start(options) => server.map_err(CannotRun::new)?,
+        _ = terminate.recv() => return Ok(Ended::Well),
+        _ = interrupt.recv() => return Ok(Ended::Well),
+    };
+    greet(options, &server);
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    eprintln!("stopping: no new connections, finishing what is under way");
+    let failure = server.failure();
+    server.stop().await;
+    failure.map_or(Ok(Ended::Well), |why| Err(CannotRun(why)))
+}
+
+fn greet(options: &ServerOptions, server: &Server) {
+    for torn in &server.torn {
+        let file = torn.file.display();
+        eprintln!(
+            "{file}: cut {} bytes at {} ({}); they were never acknowledged",
+            torn.bytes, torn.at, torn.why
+        );
+    }
+    if server.site_changes > 0 {
+        eprintln!("the site has changed: {} changes written to the log", server.site_changes);
+    }
+    if options.tokens.is_empty() {
+        eprintln!("no tokens are configured: whoever reaches this machine's loopback may do everything");
+    }
+    eprintln!("{} devices; HTTP on {}", server.devices, server.http);
+    if let Some(tcp) = server.tcp {
+        eprintln!("native frames on {tcp}");
+    }
+    println!(
+        "{}",
+        json!({"ready": true, "http": server.http.to_string(), "tcp": server.tcp.map(|tcp| tcp.to_string())})
+    );
+}

@@ -1,0 +1,333 @@
+//! Everything together: the site, the log, the workers and the listeners, from start to drain.
+
+use std::{
+    fmt, fs, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use parkline::{
+    pipeline::Pipeline,
+    site::{Site, SiteError},
+    stage::Output,
+};
+use serde_json::{Map, Value, value::RawValue};
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+
+use crate::{
+    api::{self, Api, Tokens},
+    clock::Clock,
+    directory::Directory,
+    host::{FRAMES, Host, HostOptions},
+    intake::Refusal,
+    listener::tcp::Tcp,
+    log::{Batch, Embedded, Entry, LogError, Name, Options, TornTail},
+    record,
+    sitefile::{self, SiteDocuments, SiteFileError},
+};
+
+/// How the server is started.
+#[derive(Clone, Debug)]
+pub struct ServerOptions {
+    /// The site: a document or a folder of them.
+    pub site: PathBuf,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where native frames come in.
+    pub tcp: Option<SocketAddr>,
+    /// Where HTTP comes in.
+    pub http: SocketAddr,
+    /// Who may use the API; with none, only loopback addresses are listened on.
+    pub tokens: Tokens,
+    /// Partitions of a new log.
+    pub partitions: Option<u32>,
+}
+
+/// Why the server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The site's documents cannot be read.
+    SiteFile(SiteFileError),
+    /// The site's documents do not hold together.
+    Site(SiteError),
+    /// The log cannot be opened.
+    Log(LogError),
+    /// The first site, kept in the data folder, cannot be read or written.
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// An address cannot be listened on.
+    Listen {
+        /// Which.
+        address: SocketAddr,
+        /// The system's answer.
+        error: io::Error,
+    },
+    /// An address that others reach, without tokens.
+    Open {
+        /// Which.
+        address: SocketAddr,
+    },
+    /// A lot changed its group, which decides where its records lie.
+    Group {
+        /// Which lot.
+        lot: String,
+    },
+    /// A worker stopped while the log was read.
+    Worker(String),
+    /// The changes of the site could not be written.
+    Refused(Refusal),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SiteFile(error) => error.fmt(f),
+            Self::Site(error) => error.fmt(f),
+            Self::Log(error) => error.fmt(f),
+            Self::Kept { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::Open { address } => {
+                write!(f, "{address} can be reached by others, but no tokens are configured (--tokens)")
+            }
+            Self::Group { lot } => write!(f, "lot {lot} was made in another group; that cannot be changed"),
+            Self::Worker(why) => write!(f, "a worker stopped: {why}"),
+            Self::Refused(refusal) => write!(f, "the site's changes were not taken: {refusal}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+macro_rules! from {
+    ($($error:ty => $variant:ident),+) => { $(
+        impl From<$error> for StartError {
+            fn from(error: $error) -> Self {
+                Self::$variant(error)
+            }
+        }
+    )+ };
+}
+from! { SiteFileError => SiteFile, SiteError => Site, LogError => Log, Refusal => Refused }
+
+/// The name under which the pipeline's workers commit.
+const READER: &str = "pipeline";
+/// Bytes that may wait for the disk.
+const BUDGET_BYTES: u32 = 64 << 20;
+/// How often the start looks whether all partitions have read their log.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long requests may take to finish when the server stops.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A server that takes frames.
+pub struct Server {
+    host: Host,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    /// Where HTTP is listened on.
+    pub http: SocketAddr,
+    /// Where native frames are listened on.
+    pub tcp: Option<SocketAddr>,
+    /// Torn tails that were cut when the log was opened.
+    pub torn: Vec<TornTail>,
+    /// How many changes of the site were written at the start.
+    pub site_changes: usize,
+    /// How many devices the site has.
+    pub devices: usize,
+}
+
+impl Server {
+    /// Starts everything; returns when frames are taken.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub async fn start(options: &ServerOptions) -> Result<Self, StartError> {
+        for address in options.tcp.iter().chain([&options.http]) {
+            if options.tokens.is_empty() && !address.ip().is_loopback() {
+                return Err(StartError::Open { address: *address });
+            }
+        }
+        let merged = SiteDocuments::read(&options.site)?.merged()?;
+        let site = parse(&options.site.display().to_string(), &merged)?;
+        let tenant = site.tenant().to_string();
+        let http = listen(options.http).await?;
+        let tcp = match options.tcp {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
+        let topics = Name::new(FRAMES).into_iter().collect();
+        let log = Embedded::open(
+            &options.data,
+            &Options { partitions: options.partitions, ..Options::new(&tenant, topics) },
+        )?;
+        let torn = log.torn().to_vec();
+        let kept = Kept::open(log.folder(), &merged)?;
+        let genesis = parse("the site kept in the data folder", &kept.genesis)?;
+        let clock = Clock::system();
+        let host_options = HostOptions {
+            reader: Name::new(READER).ok_or(LogError::Closed)?,
+            budget_bytes: BUDGET_BYTES,
+            poison,
+        };
+        let host = Host::start(Arc::new(log), clock, &host_options, move || Pipeline::new(genesis.clone()))?;
+        let directory = Arc::new(Directory::new(&merged, host.log.partitions()));
+        let (stop, stopped) = watch::channel(false);
+        let (http_at, tcp_at) = (address(&http), tcp.as_ref().map(address));
+        let mut tasks =
+            vec![serve_http(&host, directory.clone(), options.tokens.clone(), http, stopped.clone())];
+        caught_up(&host).await?;
+        let changes = sitefile::changes(&kept.current, &merged);
+        append_changes(&host, &changes).await?;
+        kept.now(&merged)?;
+        let devices = directory.len();
+        if let Some(listener) = tcp {
+            tasks.push(tokio::spawn(Tcp::new(&host, directory).serve(listener, stopped)));
+        }
+        let site_changes = changes.len();
+        Ok(Self { host, stop, tasks, http: http_at, tcp: tcp_at, torn, site_changes, devices })
+    }
+
+    /// What went wrong for good while it ran, if something did.
+    pub fn failure(&self) -> Option<String> {
+        self.host.health.failure()
+    }
+
+    /// Stops: not ready any more, no new connections, requests finished or cut after ten seconds, everything
+    /// durable worked in and committed.
+    pub async fn stop(self) {
+        self.host.health.drain();
+        self.stop.send_replace(true);
+        for mut task in self.tasks {
+            if tokio::time::timeout(DRAIN, &mut task).await.is_err() {
+                task.abort();
+            }
+        }
+        // The workers' threads are waited for, which must not hold the runtime.
+        let _ = tokio::task::spawn_blocking(move || self.host.stop()).await;
+    }
+}
+
+fn parse(name: &str, merged: &Map<String, Value>) -> Result<Site, SiteError> {
+    let text = Value::Object(merged.clone()).to_string();
+    Site::parse(&[(name, text.as_bytes())])
+}
+
+async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address).await.map_err(|error| StartError::Listen { address, error })
+}
+
+fn address(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
+}
+
+fn serve_http(
+    host: &Host,
+    directory: Arc<Directory>,
+    tokens: Tokens,
+    listener: TcpListener,
+    mut stop: watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let router = Api::new(host, directory, tokens).router();
+    let stopped = async move {
+        let _ = stop.wait_for(|stop| *stop).await;
+    };
+    tokio::spawn(async move {
+        // Accepting does not fail for good; what a connection says concerns that connection.
+        let _ = api::serve(listener, router, stopped).await;
+    })
+}
+
+async fn caught_up(host: &Host) -> Result<(), StartError> {
+    while host.health.caught_up() < host.log.partitions() {
+        if let Some(why) = host.health.failure() {
+            return Err(StartError::Worker(why));
+        }
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// Writes what changed in the site into every partition, so that the log can be replayed from its first record.
+async fn append_changes(host: &Host, changes: &[Box<RawValue>]) -> Result<(), StartError> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    for partition in 0..host.log.partitions() {
+        let write = |at, batch: &mut Batch| {
+            changes.iter().for_each(|change| batch.push_with(|out| record::reference(at, change, out)));
+        };
+        host.intake.note(partition, write)?.durable().await?;
+    }
+    Ok(())
+}
+
+/// A dead letter for a record that the pipeline failed on twice.
+fn poison(entry: &Entry) -> Output {
+    let frame: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
+    let key = frame.get("device").and_then(Value::as_str).unwrap_or("").to_owned();
+    let error = serde_json::json!({"code": "poison", "message": "the pipeline failed on it twice"});
+    let letter = serde_json::json!({"v": 1, "frame": frame, "error": error});
+    Output { topic: "dead-letters", key, value: letter.to_string().into_bytes() }
+}
+
+/// The sites that the data folder keeps: the one before the first record, and the newest that is in the log.
+struct Kept {
+    folder: PathBuf,
+    genesis: Map<String, Value>,
+    current: Map<String, Value>,
+}
+
+impl Kept {
+    fn open(tenant: &Path, site: &Map<String, Value>) -> Result<Self, StartError> {
+        let folder = tenant.join("site");
+        let kept = Self { folder, genesis: site.clone(), current: site.clone() };
+        if !kept.path("genesis").exists() {
+            crate::log::make_folder(&kept.folder)?;
+            // The newest first: with it alone the next start finds no first site and begins anew.
+            kept.write("current", site)?;
+            kept.write("genesis", site)?;
+            return Ok(kept);
+        }
+        let (genesis, current) = (kept.read("genesis")?, kept.read("current")?);
+        same_groups(&current, site)?;
+        Ok(Self { genesis, current, ..kept })
+    }
+
+    /// The site is in the log now.
+    fn now(&self, site: &Map<String, Value>) -> Result<(), StartError> {
+        if self.current == *site { Ok(()) } else { self.write("current", site) }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.json"))
+    }
+
+    fn write(&self, name: &str, site: &Map<String, Value>) -> Result<(), StartError> {
+        let text = serde_json::to_vec_pretty(site).unwrap_or_default();
+        Ok(crate::log::write_whole(&self.path(name), &text)?)
+    }
+
+    fn read(&self, name: &str) -> Result<Map<String, Value>, StartError> {
+        let path = self.path(name);
+        let read = fs::read(&path).map_err(|error| error.to_string());
+        let parsed = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
+        parsed.map_err(|why| StartError::Kept { path, why })
+    }
+}
+
+fn same_groups(old: &Map<String, Value>, new: &Map<String, Value>) -> Result<(), StartError> {
+    let groups = |site: &Map<String, Value>| -> Vec<(String, String)> {
+        let text = |lot: &Value, field: &str| lot.get(field).and_then(Value::as_str).map(str::to_owned);
+        let lots = site.get("lots").and_then(Value::as_array).into_iter().flatten();
+        lots.filter_map(|lot| Some((text(lot, "id")?, text(lot, "group").or_else(|| text(lot, "id"))?)))
+            .collect()
+    };
+    let new = groups(new);
+    let moved = |(lot, group): &(String, String)| new.iter().any(|(id, other)| id == lot && other != group);
+    groups(old).into_iter().find(moved).map_or(Ok(()), |(lot, _)| Err(StartError::Group { lot }))
+}

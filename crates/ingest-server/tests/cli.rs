@@ -1,0 +1,157 @@
+//! The commands that read and write files: what they print, and how they end.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod common;
+
+use std::fs;
+
+use common::{json_lines, run, site, text, write_site};
+use serde_json::json;
+
+#[test]
+fn decode_goes_on_after_a_bad_frame() {
+    let output = run(&["decode", "--protocol", "bosch-tps110", "--fport", "1"], b"01\n\nzz\n0\n00\n");
+    let lines = json_lines(&output.stdout);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(lines.len(), 4);
+    assert_eq!((&lines[0]["occupied"], &lines[3]["occupied"]), (&json!(true), &json!(false)));
+    assert_eq!((&lines[1]["error"]["code"], &lines[1]["error"]["offset"]), (&json!("syntax"), &json!(0)));
+    let named = run(&["decode", "--protocol", "bosch-tps110:1"], b"01");
+    assert_eq!(
+        (named.status.code(), json_lines(&named.stdout)[0]["kind"].clone()),
+        (Some(0), json!("occupancy"))
+    );
+}
+
+#[test]
+fn json_protocols_take_text_and_hex() {
+    let push = common::push("aaaaaaaa-11111111", 5, "粤B7K35Q");
+    let hex: String = push.iter().map(|byte| format!("{byte:02x}")).collect();
+    let lines = [push.as_slice(), hex.as_bytes()].join(&b'\n');
+    let output = run(&["decode", "--protocol", "vz-http"], &lines);
+    let readings = json_lines(&output.stdout);
+    assert_eq!((output.status.code(), readings.len()), (Some(0), 2), "{}", text(&output.stderr));
+    assert_eq!(readings[0], readings[1]);
+    assert_eq!(readings[0]["plate"], "粤B7K35Q");
+}
+
+#[test]
+fn explain_prints_a_table_for_people_and_lines_for_programs() {
+    let output = run(&["explain", "--protocol", "bosch-tps110:2"], b"0112\n");
+    let fields = json_lines(&output.stdout);
+    assert_eq!((output.status.code(), fields[0]["offset"].clone()), (Some(0), json!(0)));
+    assert!(text(&output.stderr).contains("occupied"), "{}", text(&output.stderr));
+    let broken = run(&["explain", "--protocol", "bosch-tps110:2"], b"\n01121314151617\n");
+    assert_eq!(broken.status.code(), Some(1));
+    assert!(json_lines(&broken.stdout).iter().any(|line| line["error"]["code"].is_string()));
+}
+
+#[test]
+fn protocols_are_listed() {
+    let output = run(&["protocols"], b"");
+    let names: Vec<_> = json_lines(&output.stdout).into_iter().map(|line| line["protocol"].clone()).collect();
+    assert!(names.contains(&json!("vz-http")) && names.contains(&json!("parkline")));
+}
+
+#[test]
+fn quote_prints_receipts_in_order_and_errors_in_their_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let tariff = folder.path().join("tariff.json");
+    fs::write(&tariff, site()["tariffs"][0].to_string()).unwrap();
+    let stay = |id: &str, exit: &str| {
+        json!({"id": id, "entry": "2026-03-02T08:00:00+08:00", "exit": exit}).to_string()
+    };
+    let input =
+        [stay("a", "2026-03-02T09:10:00+08:00"), String::new(), stay("b", "2026-03-01T09:10:00+08:00")]
+            .join("\n");
+    let output = run(&["quote", "--tariff", tariff.to_str().unwrap()], input.as_bytes());
+    let lines = json_lines(&output.stdout);
+    assert_eq!((output.status.code(), lines.len()), (Some(1), 2));
+    assert_eq!((&lines[0]["id"], &lines[0]["total"]), (&json!("a"), &json!("3.00")));
+    assert_eq!(lines[1]["error"]["code"], "exit_before_entry");
+    fs::write(&tariff, "{\"format\":2}").unwrap();
+    let refused = run(&["quote", "--tariff", tariff.to_str().unwrap()], b"");
+    assert_eq!((refused.status.code(), refused.stdout.len()), (Some(2), 0));
+    assert!(text(&refused.stderr).starts_with("{\"error\":"), "{}", text(&refused.stderr));
+}
+
+fn recording() -> String {
+    let frame = |at: &str, device: &str, counter: u32, payload: &str| {
+        json!({"received_at": at, "device": device, "protocol": "bosch-tps110", "port": 1, "counter": counter, "payload": payload})
+            .to_string()
+    };
+    let lines = [
+        frame("2026-03-02T08:00:00+08:00", "m-1", 1, "01"),
+        frame("2026-03-02T08:00:02+08:00", "m-1", 1, "01"),
+        frame("2026-03-02T09:10:00+08:00", "m-1", 2, "00"),
+        json!({"received_at": "2026-03-02T09:20:00+08:00", "tick": true}).to_string(),
+    ];
+    lines.join("\n")
+}
+
+fn roadside() -> serde_json::Value {
+    let mut site = site();
+    let device = json!({"id": "m-1", "protocol": "bosch-tps110", "berth": "L1-001"});
+    site["devices"].as_array_mut().unwrap().push(device);
+    site
+}
+
+#[test]
+fn replay_writes_the_files_of_the_contract_and_the_same_bytes_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let site_file = write_site(folder.path(), &roadside());
+    let replay = |out: &str, input: &str| {
+        let out = folder.path().join(out);
+        let output = run(
+            &["replay", "--site", site_file.to_str().unwrap(), "--out", out.to_str().unwrap()],
+            input.as_bytes(),
+        );
+        let files = [
+            "sessions.jsonl",
+            "charges.jsonl",
+            "alerts.jsonl",
+            "commands.jsonl",
+            "dead-letters.jsonl",
+            "summary.json",
+        ];
+        (output, files.map(|file| fs::read(out.join(file)).unwrap()))
+    };
+    let (output, files) = replay("one", &recording());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let summary = &json_lines(&files[5])[0];
+    assert_eq!(
+        *summary,
+        json!({"frames": 3, "applied": 2, "duplicate": 1, "dead_letters": 0, "readings_dead": 0, "sessions": 1, "charges": 1})
+    );
+    assert_eq!(json_lines(&output.stdout), [summary.clone()]);
+    assert_eq!(json_lines(&files[1])[0]["total"], "3.00");
+    let people = text(&output.stderr);
+    for word in ["copies        1", "revenue         CNY 3.00", "3 × 1.00", "JSON: "] {
+        assert!(people.contains(word), "{word} is not in:\n{people}");
+    }
+    assert_eq!(replay("two", &recording()).1, files);
+
+    let (bad, files) = replay("three", "no record\n");
+    assert_eq!((bad.status.code(), json_lines(&files[4]).len()), (Some(1), 1));
+}
+
+#[test]
+fn what_cannot_run_ends_with_two() {
+    let folder = tempfile::tempdir().unwrap();
+    let site_file = folder.path().join("site.json");
+    fs::write(&site_file, r#"{"format":1,"lots":[{"id":"L1","kind":"street"}]}"#).unwrap();
+    let site_file = site_file.to_str().unwrap();
+    for (arguments, word) in [
+        (vec!["decode", "--protocol", "morse"], "morse"),
+        (vec!["decode", "--protocol", "bosch-tps110:x"], "port"),
+        (vec!["replay", "--site", "/nowhere/site.json"], "/nowhere/site.json"),
+        (vec!["replay", "--site", site_file], "lots[0]"),
+        (vec!["decode"], "--protocol"),
+        (vec!["fly"], "fly"),
+    ] {
+        let output = run(&arguments, b"");
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(word), "{arguments:?}: {}", text(&output.stderr));
+    }
+    assert_eq!(run(&["--help"], b"").status.code(), Some(0));
+}
