@@ -25,6 +25,7 @@ mod json;
 mod lock;
 mod serial;
 mod vz;
+mod yuncitys;
 
 pub use vz::{Push, vz_http_reply};
 
@@ -258,26 +259,37 @@ pub fn encode(protocol: Protocol, action: &Action<'_>, target: &Target<'_>) -> R
         Protocol::BarrierAa55 => serial::barrier(action).map(Wire::Frame),
         Protocol::Led0064 => serial::led(action, target.board.unwrap_or(0)).map(Wire::Frame),
         Protocol::GroundLockDudu => lock::dudu(action, target),
+        Protocol::YuncitysGateway => yuncitys::publish(action, target),
         _ => Err(CommandError::NotSupported),
     }
 }
 
-/// What the Vzenith cameras take.
-pub(crate) const VZ: &[&str] = &[
-    "open", "close", "hold", "normal", "show", "say", "set_clock", "list_add", "list_remove", "capture",
+/// What the Vzenith cameras take over MQTT, and in answers: there the clock is that of the board behind the camera.
+pub(crate) const VZ: &[&str] =
+    &["open", "close", "hold", "normal", "show", "say", "set_clock", "list_add", "list_remove", "capture"];
+/// What the Vzenith cameras take over TCP.
+pub(crate) const VZ_TCP: &[&str] = &[
+    "open",
+    "close",
+    "hold",
+    "normal",
+    "show",
+    "say",
+    "set_clock",
+    "list_add",
+    "list_remove",
+    "capture",
+    "query",
 ];
-/// What the Vzenith cameras take in an answer: the clock has no place there, only the board's has.
-pub(crate) const VZ_HTTP: &[&str] = VZ;
 /// What Hikvision's cameras take.
 pub(crate) const HIKVISION: &[&str] = &["open", "close", "lock", "normal", "query"];
 /// What Dahua's cameras take.
 pub(crate) const DAHUA: &[&str] = &["open", "close", "set_clock"];
 /// What the barrier board takes.
-pub(crate) const BARRIER: &[&str] = &["open", "close", "hold", "query"];
+pub(crate) const BARRIER: &[&str] = &["open", "close", "query"];
 /// What the screen and voice board takes.
 pub(crate) const LED: &[&str] = &["show", "say", "set_clock"];
+/// What gates, locks and screens behind a YunParking gateway take.
+pub(crate) const YUNCITYS: &[&str] = &["open", "close", "raise", "lower", "free_places"];
 /// What the ground lock takes.
 pub(crate) const GROUND_LOCK: &[&str] = &["raise", "lower"];
-
-#[cfg(test)]
-mod tests;

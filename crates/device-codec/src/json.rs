@@ -8,6 +8,7 @@ mod number;
 mod text;
 
 pub(crate) use number::Num;
+use text::End;
 pub(crate) use text::{Charset, Str};
 
 use crate::{
@@ -67,30 +68,32 @@ impl<'a> Json<'a> {
     }
 
     /// What the next value is, without taking it.
+    #[inline]
     pub(crate) fn peek(&mut self) -> Result<Kind, DecodeError> {
-        match self.byte()? {
+        match self.byte() {
             b'{' => Ok(Kind::Object),
             b'[' => Ok(Kind::Array),
             b'"' => Ok(Kind::String),
             b't' | b'f' => Ok(Kind::Bool),
             b'n' => Ok(Kind::Null),
             b'-' | b'0'..=b'9' => Ok(Kind::Number),
-            _ => Err(self.fail(ErrorCode::Syntax)),
+            _ => Err(self.unexpected()),
         }
     }
 
     /// Takes an object and shows `visit` each key; a value that `visit` leaves is skipped.
+    #[inline]
     pub(crate) fn object(
         &mut self,
         mut visit: impl FnMut(&mut Self, &[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         self.open(b'{')?;
-        if self.close(b'}')? {
+        if self.close(b'}') {
             return Ok(());
         }
         loop {
-            if self.byte()? != b'"' {
-                return Err(self.fail(ErrorCode::Syntax));
+            if self.byte() != b'"' {
+                return Err(self.unexpected());
             }
             let key = self.string()?;
             self.expect(b':')?;
@@ -112,7 +115,7 @@ impl<'a> Json<'a> {
         mut visit: impl FnMut(&mut Self, usize) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
         self.open(b'[')?;
-        if self.close(b']')? {
+        if self.close(b']') {
             return Ok(());
         }
         for index in 0.. {
@@ -131,24 +134,27 @@ impl<'a> Json<'a> {
 
     /// Like [`object`](Self::object) where the value is one; anything else is skipped, because devices write `null`,
     /// `""` or `[]` for an object that they do not have.
+    #[inline]
     pub(crate) fn object_if_any(
         &mut self,
         visit: impl FnMut(&mut Self, &[u8]) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
-        if self.peek()? == Kind::Object { self.object(visit) } else { self.skip() }
+        if self.byte() == b'{' { self.object(visit) } else { self.skip() }
     }
 
     /// Like [`array`](Self::array) where the value is one; anything else is skipped.
+    #[inline]
     pub(crate) fn array_if_any(
         &mut self,
         visit: impl FnMut(&mut Self, usize) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
-        if self.peek()? == Kind::Array { self.array(visit) } else { self.skip() }
+        if self.byte() == b'[' { self.array(visit) } else { self.skip() }
     }
 
     /// Takes a value without parts.
+    #[inline]
     pub(crate) fn scalar(&mut self) -> Result<Scalar<'a>, DecodeError> {
-        match self.byte()? {
+        match self.byte() {
             b'"' => self.string().map(Scalar::Text),
             b'-' | b'0'..=b'9' => self.number().map(Scalar::Number),
             b't' => self.word(b"true").map(|()| Scalar::Bool(true)),
@@ -159,18 +165,59 @@ impl<'a> Json<'a> {
     }
 
     /// Takes a string, or nothing where the value is no string.
+    #[inline]
     pub(crate) fn text(&mut self) -> Result<Option<Str<'a>>, DecodeError> {
-        self.scalar().map(|value| if let Scalar::Text(text) = value { Some(text) } else { None })
+        if self.byte() == b'"' { self.string().map(Some) } else { self.skip().map(|()| None) }
     }
 
     /// Takes a whole number, written as one or as a string; nothing where it is neither.
+    #[inline]
     pub(crate) fn int(&mut self) -> Result<Option<i64>, DecodeError> {
-        self.scalar().map(Scalar::int)
+        match self.byte() {
+            b'-' | b'0'..=b'9' => self.number().map(Num::int),
+            _ => self.scalar().map(Scalar::int),
+        }
+    }
+
+    /// Takes a number that is written as one; nothing where the value is none.
+    #[inline]
+    pub(crate) fn num(&mut self) -> Result<Option<Num<'a>>, DecodeError> {
+        match self.byte() {
+            b'-' | b'0'..=b'9' => self.number().map(Some),
+            _ => self.skip().map(|()| None),
+        }
+    }
+
+    /// Takes a decimal number in thousandths, also one written as a string.
+    #[inline]
+    pub(crate) fn milli(&mut self) -> Result<Option<Milli>, DecodeError> {
+        match self.byte() {
+            b'-' | b'0'..=b'9' => self.number().map(|number| Scalar::Number(number).milli()),
+            _ => self.scalar().map(Scalar::milli),
+        }
+    }
+
+    /// Takes an identity: a string's bytes, or a number's digits.
+    #[inline]
+    pub(crate) fn id(&mut self) -> Result<Option<Str<'a>>, DecodeError> {
+        match self.byte() {
+            b'-' | b'0'..=b'9' => self.number().map(|number| Scalar::Number(number).id()),
+            _ => self.scalar().map(Scalar::id),
+        }
+    }
+
+    /// Takes a truth value in any of its spellings.
+    #[inline]
+    pub(crate) fn truth(&mut self) -> Result<Option<bool>, DecodeError> {
+        match self.byte() {
+            b'0'..=b'9' => self.number().map(|number| Scalar::Number(number).truth()),
+            _ => self.scalar().map(Scalar::truth),
+        }
     }
 
     /// Takes a value and checks its grammar, nothing else.
     pub(crate) fn skip(&mut self) -> Result<(), DecodeError> {
-        match self.byte()? {
+        match self.byte() {
             b'{' => self.object(|_, _| Ok(())),
             b'[' => self.array(|_, _| Ok(())),
             b'"' => self.string().map(drop),
@@ -192,29 +239,40 @@ impl<'a> Json<'a> {
         DecodeError::new(code, self.at, "")
     }
 
+    #[inline]
     fn space(&mut self) {
         while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
             self.at += 1;
         }
     }
 
-    /// The next byte that is no blank, not taken.
-    fn byte(&mut self) -> Result<u8, DecodeError> {
+    /// The next byte that is no blank, not taken; 0 at the end, which JSON has nowhere either.
+    #[inline]
+    fn byte(&mut self) -> u8 {
         self.space();
-        self.bytes.get(self.at).copied().ok_or(DecodeError::new(ErrorCode::Truncated, self.at, ""))
+        self.bytes.get(self.at).copied().unwrap_or(0)
     }
 
+    /// The error of a byte that does not belong where it stands.
+    #[cold]
+    fn unexpected(&self) -> DecodeError {
+        self.fail(if self.at < self.bytes.len() { ErrorCode::Syntax } else { ErrorCode::Truncated })
+    }
+
+    #[inline]
     fn expect(&mut self, wanted: u8) -> Result<(), DecodeError> {
-        if self.byte()? != wanted {
-            return Err(self.fail(ErrorCode::Syntax));
+        if self.byte() != wanted {
+            return Err(self.unexpected());
         }
         self.at += 1;
         Ok(())
     }
 
+    #[inline]
     fn open(&mut self, bracket: u8) -> Result<(), DecodeError> {
-        if self.byte()? != bracket {
-            return Err(self.fail(ErrorCode::Value));
+        let found = self.byte();
+        if found != bracket {
+            return Err(if found == 0 { self.unexpected() } else { self.fail(ErrorCode::Value) });
         }
         if self.depth >= MAX_DEPTH {
             return Err(self.fail(ErrorCode::TooLarge));
@@ -225,39 +283,49 @@ impl<'a> Json<'a> {
     }
 
     /// Takes the closing bracket if it comes next.
-    fn close(&mut self, bracket: u8) -> Result<bool, DecodeError> {
-        let closed = self.byte()? == bracket;
+    #[inline]
+    fn close(&mut self, bracket: u8) -> bool {
+        let closed = self.byte() == bracket;
         if closed {
             self.at += 1;
             self.depth = self.depth.saturating_sub(1);
         }
-        Ok(closed)
+        closed
     }
 
     /// Takes a comma (`false`) or the closing bracket (`true`).
+    #[inline]
     fn more(&mut self, bracket: u8) -> Result<bool, DecodeError> {
-        if self.byte()? == b',' {
+        if self.byte() == b',' {
             self.at += 1;
             return Ok(false);
         }
-        if self.close(bracket)? { Ok(true) } else { Err(self.fail(ErrorCode::Syntax)) }
+        if self.close(bracket) { Ok(true) } else { Err(self.unexpected()) }
     }
 
+    #[inline(always)]
     fn string(&mut self) -> Result<Str<'a>, DecodeError> {
         let start = self.at + 1;
-        let (len, escaped) = text::scan(self.bytes, start, self.charset)?;
-        self.at = start + len + 1;
-        let raw = self.bytes.get(start..start + len).unwrap_or_default();
-        Ok(Str::new(raw, start, escaped, self.charset))
+        let (end, how) = text::scan(self.bytes, start, self.charset);
+        if matches!(how, End::Truncated | End::Syntax) {
+            let code = if how == End::Syntax { ErrorCode::Syntax } else { ErrorCode::Truncated };
+            return Err(DecodeError::new(code, end, ""));
+        }
+        self.at = end + 1;
+        let raw = self.bytes.get(start..end).unwrap_or_default();
+        Ok(Str::new(raw, start, how == End::Escaped, self.charset))
     }
 
+    #[inline]
     fn number(&mut self) -> Result<Num<'a>, DecodeError> {
         let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let len = number::scan(rest).map_err(|past| {
-            let at = self.at + past;
-            let code = if at >= self.bytes.len() { ErrorCode::Truncated } else { ErrorCode::Syntax };
-            DecodeError::new(code, at, "")
-        })?;
+        let len = match number::scan(rest) {
+            Ok(len) => len,
+            Err(past) => {
+                self.at += past;
+                return Err(self.unexpected());
+            }
+        };
         self.at += len;
         Ok(Num::new(rest.get(..len).unwrap_or_default()))
     }
@@ -289,6 +357,7 @@ impl<'a> Scalar<'a> {
     }
 
     /// A whole number, also one written as a string; vendors mix the two.
+    #[inline]
     pub(crate) fn int(self) -> Option<i64> {
         match self {
             Scalar::Number(number) => number.int(),
@@ -304,6 +373,9 @@ impl<'a> Scalar<'a> {
 
     /// A decimal number in thousandths, also one written as a string.
     pub(crate) fn milli(self) -> Option<Milli> {
+        if let Some(whole) = self.int() {
+            return whole.checked_mul(1000).and_then(|value| i32::try_from(value).ok()).map(Milli);
+        }
         self.scaled(3).and_then(|value| i32::try_from(value).ok()).map(Milli)
     }
 

@@ -58,7 +58,11 @@ impl<'a> Xml<'a> {
         self.outside_tags()?;
         let rest = self.rest();
         if rest.is_empty() {
-            return if self.depth == 0 && self.seen_root { Ok(None) } else { Err(self.fail(ErrorCode::Truncated)) };
+            return if self.depth == 0 && self.seen_root {
+                Ok(None)
+            } else {
+                Err(self.fail(ErrorCode::Truncated))
+            };
         }
         if rest.starts_with(b"</") {
             self.end_tag()?;
@@ -223,9 +227,11 @@ impl<'a> Xml<'a> {
     /// How far `mark` is away.
     fn find(&self, mark: &[u8]) -> Result<usize, DecodeError> {
         let rest = self.rest();
-        rest.windows(mark.len())
-            .position(|window| window == mark)
-            .ok_or(DecodeError::new(ErrorCode::Truncated, self.bytes.len(), ""))
+        rest.windows(mark.len()).position(|window| window == mark).ok_or(DecodeError::new(
+            ErrorCode::Truncated,
+            self.bytes.len(),
+            "",
+        ))
     }
 
     fn text(&self, range: core::ops::Range<usize>, literal: bool) -> XmlText<'a> {
@@ -258,7 +264,9 @@ impl<'a> XmlText<'a> {
         let text = if self.gbk {
             Text::gbk(self.raw()).ok_or(DecodeError::new(ErrorCode::Encoding, self.at, ""))?
         } else {
-            let no_text = |e: core::str::Utf8Error| DecodeError::new(ErrorCode::Encoding, self.at + e.valid_up_to(), "");
+            let no_text = |e: core::str::Utf8Error| {
+                DecodeError::new(ErrorCode::Encoding, self.at + e.valid_up_to(), "")
+            };
             Text::Borrowed(core::str::from_utf8(self.raw()).map_err(no_text)?)
         };
         if self.literal || !text.contains('&') {
@@ -302,7 +310,9 @@ fn local(name: &[u8]) -> &[u8] {
 }
 
 fn names_gbk(declaration: &[u8]) -> bool {
-    declaration.windows(3).any(|window| window.eq_ignore_ascii_case(b"gb2") || window.eq_ignore_ascii_case(b"gbk"))
+    declaration
+        .windows(3)
+        .any(|window| window.eq_ignore_ascii_case(b"gb2") || window.eq_ignore_ascii_case(b"gbk"))
         || declaration.windows(4).any(|window| window.eq_ignore_ascii_case(b"gb18"))
 }
 

@@ -1,4 +1,5 @@
 //! `vz-http` frames, by the vendor's document and by what integrators captured; plates are made up.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 use device_codec::{Context, DeviceTime, ErrorCode, GateState, Kind, Protocol, Reading, Value, decode};
 use parking_types::{Instant, PlateColor, PlateReading, VehicleClass};
@@ -53,7 +54,9 @@ fn the_server_as_opener_is_no_open_gate_of_the_cameras_own() {
 #[test]
 fn unplated_in_the_vendors_words() {
     for word in ["_无_", "无牌车", ""] {
-        one(&PUSH.replace("粤B12345", word), |reading| assert_eq!(reading.plate, Some(PlateReading::Unplated)));
+        one(&PUSH.replace("粤B12345", word), |reading| {
+            assert_eq!(reading.plate, Some(PlateReading::Unplated))
+        });
     }
 }
 
@@ -91,7 +94,8 @@ fn qianyi_has_other_numbers() {
     let push = PUSH.replace("\"type\":1,", "\"type\":12,");
     let class = |protocol| {
         let mut seen = None;
-        decode(protocol, push.as_bytes(), &Context::default(), &mut |reading| seen = reading.vehicle).unwrap();
+        decode(protocol, push.as_bytes(), &Context::default(), &mut |reading| seen = reading.vehicle)
+            .unwrap();
         seen
     };
     assert_eq!(class(Protocol::QianyiHttp), Some(VehicleClass::Large));
@@ -102,11 +106,19 @@ fn qianyi_has_other_numbers() {
 #[test]
 fn a_heartbeat_keeps_the_password_to_itself() {
     let form = "device_name=IVS&ipaddr=192.168.109.40&port=80&user_name=admin&pass_wd=s3cret&serialno=d85b1269-8f942256&channel_num=1";
-    let part = |name: &str, value: &str| format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
-    let parts = form.split('&').map(|pair| pair.split_once('=').map(|(n, v)| part(n, v)).unwrap()).collect::<String>();
+    let part = |name: &str, value: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let parts = form
+        .split('&')
+        .map(|pair| pair.split_once('=').map(|(n, v)| part(n, v)).unwrap())
+        .collect::<String>();
     for form in [form, &format!("{parts}--x--\r\n")] {
         one(form, |reading| {
-            assert_eq!((reading.kind, reading.device.as_deref()), (Kind::Heartbeat, Some("d85b1269-8f942256")));
+            assert_eq!(
+                (reading.kind, reading.device.as_deref()),
+                (Kind::Heartbeat, Some("d85b1269-8f942256"))
+            );
             let mut json = Vec::new();
             reading.write_json(&mut json);
             let json = String::from_utf8(json).unwrap();
@@ -117,14 +129,23 @@ fn a_heartbeat_keeps_the_password_to_itself() {
 
 #[test]
 fn inputs_serial_data_photos_and_answers() {
-    one(r#"{"AlarmGioIn":{"result":{"TriggerResult":{"source":3,"value":1}},"serialno":"d85b1269-8f942256"}}"#, |reading| {
-        assert_eq!((reading.kind, reading.device.as_deref()), (Kind::Gate, Some("d85b1269-8f942256")));
-        assert_eq!((reading.get("input"), reading.get("level")), (Some(&Value::Int(3)), Some(&Value::Int(1))));
-    });
-    one(r#"{"SerialData":{"channel":0,"serialno":"a-b","serialChannel":1,"data":"qlUBAQEE","dataLen":6}}"#, |reading| {
-        assert_eq!(reading.get("serial_data"), Some(&Value::from("AA5501010104")));
-        assert_eq!(reading.get("serial_channel"), Some(&Value::Int(1)));
-    });
+    one(
+        r#"{"AlarmGioIn":{"result":{"TriggerResult":{"source":3,"value":1}},"serialno":"d85b1269-8f942256"}}"#,
+        |reading| {
+            assert_eq!((reading.kind, reading.device.as_deref()), (Kind::Gate, Some("d85b1269-8f942256")));
+            assert_eq!(
+                (reading.get("input"), reading.get("level")),
+                (Some(&Value::Int(3)), Some(&Value::Int(1)))
+            );
+        },
+    );
+    one(
+        r#"{"SerialData":{"channel":0,"serialno":"a-b","serialChannel":1,"data":"qlUBAQEE","dataLen":6}}"#,
+        |reading| {
+            assert_eq!(reading.get("serial_data"), Some(&Value::from("AA5501010104")));
+            assert_eq!(reading.get("serial_channel"), Some(&Value::Int(1)));
+        },
+    );
     one(r#"{"ipaddr":"192.168.1.100","TriggerImage":{"imageFile":"","imageFileLen":7}}"#, |reading| {
         assert_eq!(reading.kind, Kind::Debug);
     });
@@ -140,7 +161,8 @@ fn inputs_serial_data_photos_and_answers() {
 #[test]
 fn what_is_no_push_is_refused_with_its_place() {
     let error = |payload: &str| {
-        decode(Protocol::VzHttp, payload.as_bytes(), &Context::default(), &mut |_| panic!("a reading")).unwrap_err()
+        decode(Protocol::VzHttp, payload.as_bytes(), &Context::default(), &mut |_| panic!("a reading"))
+            .unwrap_err()
     };
     assert_eq!(error("{}").code, ErrorCode::Kind);
     assert_eq!(error("[]").code, ErrorCode::Value);
@@ -153,7 +175,8 @@ fn what_is_no_push_is_refused_with_its_place() {
 fn cut_anywhere_it_is_an_error_or_nothing() {
     for len in 0..PUSH.len() {
         let cut = &PUSH.as_bytes()[..len];
-        let outcome = decode(Protocol::VzHttp, cut, &Context::default(), &mut |_| panic!("a reading of {len} bytes"));
+        let outcome =
+            decode(Protocol::VzHttp, cut, &Context::default(), &mut |_| panic!("a reading of {len} bytes"));
         assert!(outcome.unwrap_err().offset <= len);
     }
 }

@@ -14,7 +14,9 @@ pub(super) fn request(action: &Action<'_>, target: &Target<'_>) -> Result<Wire, 
             let secs = local.nanos_of_day() / 1_000_000_000;
             let (hour, minute, second) = (secs / 3600, secs / 60 % 60, secs % 60);
             let date = local.date();
-            format!("/cgi-bin/global.cgi?action=setCurrentTime&time={date}%20{hour:02}:{minute:02}:{second:02}")
+            format!(
+                "/cgi-bin/global.cgi?action=setCurrentTime&time={date}%20{hour:02}:{minute:02}:{second:02}"
+            )
         }
         _ => return Err(CommandError::NotSupported),
     };

@@ -25,10 +25,9 @@ const CLOCK: u8 = 0x05;
 
 /// A command of the barrier board.
 pub(super) fn barrier(action: &Action<'_>) -> Result<Vec<u8>, CommandError> {
+    // 2 stops the arm where it is, which is none of our words: it neither opens nor promises to stay.
     let command: u8 = match action {
         Action::Open => 1,
-        // "Stop" freezes the arm where it is: an open gate stays open.
-        Action::Hold => 2,
         Action::Close => 3,
         Action::Query => 4,
         _ => return Err(CommandError::NotSupported),
@@ -50,7 +49,7 @@ pub(super) fn led(action: &Action<'_>, address: u8) -> Result<Vec<u8>, CommandEr
     }
 }
 
-/// Lines with their attributes, then what is spoken: the board takes no lines without a voice.
+/// Lines with their attributes, then what is spoken, maybe nothing.
 fn shown(lines: &[&str], say: Option<&str>) -> Result<Vec<u8>, CommandError> {
     if lines.is_empty() {
         return Err(CommandError::Missing("lines"));

@@ -178,7 +178,10 @@ fn tcp_body(action: &Action<'_>, target: &Target<'_>) -> Result<String, CommandE
             object.object("dldb_rec", |item| list_item(item, action));
         }
         Action::ListRemove { plate } => {
-            object.text("cmd", "white_list_operator").text("operator_type", "delete").text("plate", plate.as_str());
+            object
+                .text("cmd", "white_list_operator")
+                .text("operator_type", "delete")
+                .text("plate", plate.as_str());
         }
         _ => return Err(CommandError::NotSupported),
     }

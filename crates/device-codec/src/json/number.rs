@@ -7,7 +7,18 @@ use crate::text::Text;
 pub(crate) struct Num<'a>(&'a [u8]);
 
 /// The length of the number at the start of `bytes`, or the offset at which it breaks.
+#[inline]
 pub(super) fn scan(bytes: &[u8]) -> Result<usize, usize> {
+    // Most numbers of devices are a few digits.
+    let plain = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
+    let ends = !matches!(bytes.get(plain), Some(b'.' | b'e' | b'E'));
+    if ends && (plain == 1 || plain > 1 && bytes.first() != Some(&b'0')) {
+        return Ok(plain);
+    }
+    general(bytes)
+}
+
+fn general(bytes: &[u8]) -> Result<usize, usize> {
     let digits =
         |from: usize| bytes.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
     let mut at = usize::from(bytes.first() == Some(&b'-'));
@@ -67,15 +78,20 @@ impl<'a> Num<'a> {
     }
 
     /// The value, if it is whole and fits.
+    #[inline]
     pub(crate) fn int(self) -> Option<i64> {
         let (negative, digits) = match self.0.strip_prefix(b"-") {
             Some(digits) => (true, digits),
             None => (false, self.0),
         };
         // Short plain digits are what devices send; everything else goes the exact, slower way.
-        if digits.len() <= 18 && digits.iter().all(u8::is_ascii_digit) {
-            let value = digits.iter().fold(0i64, |sum, b| sum * 10 + i64::from(b - b'0'));
-            return Some(if negative { -value } else { value });
+        if digits.len() <= 18 {
+            let value = digits
+                .iter()
+                .try_fold(0i64, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')));
+            if let Some(value) = value {
+                return Some(if negative { -value } else { value });
+            }
         }
         let whole = self.scaled(0)?;
         (self.scaled(6) == whole.checked_mul(1_000_000)).then_some(whole)

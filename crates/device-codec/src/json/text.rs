@@ -22,22 +22,36 @@ pub(crate) struct Str<'a> {
     charset: Charset,
 }
 
-/// The length of the string that starts at `start` (after its quote) and whether it holds escapes.
-pub(super) fn scan(bytes: &[u8], start: usize, charset: Charset) -> Result<(usize, bool), DecodeError> {
+/// How a string ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Plain,
+    Escaped,
+    Truncated,
+    Syntax,
+}
+
+/// Where the string that starts at `start` (after its quote) ends, or where it breaks, and how. The two go back in
+/// registers: a `Result` with the whole error inside costs more than the scan.
+pub(super) fn scan(bytes: &[u8], start: usize, charset: Charset) -> (usize, End) {
     let mut at = start;
-    let mut escaped = false;
+    let mut end = End::Plain;
     loop {
         if charset == Charset::Utf8 {
             at = skip_plain(bytes, at);
         }
         match bytes.get(at) {
-            None => return Err(DecodeError::new(ErrorCode::Truncated, bytes.len(), "")),
-            Some(b'"') => return Ok((at - start, escaped)),
+            None => return (bytes.len(), End::Truncated),
+            Some(b'"') => return (at, end),
             Some(b'\\') => {
-                at += escape_len(bytes, at)?;
-                escaped = true;
+                let (next, broken) = escape(bytes, at);
+                if let Some(broken) = broken {
+                    return (next, broken);
+                }
+                at = next;
+                end = End::Escaped;
             }
-            Some(0..=0x1f) => return Err(DecodeError::new(ErrorCode::Syntax, at, "")),
+            Some(0..=0x1f) => return (at, End::Syntax),
             // A lead byte takes its trail along, unless that is the quote: no GBK character ends in one.
             Some(0x81..=0xfe) if charset == Charset::Gbk && bytes.get(at + 1) != Some(&b'"') => at += 2,
             Some(_) => at += 1,
@@ -47,6 +61,7 @@ pub(super) fn scan(bytes: &[u8], start: usize, charset: Charset) -> Result<(usiz
 
 /// The offset of the first byte from `at` on that is a quote, a backslash or a control character, at most a word
 /// further: eight bytes at a time.
+#[inline]
 fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
@@ -65,21 +80,22 @@ fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
     at
 }
 
-fn escape_len(bytes: &[u8], at: usize) -> Result<usize, DecodeError> {
+/// Where an escape ends, or where and how it breaks.
+#[cold]
+fn escape(bytes: &[u8], at: usize) -> (usize, Option<End>) {
     match bytes.get(at + 1) {
-        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => Ok(2),
+        Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => (at + 2, None),
         Some(b'u') => {
-            for past in at + 2..at + 6 {
-                match bytes.get(past) {
-                    Some(b) if b.is_ascii_hexdigit() => {}
-                    Some(_) => return Err(DecodeError::new(ErrorCode::Syntax, past, "")),
-                    None => return Err(DecodeError::new(ErrorCode::Truncated, bytes.len(), "")),
-                }
+            let digits = bytes.get(at + 2..).unwrap_or_default().iter().take(4);
+            let good = digits.take_while(|b| b.is_ascii_hexdigit()).count();
+            match bytes.get(at + 2 + good) {
+                _ if good == 4 => (at + 6, None),
+                Some(_) => (at + 2 + good, Some(End::Syntax)),
+                None => (bytes.len(), Some(End::Truncated)),
             }
-            Ok(6)
         }
-        Some(_) => Err(DecodeError::new(ErrorCode::Syntax, at + 1, "")),
-        None => Err(DecodeError::new(ErrorCode::Truncated, bytes.len(), "")),
+        Some(_) => (at + 1, Some(End::Syntax)),
+        None => (bytes.len(), Some(End::Truncated)),
     }
 }
 

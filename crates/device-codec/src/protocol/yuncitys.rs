@@ -31,6 +31,7 @@ pub(super) const INFO: ProtocolInfo = ProtocolInfo {
         "sequence",
         "berth_no",
     ],
+    commands: crate::command::YUNCITYS,
     // `2_packageSerialNumberHead`: eight bits, after 255 comes 1, and 0 only after a restart.
     numbering: Numbering::Sequence { first: 1, last: 255, restart: Some(0) },
     heartbeat: Some(Span::from_mins(30)),

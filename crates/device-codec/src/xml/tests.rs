@@ -34,7 +34,8 @@ fn elements_by_local_name() {
 
 #[test]
 fn gbk_documents() {
-    let text = [b"<?xml version=\"1.0\" encoding=\"GB2312\"?><a><p>".as_slice(), b"\xcb\xd5A1</p></a>"].concat();
+    let text =
+        [b"<?xml version=\"1.0\" encoding=\"GB2312\"?><a><p>".as_slice(), b"\xcb\xd5A1</p></a>"].concat();
     assert_eq!(events(&text).0, ["<a", "p=苏A1", ">"]);
     assert_eq!(events(b"<a>\xcb\xd5</a>").1, Some((ErrorCode::Encoding, 3)));
 }

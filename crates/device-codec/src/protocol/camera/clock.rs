@@ -19,7 +19,11 @@ pub(super) fn parse(text: &str) -> Option<DeviceTime> {
 
 /// From milliseconds since the epoch; 0 and less is no time.
 pub(super) fn millis(millis: i64) -> Option<DeviceTime> {
-    (millis > 0).then(|| millis.checked_mul(1_000_000)).flatten().map(Instant::from_nanos).map(DeviceTime::Utc)
+    (millis > 0)
+        .then(|| millis.checked_mul(1_000_000))
+        .flatten()
+        .map(Instant::from_nanos)
+        .map(DeviceTime::Utc)
 }
 
 /// From microseconds since the epoch; 0 and less is no time.
@@ -29,7 +33,11 @@ pub(super) fn micros(micros: i64) -> Option<DeviceTime> {
 
 /// What a wall clock shows that counts seconds as if it stood in Greenwich.
 pub(super) fn local_secs(secs: i64) -> Option<DeviceTime> {
-    (secs > 0).then(|| secs.checked_mul(1_000_000_000)).flatten().map(Local::from_nanos).map(DeviceTime::Local)
+    (secs > 0)
+        .then(|| secs.checked_mul(1_000_000_000))
+        .flatten()
+        .map(Local::from_nanos)
+        .map(DeviceTime::Local)
 }
 
 /// `20240119111719`, `20240119111719654`, `20240119 111719654`, `20340109T094130+0400`.
@@ -109,7 +117,9 @@ mod tests {
         ] {
             assert_eq!(shown(text).as_deref(), Some(expected), "{text}");
         }
-        for none in ["", "2024", "20241319111719", "20240119256060", "20340109T094130+04", "2024-01-30 14:34:55 +8"] {
+        for none in
+            ["", "2024", "20241319111719", "20240119256060", "20340109T094130+04", "2024-01-30 14:34:55 +8"]
+        {
             assert_eq!(shown(none), None, "{none}");
         }
     }

@@ -30,9 +30,14 @@ impl<'a> Form<'a> {
             b'-' => return Multipart::of(bytes, context.content_type).map(Self::Multipart),
             _ => {}
         }
-        let name_len = bytes.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'%')));
+        let name_len =
+            bytes.iter().position(|b| !(b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.' | b'%')));
         let pairs = name_len.is_some_and(|len| len > 0 && bytes.get(len) == Some(&b'='));
-        if pairs { Some(Self::Pairs(bytes)) } else { Multipart::of(bytes, context.content_type).map(Self::Multipart) }
+        if pairs {
+            Some(Self::Pairs(bytes))
+        } else {
+            Multipart::of(bytes, context.content_type).map(Self::Multipart)
+        }
     }
 
     /// Shows each field, in order.
@@ -42,7 +47,12 @@ impl<'a> Form<'a> {
     ) -> Result<(), DecodeError> {
         match self {
             Self::Multipart(body) => body.each(|part| {
-                visit(FormField { name: part.name(), value: part.body.trim_ascii(), at: part.at, encoded: false })
+                visit(FormField {
+                    name: part.name(),
+                    value: part.body.trim_ascii(),
+                    at: part.at,
+                    encoded: false,
+                })
             }),
             Self::Pairs(bytes) => {
                 let mut at = 0;
@@ -64,7 +74,8 @@ impl<'a> FormField<'a> {
     pub(in crate::protocol) fn text(&self) -> Result<Text<'a>, DecodeError> {
         let bad = DecodeError::new(ErrorCode::Encoding, self.at, "");
         if self.encoded && self.value.iter().any(|b| matches!(b, b'%' | b'+')) {
-            let bytes = percent_decoded(self.value).ok_or(DecodeError::new(ErrorCode::Syntax, self.at, ""))?;
+            let bytes =
+                percent_decoded(self.value).ok_or(DecodeError::new(ErrorCode::Syntax, self.at, ""))?;
             return core::str::from_utf8(&bytes).map(Text::own).map_err(|_| bad);
         }
         core::str::from_utf8(self.value).map(Text::Borrowed).map_err(|_| bad)

@@ -20,8 +20,19 @@ pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     title: "Hikvision 海康 cameras and recorders, ISAPI",
     payload: Payload::Text,
     says: &[
-        "plate", "plate_color", "plate_confidence", "vehicle_text", "device", "device_time", "record",
-        "offline_upload", "heartbeat", "gate", "gate_state", "at_limit", "loop",
+        "plate",
+        "plate_color",
+        "plate_confidence",
+        "vehicle_text",
+        "device",
+        "device_time",
+        "record",
+        "offline_upload",
+        "heartbeat",
+        "gate",
+        "gate_state",
+        "at_limit",
+        "loop",
     ],
     commands: crate::command::HIKVISION,
     acknowledges: true,
@@ -71,6 +82,7 @@ fn read<'a>(xml: &mut Xml<'a>, readings: &mut Vec<Reading<'a>>) -> Result<(), De
         }
         Some(Event::Open(b"Plates")) => polled(xml, readings)?,
         Some(Event::Open(b"ResponseStatus")) => readings.push(status(xml)?),
+        Some(Event::Open(b"BarrierGate")) => readings.push(told(xml)?),
         Some(Event::Open(b"BarrierGateStatus")) => readings.push(barrier(xml)?),
         Some(Event::Leaf(b"Plates", _)) => {}
         _ => return Err(DecodeError::new(ErrorCode::Kind, 0, "EventNotificationAlert")),
@@ -172,10 +184,11 @@ impl<'a> Alert<'a> {
 
     fn other(&mut self, name: &[u8], text: XmlText<'a>) -> Result<(), DecodeError> {
         let Some(index) = MORE.iter().position(|(known, _)| *known == name) else { return Ok(()) };
-        if let (Some(slot), Some((_, ours))) = (self.more.get_mut(index), MORE.get(index)) {
-            if slot.1.is_none() && !text.raw().is_empty() {
-                *slot = (ours, Some(text));
-            }
+        if let (Some(slot), Some((_, ours))) = (self.more.get_mut(index), MORE.get(index))
+            && slot.1.is_none()
+            && !text.raw().is_empty()
+        {
+            *slot = (ours, Some(text));
         }
         Ok(())
     }
@@ -210,8 +223,10 @@ impl<'a> Alert<'a> {
         if let Some(text) = self.plate {
             put_plate(reading, text);
         }
-        reading.plate_confidence =
-            self.confidence.and_then(|c| Milli::parse(&c.decode().ok()?)).filter(|c| (0..=100_000).contains(&c.0));
+        reading.plate_confidence = self
+            .confidence
+            .and_then(|c| Milli::parse(&c.decode().ok()?))
+            .filter(|c| (0..=100_000).contains(&c.0));
         reading.direction_code = self.direction.map(XmlText::decode).transpose()?;
         reading.vehicle_text = self.vehicle.map(XmlText::decode).transpose()?;
         Ok(())
@@ -309,6 +324,18 @@ fn status<'a>(xml: &mut Xml<'a>) -> Result<Reading<'a>, DecodeError> {
     let proof = if code == 1 { Proof::Accepted } else { Proof::Refused };
     reading.answer = Some(Answer { command: None, proof });
     reading.more.insert(0, ("status", Value::Int(code)));
+    Ok(reading)
+}
+
+/// A command to the gate, as a log of the line has it.
+fn told<'a>(xml: &mut Xml<'a>) -> Result<Reading<'a>, DecodeError> {
+    let mut reading = Reading::new(Kind::Debug);
+    leaves(xml, 1, |_, name, text| {
+        if name == b"ctrlMode" {
+            reading.put("sent", text.decode()?);
+        }
+        Ok(())
+    })?;
     Ok(reading)
 }
 

@@ -78,7 +78,8 @@ fn binary<'a, T: Trace>(frame: Reader<'a, T>, len: usize) -> Result<Reading<'a>,
     let guid = frame.slice(at::GUID, 16, "guid")?;
     reading.record = Some(Text::hex(guid));
     reading.device_time = i64::try_from(frame.u64_le(at::TIME, "time")?).ok().and_then(clock::millis);
-    let rest = (at::DATA + len).checked_sub(at::REST).ok_or(frame.error(ErrorCode::Truncated, at::REST, "data"))?;
+    let rest =
+        (at::DATA + len).checked_sub(at::REST).ok_or(frame.error(ErrorCode::Truncated, at::REST, "data"))?;
     reading.put("data", frame.slice(at::REST, rest, "rest")?);
     Ok(reading)
 }

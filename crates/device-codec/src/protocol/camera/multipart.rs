@@ -24,7 +24,8 @@ pub(in crate::protocol) struct Part<'a> {
 impl<'a> Multipart<'a> {
     /// A body by the content type's boundary, else by its own first line; nothing where it has neither.
     pub(in crate::protocol) fn of(bytes: &'a [u8], content_type: Option<&'a str>) -> Option<Self> {
-        let named = content_type.and_then(boundary).filter(|boundary| find_delimiter(bytes, boundary).is_some());
+        let named =
+            content_type.and_then(boundary).filter(|boundary| find_delimiter(bytes, boundary).is_some());
         let own = || {
             let text = bytes.trim_ascii_start().strip_prefix(b"--")?;
             let len = text.iter().position(|b| matches!(b, b'\r' | b'\n'))?;
@@ -81,7 +82,8 @@ impl<'a> Multipart<'a> {
 
     /// The length of `newline -- boundary` at the start of `after`, or of the bare delimiter of an empty body.
     fn delimiter_at(&self, after: &[u8]) -> Option<usize> {
-        let newline = line_end(after).filter(|len| *len <= 2 && after.first().is_some_and(|b| matches!(b, b'\r' | b'\n')));
+        let newline = line_end(after)
+            .filter(|len| *len <= 2 && after.first().is_some_and(|b| matches!(b, b'\r' | b'\n')));
         let start = newline.unwrap_or(0);
         let rest = after.get(start..)?.strip_prefix(b"--")?;
         rest.starts_with(self.boundary).then_some(start + 2 + self.boundary.len())
@@ -101,7 +103,9 @@ impl<'a> Part<'a> {
         self.headers.split(|b| *b == b'\n').find_map(|line| {
             let colon = line.iter().position(|b| *b == b':')?;
             let (key, value) = line.split_at(colon);
-            key.trim_ascii().eq_ignore_ascii_case(name).then(|| value.get(1..).unwrap_or_default().trim_ascii())
+            key.trim_ascii()
+                .eq_ignore_ascii_case(name)
+                .then(|| value.get(1..).unwrap_or_default().trim_ascii())
         })
     }
 
@@ -113,7 +117,8 @@ impl<'a> Part<'a> {
 
     /// Whether the body is a photo, by its first bytes: some firmware calls one an octet stream.
     pub(in crate::protocol) fn is_photo(&self) -> bool {
-        self.body.starts_with(b"\xff\xd8") || self.header(b"content-type").is_some_and(|t| t.starts_with(b"image/"))
+        self.body.starts_with(b"\xff\xd8")
+            || self.header(b"content-type").is_some_and(|t| t.starts_with(b"image/"))
     }
 }
 

@@ -1,8 +1,8 @@
 //! From a vendor's plate text to a reading's plate.
 
-use parking_types::{PlateColor, PlateReading};
+use parking_types::{PlateColor, PlateError, PlateReading};
 
-use crate::{json::Str, reading::Reading, text::Text};
+use crate::{base64, json::Str, reading::Reading, text::Text};
 
 /// The provinces of GA 36 and the other characters that a mainland, Hong Kong or Macau plate begins with.
 const FIRST: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
@@ -12,22 +12,54 @@ const FIRST: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘�
 pub(super) fn put<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
     match PlateReading::parse(&text) {
         Ok(plate) => {
+            let plate = if is_placeholder(&text) { PlateReading::Unplated } else { plate };
             reading.plate = Some(plate);
             let same = matches!(plate, PlateReading::Plate(plate) if plate.as_str() == text.as_str());
             if !same && !text.is_empty() {
                 reading.put("raw_plate", text);
             }
         }
-        Err(_) => reading.put("raw_plate", text),
+        Err(error) => {
+            reading.put("plate_error", reason(error));
+            reading.put("raw_plate", text);
+        }
     }
+}
+
+/// Why a text is no plate.
+fn reason(error: PlateError) -> &'static str {
+    match error {
+        PlateError::Empty => "empty",
+        PlateError::TooLong => "too_long",
+        PlateError::Character { .. } => "character",
+    }
+}
+
+/// Whether a text stands for "no plate" in the form 无 or 虚 and six characters, which some lots make up.
+fn is_placeholder(text: &str) -> bool {
+    let rest = text.strip_prefix('无').or_else(|| text.strip_prefix('虚'));
+    rest.is_some_and(|rest| rest.len() == 6 && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// Puts a plate that stands in a JSON document.
 pub(super) fn put_str<'a>(reading: &mut Reading<'a>, text: Str<'a>) {
     match text.decode() {
+        Ok(plain) if plain.contains(['=', '+', '/']) => put_base64(reading, plain),
         Ok(text) => put(reading, text),
         Err(_) => put_unreadable(reading, text),
     }
+}
+
+/// Some firmware writes base64 where others write text: `=`, `+` and `/` stand in no plate.
+fn put_base64<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
+    let mut bytes = [0; 64];
+    let plain = base64::decode(text.as_bytes(), &mut bytes).and_then(|b| core::str::from_utf8(b).ok());
+    let Some(plate) = plain.and_then(|plain| PlateReading::parse(plain).ok()) else {
+        put(reading, text);
+        return;
+    };
+    reading.plate = Some(plate);
+    reading.put("raw_plate", text);
 }
 
 /// Says that the plate's bytes are no text in the protocol's charset, and shows them as far as they are.
@@ -90,11 +122,32 @@ mod tests {
     }
 
     #[test]
+    fn words_and_placeholders_for_no_plate() {
+        for word in ["无A1B2C3", "虚123456", "无牌车", "NoPlate"] {
+            let mut reading = Reading::new(Kind::Plate);
+            put(&mut reading, Text::Borrowed(word));
+            assert_eq!(reading.plate, Some(PlateReading::Unplated), "{word}");
+            assert_eq!(reading.get("raw_plate"), Some(&word.into()));
+        }
+    }
+
+    #[test]
+    fn base64_where_text_is_due() {
+        let mut reading = Reading::new(Kind::Plate);
+        put_base64(&mut reading, Text::Borrowed("X+aXoF8="));
+        assert_eq!(reading.plate, Some(PlateReading::Unplated));
+        let mut reading = Reading::new(Kind::Plate);
+        put_base64(&mut reading, Text::Borrowed("ANX9Q3ftqPOVPJd1Tox8SQ=="));
+        assert_eq!((reading.plate, reading.get("plate_error")), (None, Some(&"character".into())));
+    }
+
+    #[test]
     fn what_is_no_plate_stays_readable() {
         let mut reading = Reading::new(Kind::Plate);
         put(&mut reading, Text::Borrowed("\u{fffd}\u{fffd}AF0236"));
         assert_eq!(reading.plate, None);
         assert_eq!(reading.get("raw_plate"), Some(&"\u{fffd}\u{fffd}AF0236".into()));
+        assert_eq!(reading.get("plate_error"), Some(&"character".into()));
         let mut reading = Reading::new(Kind::Plate);
         put(&mut reading, Text::Borrowed(""));
         assert_eq!((reading.plate, reading.more.len()), (Some(PlateReading::Unplated), 0));

@@ -6,6 +6,7 @@
 mod command_reply;
 mod plate_result;
 mod push;
+mod reply;
 mod tables;
 
 pub(in crate::protocol) mod http;

@@ -20,7 +20,9 @@ use crate::{
 mod feeds;
 mod stream;
 
-pub(in crate::protocol) use feeds::{AXIS_FF_INFO, LILIN_INFO, OPENALPR_INFO, PLATE_RECOGNIZER_INFO, SURVISION_INFO};
+pub(in crate::protocol) use feeds::{
+    AXIS_FF_INFO, LILIN_INFO, OPENALPR_INFO, PLATE_RECOGNIZER_INFO, SURVISION_INFO,
+};
 
 /// How many readings one document may hold.
 const MAX_ITEMS: usize = 256;
@@ -54,6 +56,8 @@ struct Feed {
     items: &'static [&'static str],
     /// Path and field. Of two paths of one field the first that has a value counts.
     fields: &'static [(&'static str, Slot)],
+    /// Fields are known by their last name wherever they stand, and each object of an array is one reading.
+    flat: bool,
     /// Values of [`Slot::Event`] that are signs of life.
     heartbeats: &'static [&'static str],
 }
@@ -162,7 +166,12 @@ fn posted<'a>(bytes: &'a [u8], context: &Context<'a>) -> Result<(&'a [u8], usize
 
 impl<'a> Walk<'a> {
     /// Any value; `item` is the index of the item that it stands in.
-    fn json(&mut self, json: &mut Json<'a>, path: &mut String, item: Option<usize>) -> Result<(), DecodeError> {
+    fn json(
+        &mut self,
+        json: &mut Json<'a>,
+        path: &mut String,
+        item: Option<usize>,
+    ) -> Result<(), DecodeError> {
         let len = path.len();
         match json.peek()? {
             JsonKind::Object => json.object(|json, key| {
@@ -176,7 +185,8 @@ impl<'a> Walk<'a> {
             }),
             JsonKind::Array => json.array(|json, _| {
                 path.push_str("[]");
-                let item = self.item(path, item)?;
+                let is_object = json.peek()? == JsonKind::Object;
+                let item = self.item(path, item, is_object)?;
                 let outcome = self.json(json, path, item);
                 path.truncate(len);
                 outcome
@@ -202,7 +212,9 @@ impl<'a> Walk<'a> {
     fn xml(&mut self, xml: &mut Xml<'a>) -> Result<(), DecodeError> {
         while let Some(event) = xml.next()? {
             let Event::Leaf(name, text) = event else { continue };
-            let Some(index) = core::str::from_utf8(name).ok().and_then(|name| self.wanted(name)) else { continue };
+            let Some(index) = core::str::from_utf8(name).ok().and_then(|name| self.wanted(name)) else {
+                continue;
+            };
             let text = text.decode()?;
             if !text.is_empty() || self.is_plate(index) {
                 self.put(None, index, Found::Text(text));
@@ -212,8 +224,14 @@ impl<'a> Walk<'a> {
     }
 
     /// A new item where `path` is one; else the one around it.
-    fn item(&mut self, path: &str, around: Option<usize>) -> Result<Option<usize>, DecodeError> {
-        if around.is_some() || !self.feed.items.contains(&path) {
+    fn item(
+        &mut self,
+        path: &str,
+        around: Option<usize>,
+        is_object: bool,
+    ) -> Result<Option<usize>, DecodeError> {
+        let begins = if self.feed.flat { is_object } else { self.feed.items.contains(&path) };
+        if around.is_some() || !begins {
             return Ok(around);
         }
         if self.items.len() >= MAX_ITEMS {
@@ -224,6 +242,7 @@ impl<'a> Walk<'a> {
     }
 
     fn wanted(&self, path: &str) -> Option<usize> {
+        let path = if self.feed.flat { path.rsplit('.').next().unwrap_or(path) } else { path };
         self.feed.fields.iter().position(|(known, _)| *known == path)
     }
 
@@ -274,7 +293,9 @@ impl Feed {
             return Ok(Some(reading));
         }
         // Several plates of one picture have one id: the index tells them apart.
-        if item > 0 && let Some(record) = reading.record.take() {
+        if item > 0
+            && let Some(record) = reading.record.take()
+        {
             reading.record = Some(Text::format(format_args!("{record}-{item}")));
         }
         let has_plate = reading.plate.is_some() || reading.get("raw_plate").is_some();
@@ -295,9 +316,15 @@ fn put<'a>(reading: &mut Reading<'a>, slot: Slot, found: Found<'a>) {
             let confidence = Milli::parse_shifted(&text, shift);
             reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.0));
         }
-        Slot::Millis if reading.device_time.is_none() => reading.device_time = int(&text).and_then(clock::millis),
-        Slot::Micros if reading.device_time.is_none() => reading.device_time = int(&text).and_then(clock::micros),
-        Slot::Time | Slot::TimeFallback if reading.device_time.is_none() => reading.device_time = clock::parse(&text),
+        Slot::Millis if reading.device_time.is_none() => {
+            reading.device_time = int(&text).and_then(clock::millis)
+        }
+        Slot::Micros if reading.device_time.is_none() => {
+            reading.device_time = int(&text).and_then(clock::micros)
+        }
+        Slot::Time | Slot::TimeFallback if reading.device_time.is_none() => {
+            reading.device_time = clock::parse(&text)
+        }
         Slot::Record if reading.record.is_none() => reading.record = Some(text),
         Slot::Device if reading.device.is_none() => reading.device = Some(text),
         Slot::Direction if reading.direction_code.is_none() => reading.direction_code = Some(text),

@@ -86,10 +86,11 @@ impl<'a> Fields<'a> {
             (Some(_), None, None) => return Err(DecodeError::new(ErrorCode::Kind, 0, "CMD")),
         };
         reading.device = self.lock.map(Str::decode).transpose()?;
-        reading.device_time =
-            self.timestamp.filter(|ms| *ms > 0).and_then(|ms| ms.checked_mul(1_000_000)).map(|nanos| {
-                crate::reading::DeviceTime::Utc(parking_types::Instant::from_nanos(nanos))
-            });
+        reading.device_time = self
+            .timestamp
+            .filter(|ms| *ms > 0)
+            .and_then(|ms| ms.checked_mul(1_000_000))
+            .map(|nanos| crate::reading::DeviceTime::Utc(parking_types::Instant::from_nanos(nanos)));
         if let Some(camera) = self.camera {
             reading.put("camera", camera.decode()?);
         }

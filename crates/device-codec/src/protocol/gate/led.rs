@@ -76,7 +76,11 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
 }
 
 /// 1 to 4 lines, then what is spoken.
-fn lines<'a, T: Trace>(frame: &Reader<'a, T>, len: usize, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+fn lines<'a, T: Trace>(
+    frame: &Reader<'a, T>,
+    len: usize,
+    reading: &mut Reading<'a>,
+) -> Result<(), DecodeError> {
     const NAMES: [&str; 4] = ["line_1", "line_2", "line_3", "line_4"];
     let end = at::DATA + len;
     let count = usize::from(frame.u8(at::DATA + 1, "lines")?);

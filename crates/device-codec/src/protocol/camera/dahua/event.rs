@@ -59,7 +59,7 @@ impl<'a> Event<'a> {
             "GroupID" => &mut self.group,
             "IndexInGroup" => &mut self.index,
             "RealUTC" => &mut self.real_utc,
-            "RealUTCMS" | "UTCMS" => &mut self.real_utc_ms,
+            "RealUTCMS" => &mut self.real_utc_ms,
             "LocaleTime" | "StartTime" => &mut self.locale_time,
             "UTC" => &mut self.utc,
             _ => {
@@ -82,7 +82,8 @@ impl<'a> Event<'a> {
         let traffic = self.code.as_deref().is_some_and(|code| code.starts_with("Traffic"));
         let says_plate = self.plate.as_deref().is_some_and(|plate| !plate.trim().is_empty());
         let motor = !self.more.iter().any(|(name, value)| *name == "category" && *value == "NonMotor");
-        let is_plate = traffic && motor && self.plate.is_some() || says_plate && (traffic || self.code.is_none());
+        let is_plate =
+            traffic && motor && self.plate.is_some() || says_plate && (traffic || self.code.is_none());
         let mut reading = Reading::new(if is_plate { Kind::Plate } else { Kind::Debug });
         reading.device_time = self.time();
         if let Some(code) = self.code {

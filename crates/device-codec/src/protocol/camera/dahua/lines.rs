@@ -41,7 +41,8 @@ fn pair<'a>(line: &'a [u8], start: usize, events: &mut Vec<Event<'a>>) -> Result
     let (path, value) = line.split_at(equals);
     let value_at = start + equals + 1;
     let value = value.get(1..).unwrap_or_default().trim_ascii();
-    let no_text = |e: core::str::Utf8Error, at: usize| DecodeError::new(ErrorCode::Encoding, at + e.valid_up_to(), "");
+    let no_text =
+        |e: core::str::Utf8Error, at: usize| DecodeError::new(ErrorCode::Encoding, at + e.valid_up_to(), "");
     let path = core::str::from_utf8(path).map_err(|e| no_text(e, start))?.trim();
     let value = core::str::from_utf8(value).map_err(|e| no_text(e, value_at))?;
     if path == "found" {
@@ -66,7 +67,8 @@ fn pair<'a>(line: &'a [u8], start: usize, events: &mut Vec<Event<'a>>) -> Result
 
 /// `Events[3].TrafficCar.Lane` → 3 and `TrafficCar.Lane`.
 fn indexed(path: &str) -> Option<(usize, &str)> {
-    let rest = ["Events[", "ReturnEvents[", "items["].into_iter().find_map(|prefix| path.strip_prefix(prefix))?;
+    let rest =
+        ["Events[", "ReturnEvents[", "items["].into_iter().find_map(|prefix| path.strip_prefix(prefix))?;
     let (index, path) = rest.split_once("].")?;
     Some((index.parse().ok()?, path))
 }

@@ -2,7 +2,10 @@
 
 use parking_types::{Direction, Instant, Span};
 
-use super::{push::says_done, tables::{self, Dialect}};
+use super::{
+    push::says_done,
+    tables::{self, Dialect},
+};
 use crate::{
     error::{DecodeError, ErrorCode},
     json::{Json, Num, Scalar, Str, first},
@@ -25,6 +28,8 @@ pub(super) struct CommandReply<'a> {
     records: [Record<'a>; 2],
     role: Option<Str<'a>>,
     connected: Option<bool>,
+    address: Option<Str<'a>>,
+    clock: Option<Str<'a>>,
     active: Option<i64>,
     listed: Listed<'a>,
 }
@@ -63,6 +68,7 @@ impl<'a> CommandReply<'a> {
             b"value" => first(&mut self.value, Some(json.scalar()?)),
             b"gpio" => first(&mut self.input, json.int()?),
             b"serialno" | b"sn" => first(&mut self.serial, json.text()?),
+            b"timestring" => first(&mut self.clock, json.text()?),
             b"active_id" => first(&mut self.active, json.int()?),
             b"dldb_rec" => return self.listed.read(json),
             b"plate" => first(&mut self.listed.plate, json.text()?),
@@ -100,6 +106,7 @@ impl<'a> CommandReply<'a> {
         match key {
             b"sn" => first(&mut self.serial, json.text()?),
             b"type" => first(&mut self.role, json.text()?),
+            b"ip_addr" => first(&mut self.address, json.text()?),
             _ => {}
         }
         Ok(())
@@ -152,6 +159,11 @@ impl<'a> CommandReply<'a> {
         }
         if let Some(role) = self.role {
             reading.put("role", role.decode()?);
+        }
+        for (name, text) in [("ip", self.address), ("clock", self.clock)] {
+            if let Some(text) = text {
+                reading.put(name, text.decode()?);
+            }
         }
         if let Some(connected) = self.connected {
             reading.put("connected", connected);

@@ -7,10 +7,7 @@ use crate::{
     context::Context,
     error::{DecodeError, ErrorCode},
     json::Json,
-    protocol::{
-        Out, ProtocolInfo,
-    camera::form::Form,
-    },
+    protocol::{Out, ProtocolInfo, camera::form::Form},
     reader::Reader,
     reading::{Kind, Reading},
     trace::Trace,
@@ -19,10 +16,20 @@ use crate::{
 pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     title: "Vzenith 臻识 cameras, HTTP push",
     says: &[
-        "plate", "plate_color", "plate_confidence", "vehicle", "vehicle_text", "device", "device_time", "record",
-        "gate_state", "offline_upload", "heartbeat", "gate",
+        "plate",
+        "plate_color",
+        "plate_confidence",
+        "vehicle",
+        "vehicle_text",
+        "device",
+        "device_time",
+        "record",
+        "gate_state",
+        "offline_upload",
+        "heartbeat",
+        "gate",
     ],
-    commands: crate::command::VZ_HTTP,
+    commands: crate::command::VZ,
     heartbeat: Some(Span::from_secs(30)),
     ..ProtocolInfo::JSON
 };
@@ -64,7 +71,9 @@ fn push<'a>(
     let mut push = Push::new(dialect, Writing::Plain);
     push.read(&mut json)?;
     json.finish()?;
-    out(&push.into_reading()?);
+    let mut reading = Reading::new(Kind::Debug);
+    push.put(&mut reading)?;
+    out(&reading);
     Ok(())
 }
 

@@ -44,7 +44,8 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     let bytes = frame.all();
     let skipped = bytes.iter().take_while(|b| **b == 0).count();
     let mut json = Json::new(bytes.get(skipped..).unwrap_or_default());
-    let reading = document(&mut json, context).map_err(|e| DecodeError { offset: e.offset + skipped, ..e })?;
+    let reading =
+        document(&mut json, context).map_err(|e| DecodeError { offset: e.offset + skipped, ..e })?;
     out(&reading);
     Ok(())
 }
@@ -73,7 +74,11 @@ fn document<'a>(json: &mut Json<'a>, context: &Context<'a>) -> Result<Reading<'a
             b"keep_alive" => envelope.heartbeat(),
             b"barr_gate_status" => envelope.gate(),
             b"offline" => Reading::new(Kind::Debug),
-            _ => push.into_reading()?,
+            _ => {
+                let mut reading = Reading::new(Kind::Debug);
+                push.put(&mut reading)?;
+                reading
+            }
         }
     };
     if let Some(known) = ["quick_ivs_result", "offline"].into_iter().find(|known| name == known.as_bytes()) {

@@ -1,14 +1,15 @@
 //! `PlateResult`: what every transport of the Vzenith family carries about a vehicle.
 
-use parking_types::{Date, Instant, Local, Span, TimeOfDay};
+use parking_types::{Date, Instant, Local, PlateReading, Span, TimeOfDay};
 
 use super::super::plate;
 use super::tables::{self, Dialect};
 use crate::{
     base64,
     error::DecodeError,
-    json::{Json, Num, Scalar, Str, first},
-    reading::{DeviceTime, GateState, Kind, Reading},
+    json::{Json, Num, Str, first},
+    milli::Milli,
+    reading::{DeviceTime, GateState, Reading},
     text::Text,
 };
 
@@ -27,7 +28,7 @@ pub(super) struct PlateResult<'a> {
     license: Option<Str<'a>>,
     color_type: Option<i64>,
     plate_type: Option<i64>,
-    confidence: Option<Scalar<'a>>,
+    confidence: Option<Milli>,
     direction: Option<Num<'a>>,
     trigger: Option<i64>,
     pub(super) record: Option<Str<'a>>,
@@ -52,13 +53,13 @@ impl<'a> PlateResult<'a> {
         json.object_if_any(|json, key| {
             match key {
                 b"license" => first(&mut self.license, json.text()?),
-                b"confidence" => first(&mut self.confidence, Some(json.scalar()?)),
+                b"confidence" => first(&mut self.confidence, json.milli()?),
                 b"colorType" => first(&mut self.color_type, json.int()?),
                 b"type" => first(&mut self.plate_type, json.int()?),
-                b"direction" => first(&mut self.direction, json.scalar()?.number()),
+                b"direction" => first(&mut self.direction, json.num()?),
                 b"triggerType" => first(&mut self.trigger, json.int()?),
-                b"plateid" => first(&mut self.record, json.scalar()?.id()),
-                b"isoffline" => first(&mut self.offline, json.scalar()?.truth()),
+                b"plateid" => first(&mut self.record, json.id()?),
+                b"isoffline" => first(&mut self.offline, json.truth()?),
                 b"enable_encrypt" => self.encrypted |= json.int()?.is_some_and(|mode| mode != 0),
                 b"is_fake_plate" | b"fake_plate" => first(&mut self.fake, json.int()?),
                 b"timeStamp" => self.time.read(json)?,
@@ -80,21 +81,28 @@ impl<'a> PlateResult<'a> {
         })
     }
 
-    /// What the fields say.
-    pub(super) fn into_reading(self, dialect: Dialect, writing: Writing) -> Result<Reading<'a>, DecodeError> {
-        let mut reading = Reading::new(Kind::Plate);
+    /// Puts what the fields say into a reading; it is large, so it is filled where it lies.
+    pub(super) fn put(
+        &self,
+        reading: &mut Reading<'a>,
+        dialect: Dialect,
+        writing: Writing,
+    ) -> Result<(), DecodeError> {
         if let Some(license) = self.license {
-            put_license(&mut reading, license, writing, self.encrypted);
+            put_license(reading, license, writing, self.encrypted);
+        }
+        if self.plate_type == Some(tables::UNPLATED) && reading.plate.is_none() {
+            reading.plate = Some(PlateReading::Unplated);
         }
         reading.plate_color = self.color_type.and_then(tables::color);
-        reading.plate_confidence = self.confidence.and_then(Scalar::milli);
+        reading.plate_confidence = self.confidence;
         if let Some(code) = self.plate_type {
-            tables::put_type(&mut reading, dialect, code);
+            tables::put_type(reading, dialect, code);
         }
         reading.direction_code = self.direction.map(Num::text);
         reading.record = self.record.map(Str::decode).transpose()?;
         reading.offline_upload = self.offline;
-        self.time.put(&mut reading);
+        self.time.put(reading);
         if let Some(trigger) = self.trigger {
             reading.put("trigger", trigger);
         }
@@ -109,7 +117,7 @@ impl<'a> PlateResult<'a> {
             Some(_) => reading.put("gate_opened_by", "server"),
             None => {}
         }
-        Ok(reading)
+        Ok(())
     }
 }
 
@@ -171,7 +179,8 @@ impl Time {
         };
         reading.device_time = Some(DeviceTime::Utc(at));
         if let Some(local) = calendar
-            && local.as_nanos().saturating_sub(at.as_nanos()).saturating_abs() > Span::from_hours(15).as_nanos()
+            && local.as_nanos().saturating_sub(at.as_nanos()).saturating_abs()
+                > Span::from_hours(15).as_nanos()
         {
             reading.put("device_time_calendar", Text::format(format_args!("{local}")));
         }

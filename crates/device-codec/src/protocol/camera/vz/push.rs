@@ -2,18 +2,14 @@
 
 use super::{
     plate_result::{PlateResult, Writing},
+    reply::{self, Reply},
     tables::Dialect,
 };
 use crate::{
-    base64,
     error::{DecodeError, ErrorCode},
     json::{Json, Scalar, Str, first},
     reading::{Answer, Kind, Proof, Reading},
-    text::Text,
 };
-
-/// The longest serial data that a push carries, in bytes: the boards behind the camera send less than 100.
-const SERIAL_MAX: usize = 512;
 
 /// What a push holds, as it stands.
 pub(super) struct Push<'a> {
@@ -32,6 +28,7 @@ pub(super) struct Push<'a> {
     message: Option<Str<'a>>,
     status: Option<i64>,
     state: Option<Str<'a>>,
+    reply: Reply<'a>,
 }
 
 /// The levels of inputs and outputs, 0 low and 1 high; what hangs on them is the installer's choice.
@@ -46,6 +43,7 @@ enum Root {
     Serial,
     Image,
     Answer,
+    Reply,
 }
 
 impl<'a> Push<'a> {
@@ -66,6 +64,7 @@ impl<'a> Push<'a> {
             message: None,
             status: None,
             state: None,
+            reply: Reply::default(),
         }
     }
 
@@ -80,6 +79,10 @@ impl<'a> Push<'a> {
             b"AlarmGioIn" => Root::Input,
             b"SerialData" => Root::Serial,
             b"TriggerImage" => Root::Image,
+            b"Response_AlarmInfoPlate" => {
+                first(&mut self.root, Some(Root::Reply));
+                return json.object_if_any(|json, key| self.reply.read(json, key));
+            }
             _ => return self.answer_key(json, key),
         };
         first(&mut self.root, Some(root));
@@ -142,26 +145,28 @@ impl<'a> Push<'a> {
     }
 
     /// What the document says; nothing of it is kept where it holds none of the known keys.
-    pub(super) fn into_reading(self) -> Result<Reading<'a>, DecodeError> {
+    pub(super) fn put(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
         let missing = DecodeError::new(ErrorCode::Kind, 0, "AlarmInfoPlate");
         let root = match self.root {
             Some(root) => root,
             None if self.status.is_some() || self.state.is_some() || self.levels.any() => Root::Answer,
+            None if self.command.is_some_and(|command| command.raw() == b"AVS_TRIGGER") => Root::Reply,
             None => return Err(missing),
         };
         let serial = self.serial.filter(|serial| !serial.raw().is_empty()).map(Str::decode).transpose()?;
-        let mut reading = match root {
-            Root::Plate => self.plate.into_reading(self.dialect, self.writing)?,
-            Root::Input => input(self.input, self.level),
-            Root::Serial => serial_data(self.data, self.channel)?,
-            Root::Image => Reading::new(Kind::Debug),
-            Root::Answer => answer(&self)?,
-        };
-        reading.device = serial;
-        if root == Root::Image {
-            reading.put("image", true);
+        match root {
+            Root::Plate => {
+                reading.kind = Kind::Plate;
+                self.plate.put(reading, self.dialect, self.writing)?;
+            }
+            Root::Input => input(reading, self.input, self.level),
+            Root::Serial => serial_data(reading, self.data, self.channel)?,
+            Root::Image => reading.put("image", true),
+            Root::Answer => answer(reading, self)?,
+            Root::Reply => self.reply.put(reading)?,
         }
-        Ok(reading)
+        reading.device = serial;
+        Ok(())
     }
 }
 
@@ -193,35 +198,34 @@ impl Levels {
 }
 
 /// An input changed its level.
-fn input<'a>(source: Option<i64>, level: Option<i64>) -> Reading<'a> {
-    let mut reading = Reading::new(Kind::Gate);
+fn input(reading: &mut Reading<'_>, source: Option<i64>, level: Option<i64>) {
+    reading.kind = Kind::Gate;
     if let Some(source) = source {
         reading.put("input", source);
     }
     if let Some(level) = level {
         reading.put("level", level);
     }
-    reading
 }
 
 /// Bytes from the RS-485 line behind the camera.
-fn serial_data<'a>(data: Option<Str<'a>>, channel: Option<i64>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Debug);
+fn serial_data(
+    reading: &mut Reading<'_>,
+    data: Option<Str<'_>>,
+    channel: Option<i64>,
+) -> Result<(), DecodeError> {
     if let Some(data) = data {
-        let mut bytes = [0; SERIAL_MAX];
-        let plain = base64::decode(data.raw(), &mut bytes);
-        let plain = plain.ok_or(DecodeError::new(ErrorCode::Encoding, data.at(), "data"))?;
-        reading.put("serial_data", Text::hex(plain));
+        reading.put("serial_data", reply::serial_hex(data)?);
     }
     if let Some(channel) = channel {
         reading.put("serial_channel", channel);
     }
-    Ok(reading)
+    Ok(())
 }
 
 /// A status of 200, `succeed`, `success` or `ok` says that the camera took the command, and no more.
-fn answer<'a>(push: &Push<'a>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Gate);
+fn answer<'a>(reading: &mut Reading<'a>, push: &Push<'a>) -> Result<(), DecodeError> {
+    reading.kind = Kind::Gate;
     let proof = match (push.status, push.state) {
         (Some(200), _) => Some(Proof::Accepted),
         (Some(408), _) => Some(Proof::TimedOut),
@@ -237,8 +241,8 @@ fn answer<'a>(push: &Push<'a>) -> Result<Reading<'a>, DecodeError> {
     if let Some(command) = push.command {
         reading.put("cmd", command.decode()?);
     }
-    push.levels.put(&mut reading);
-    Ok(reading)
+    push.levels.put(reading);
+    Ok(())
 }
 
 /// The words for "done", the vendor's spelling mistakes among them.

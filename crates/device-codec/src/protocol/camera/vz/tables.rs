@@ -7,6 +7,9 @@ use parking_types::{PlateColor, VehicleClass};
 
 use crate::{reading::Reading, text::Text};
 
+/// The `type` of a vehicle without a plate.
+pub(super) const UNPLATED: i64 = 31;
+
 /// What a plate type says: the vendor's words, and the class of vehicle where the words name one.
 #[derive(Clone, Copy)]
 struct PlateType {
@@ -76,7 +79,7 @@ fn vzenith(code: i64) -> Option<PlateType> {
         26 => kind("海外车牌"),
         29 => kind("假车牌"),
         30 => kind("车标"),
-        31 => kind("无牌车"),
+        UNPLATED => kind("无牌车"),
         _ => return None,
     })
 }

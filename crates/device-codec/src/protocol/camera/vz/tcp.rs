@@ -5,7 +5,11 @@
 
 use parking_types::{Instant, Span};
 
-use super::{command_reply::CommandReply, plate_result::{PlateResult, Writing}, tables::Dialect};
+use super::{
+    command_reply::CommandReply,
+    plate_result::{PlateResult, Writing},
+    tables::Dialect,
+};
 use crate::{
     context::Context,
     error::{DecodeError, ErrorCode},
@@ -22,10 +26,20 @@ pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     title: "Vzenith 臻识 cameras, TCP port 8131",
     payload: Payload::Binary,
     says: &[
-        "plate", "plate_color", "plate_confidence", "vehicle", "vehicle_text", "direction", "device", "device_time",
-        "record", "heartbeat", "gate", "config",
+        "plate",
+        "plate_color",
+        "plate_confidence",
+        "vehicle",
+        "vehicle_text",
+        "direction",
+        "device",
+        "device_time",
+        "record",
+        "heartbeat",
+        "gate",
+        "config",
     ],
-    commands: crate::command::VZ,
+    commands: crate::command::VZ_TCP,
     heartbeat: Some(Span::from_secs(5)),
     ..ProtocolInfo::JSON
 };
@@ -121,7 +135,8 @@ fn document<'a>(json: &mut Json<'a>) -> Result<Reading<'a>, DecodeError> {
     }
     // The record's number may stand before the result it belongs to.
     plate.record = plate.record.or(reply.id);
-    let mut reading = plate.into_reading(Dialect::Vzenith, Writing::Plain)?;
+    let mut reading = Reading::new(Kind::Plate);
+    plate.put(&mut reading, Dialect::Vzenith, Writing::Plain)?;
     reading.device = reply.serial.map(Str::decode).transpose()?;
     Ok(reading)
 }
@@ -169,7 +184,9 @@ fn structure<'a, T: Trace>(data: Reader<'a, T>) -> Result<Reading<'a>, DecodeErr
     reading.direction_code = Some(Text::format(format_args!("{direction}")));
     let secs = data.u32_le(block::SECONDS, "tvPTS.sec")?;
     let micros = i64::from(data.u32_le(block::MICROS, "tvPTS.usec")?);
-    if secs > 0 && let Some(at) = Instant::from_secs(i64::from(secs)) {
+    if secs > 0
+        && let Some(at) = Instant::from_secs(i64::from(secs))
+    {
         reading.device_time = Some(DeviceTime::Utc(at + Span::from_nanos(micros.min(999_999) * 1000)));
     }
     reading.put("trigger", data.u32_le(block::TRIGGER, "trigger")?);

@@ -10,8 +10,12 @@ pub(in crate::protocol) const OPENALPR_INFO: ProtocolInfo =
     ProtocolInfo { title: "OpenALPR and Rekor webhooks", says: SAYS, ..ProtocolInfo::JSON };
 pub(in crate::protocol) const PLATE_RECOGNIZER_INFO: ProtocolInfo =
     ProtocolInfo { title: "Plate Recognizer Stream and Snapshot", says: SAYS, ..ProtocolInfo::JSON };
-pub(in crate::protocol) const AXIS_FF_INFO: ProtocolInfo =
-    ProtocolInfo { title: "Axis cameras with the FF plate reader", says: SAYS, payload: Payload::Text, ..ProtocolInfo::JSON };
+pub(in crate::protocol) const AXIS_FF_INFO: ProtocolInfo = ProtocolInfo {
+    title: "Axis cameras with the FF plate reader",
+    says: SAYS,
+    payload: Payload::Text,
+    ..ProtocolInfo::JSON
+};
 pub(in crate::protocol) const SURVISION_INFO: ProtocolInfo =
     ProtocolInfo { title: "Survision cameras", says: SAYS, ..ProtocolInfo::JSON };
 pub(in crate::protocol) const LILIN_INFO: ProtocolInfo =
@@ -50,6 +54,7 @@ pub(super) const OPENALPR: Feed = Feed {
         ("video_streams[].camera_id", Slot::Device),
         ("timestamp", Slot::Millis),
     ],
+    flat: false,
     heartbeats: &["heartbeat"],
 };
 
@@ -86,6 +91,7 @@ pub(super) const PLATE_RECOGNIZER: Feed = Feed {
         ("data.timestamp_camera", Slot::More("timestamp_camera")),
         ("hook.event", Slot::Event),
     ],
+    flat: false,
     heartbeats: &[],
 };
 
@@ -113,6 +119,7 @@ pub(super) const AXIS_FF: Feed = Feed {
         ("COUNTRY", Slot::More("country")),
         ("SPEED", Slot::More("speed")),
     ],
+    flat: false,
     heartbeats: &[],
 };
 
@@ -128,29 +135,23 @@ pub(super) const SURVISION: Feed = Feed {
         ("anpr.@session", Slot::Record),
         ("anpr.@id", Slot::Record),
     ],
+    flat: false,
     heartbeats: &[],
 };
 
 /// `TS` is in microseconds, whatever the source's table calls it; `MOD_TS` says GMT and was seen to be local.
 pub(super) const LILIN: Feed = Feed {
-    items: &["[]"],
+    items: &[],
     fields: &[
         ("LPR", Slot::Plate),
-        ("[].LPR", Slot::Plate),
         ("THRESHOLD", Slot::Confidence(2)),
-        ("[].THRESHOLD", Slot::Confidence(2)),
         ("TS", Slot::Micros),
-        ("[].TS", Slot::Micros),
         ("CAR_ID", Slot::Record),
-        ("[].CAR_ID", Slot::Record),
         ("ACT_PARAM", Slot::More("list")),
-        ("[].ACT_PARAM", Slot::More("list")),
         ("COUNTRY", Slot::More("country")),
-        ("[].COUNTRY", Slot::More("country")),
         ("MOD_TS", Slot::More("mod_ts")),
-        ("[].MOD_TS", Slot::More("mod_ts")),
         ("DIRECTION", Slot::Direction),
-        ("[].DIRECTION", Slot::Direction),
     ],
+    flat: true,
     heartbeats: &[],
 };

@@ -1,0 +1,280 @@
+//! Commands on the wire, against frames from the field and the vendors' documents; plates are made up.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+use device_codec::command::{
+    Action, Command, CommandError, Push, Target, Topics, Wire, encode, vz_http_reply,
+};
+use device_codec::{Context, Protocol, Value, decode};
+use parking_types::{Instant, Local, Plate};
+
+fn local(text: &str) -> Local {
+    Local::parse(text).unwrap()
+}
+
+fn plate() -> Plate {
+    Plate::parse("粤B12345").unwrap()
+}
+
+fn frame(wire: Wire) -> Vec<u8> {
+    match wire {
+        Wire::Frame(bytes) | Wire::Reply(bytes) => bytes,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn json(bytes: &[u8]) -> serde_json::Value {
+    serde_json::from_slice(bytes).unwrap()
+}
+
+/// What a decoder makes of our own bytes: the value of one name in `more`.
+fn told(protocol: Protocol, bytes: &[u8], name: &str) -> Option<String> {
+    let mut seen = None;
+    decode(protocol, bytes, &Context::default(), &mut |reading| {
+        seen = reading.get(name).map(|value| match value {
+            Value::Text(text) => text.to_string(),
+            Value::Int(int) => int.to_string(),
+            other => format!("{other:?}"),
+        });
+    })
+    .unwrap();
+    seen
+}
+
+#[test]
+fn voice_frames_of_the_field_are_made_byte_for_byte() {
+    let target = Target::default();
+    let say = |text| frame(encode(Protocol::Led0064, &Action::Say(text), &target).unwrap());
+    assert_eq!(say("欢迎光临"), b"\x00\x64\xff\xff\x30\x09\x01\xbb\xb6\xd3\xad\xb9\xe2\xc1\xd9\x32\x58");
+    assert_eq!(
+        say("欢迎光临,请入场停车"),
+        b"\x00\x64\xff\xff\x30\x14\x01\xbb\xb6\xd3\xad\xb9\xe2\xc1\xd9\x2c\xc7\xeb\xc8\xeb\xb3\xa1\xcd\xa3\xb3\xb5\xa9\x36"
+    );
+    assert_eq!(told(Protocol::Led0064, &say("一路平安"), "say").as_deref(), Some("一路平安"));
+}
+
+#[test]
+fn screens_show_lines_and_speak() {
+    let target = Target { board: Some(3), ..Target::default() };
+    let action = Action::Show { lines: &["粤B12345", "请缴费5元"], say: Some("请缴费5元") };
+    let bytes = frame(encode(Protocol::Led0064, &action, &target).unwrap());
+    assert_eq!((bytes[0], bytes[4], bytes[7]), (3, 0x6e, 2));
+    assert_eq!(told(Protocol::Led0064, &bytes, "line_1").as_deref(), Some("粤B12345"));
+    assert_eq!(told(Protocol::Led0064, &bytes, "line_2").as_deref(), Some("请缴费5元"));
+    assert_eq!(told(Protocol::Led0064, &bytes, "say").as_deref(), Some("请缴费5元"));
+    let refused = |action: Action<'_>| encode(Protocol::Led0064, &action, &target).unwrap_err();
+    assert_eq!(refused(Action::Show { lines: &[], say: None }), CommandError::Missing("lines"));
+    assert_eq!(refused(Action::Show { lines: &["a"; 5], say: None }), CommandError::TooLong("lines"));
+    let long = "车".repeat(17);
+    let lines = [long.as_str()];
+    assert_eq!(refused(Action::Show { lines: &lines, say: None }), CommandError::TooLong("lines"));
+    assert_eq!(refused(Action::Say("🚗")), CommandError::Encoding("say"));
+    assert_eq!(refused(Action::Open), CommandError::NotSupported);
+}
+
+#[test]
+fn the_boards_clock_begins_its_week_on_sunday() {
+    let action = Action::SetClock { local: local("2026-11-22T20:05:09") };
+    let bytes = frame(encode(Protocol::Led0064, &action, &Target::default()).unwrap());
+    assert_eq!(&bytes[4..14], [0x05, 8, 0xea, 0x07, 11, 22, 1, 20, 5, 9]);
+    assert_eq!(told(Protocol::Led0064, &bytes, "clock").as_deref(), Some("2026-11-22T20:05:09"));
+}
+
+#[test]
+fn barrier_board() {
+    for (action, word) in [(Action::Open, "open"), (Action::Close, "close"), (Action::Query, "query")] {
+        let bytes = frame(encode(Protocol::BarrierAa55, &action, &Target::default()).unwrap());
+        assert_eq!(told(Protocol::BarrierAa55, &bytes, "sent").as_deref(), Some(word));
+    }
+}
+
+#[test]
+fn gateways_take_twelve_bytes() {
+    let target = Target { serial: Some("g1"), ..Target::default() };
+    let sent = |action| match encode(Protocol::YuncitysGateway, &action, &target) {
+        Ok(Wire::Publish { topic, payload }) => (topic, json(&payload)["data"].as_str().unwrap().to_owned()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(sent(Action::Open), ("iot_topic/gw/g1".to_owned(), "300100010100000000000000".to_owned()));
+    assert_eq!(sent(Action::Raise).1, "300100010000000000000000");
+    assert_eq!(sent(Action::FreePlaces(507)).1, "300102050700000000000000");
+    assert_eq!(sent(Action::FreePlaces(42)).1, "300102004200000000000000");
+    let many = encode(Protocol::YuncitysGateway, &Action::FreePlaces(1000), &target);
+    assert_eq!(many, Err(CommandError::Value("places")));
+}
+
+#[test]
+fn an_answer_opens_only_when_it_is_told_to() {
+    let push = Push { record: Some("123"), offline: true };
+    let shut = json(&vz_http_reply(&[], &push, &Target::default()).unwrap());
+    let shut = &shut["Response_AlarmInfoPlate"];
+    assert_eq!((&shut["info"], &shut["is_pay"]), (&"no".into(), &"false".into()));
+    assert_eq!(shut["content"], "retransfer_stop");
+    assert_eq!(shut["ContinuePushOffline"], serde_json::json!({"plateid": 123, "continue": 1}));
+    let open = vz_http_reply(&[Action::Open], &Push::default(), &Target::default()).unwrap();
+    assert_eq!(told(Protocol::VzHttp, &open, "sent").as_deref(), Some("open"));
+    assert!(json(&open)["Response_AlarmInfoPlate"].get("ContinuePushOffline").is_none());
+}
+
+#[test]
+fn an_answer_carries_all_that_waits() {
+    let plate = plate();
+    let target = Target { board: Some(0), id: "c1", ..Target::default() };
+    let actions = [
+        Action::Hold,
+        Action::Show { lines: &["欢迎"], say: Some("欢迎") },
+        Action::SetClock { local: local("2026-03-02T08:00:00") },
+        Action::Capture,
+        Action::ListAdd {
+            plate: &plate,
+            from: local("2026-01-01T00:00:00"),
+            to: local("2026-02-01T00:00:00"),
+        },
+    ];
+    let body = json(&vz_http_reply(&actions, &Push::default(), &target).unwrap());
+    let body = &body["Response_AlarmInfoPlate"];
+    assert_eq!(body["info"], "no");
+    assert_eq!(body["ivs_ioctrl"], serde_json::json!({"io": 0, "value": 1, "delay": 500}));
+    assert_eq!(body["serialData"].as_array().unwrap().len(), 2);
+    assert_eq!((&body["manualTrigger"], &body["msgId"]), (&"ok".into(), &"c1".into()));
+    let list = &body["white_list_operate"];
+    assert_eq!(list["operate_type"], 0);
+    assert_eq!(list["white_list_data"][0]["plate"], "粤B12345");
+    assert_eq!(list["white_list_data"][0]["overdue_time"], "2026-02-01 00:00:00");
+    let voice =
+        json(&vz_http_reply(&[Action::Say("欢迎光临")], &Push::default(), &Target::default()).unwrap());
+    assert_eq!(voice["Response_AlarmInfoPlate"]["playserver_json_request"]["voice"], "5qyi6L+O5YWJ5Li0");
+}
+
+#[test]
+fn what_has_no_place_in_an_answer_is_refused() {
+    let plate = plate();
+    let reply = |actions: &[Action<'_>], target: &Target<'_>| {
+        vz_http_reply(actions, &Push::default(), target).unwrap_err()
+    };
+    let plain = Target::default();
+    assert_eq!(reply(&[Action::Raise], &plain), CommandError::NotSupported);
+    assert_eq!(reply(&[Action::Show { lines: &["x"], say: None }], &plain), CommandError::Missing("board"));
+    let both = [
+        Action::ListAdd {
+            plate: &plate,
+            from: local("2026-01-01T00:00:00"),
+            to: local("2026-02-01T00:00:00"),
+        },
+        Action::ListRemove { plate: &plate },
+    ];
+    assert_eq!(reply(&both, &plain), CommandError::Value("list"));
+    let by_itself = Target { close_output: None, ..plain };
+    assert_eq!(reply(&[Action::Close], &by_itself), CommandError::Missing("close_output"));
+    assert_eq!(reply(&[Action::Hold], &Target { open_output: 4, ..plain }), CommandError::Value("output"));
+    assert_eq!(
+        reply(&[Action::Hold], &Target { pulse_ms: 600_001, ..plain }),
+        CommandError::Value("pulse_ms")
+    );
+}
+
+#[test]
+fn tcp_frames_are_read_back() {
+    let target = Target::default();
+    let bytes = |action| frame(encode(Protocol::VzTcp, &action, &target).unwrap());
+    let open = bytes(Action::Open);
+    assert_eq!(&open[..8], [b'V', b'Z', 0, 0, 0, 0, 0, 44]);
+    assert_eq!(&open[8..], br#"{"cmd":"ioctl","io":0,"value":2,"delay":500}"#);
+    let clock = bytes(Action::SetClock { local: local("2015-03-17T20:47:02") });
+    assert_eq!(told(Protocol::VzTcp, &clock, "clock").as_deref(), Some("2015-03-17 20:47:02"));
+    let plate = plate();
+    let add = bytes(Action::ListAdd {
+        plate: &plate,
+        from: local("2026-01-01T00:00:00"),
+        to: local("2026-02-01T00:00:00"),
+    });
+    assert!(add.windows(2).any(|pair| pair == b"\xd4\xc1"), "the province is GBK");
+    assert_eq!(told(Protocol::VzTcp, &add, "listed_plate").as_deref(), Some("粤B12345"));
+}
+
+#[test]
+fn mqtt_messages_name_the_camera_in_topic_and_envelope() {
+    let at: Instant = "2026-03-02T00:00:00Z".parse().unwrap();
+    let target =
+        Target { serial: Some("917e2298-8ddf3e46"), id: "c1", at, pulse_ms: 1500, ..Target::default() };
+    let Wire::Publish { topic, payload } = encode(Protocol::VzMqtt, &Action::Open, &target).unwrap() else {
+        panic!()
+    };
+    assert_eq!(topic, "device/917e2298-8ddf3e46/message/down/gpio_out");
+    assert_eq!(
+        json(&payload),
+        serde_json::json!({"id":"c1","sn":"917e2298-8ddf3e46","name":"gpio_out","version":"1.0","timestamp":1_772_409_600,
+            "payload":{"type":"gpio_out","body":{"io":0,"value":2,"delay":1500}}})
+    );
+    let other = Target { topics: Topics::Serial, ..target };
+    let Wire::Publish { topic, .. } = encode(Protocol::VzMqtt, &Action::Capture, &other).unwrap() else {
+        panic!()
+    };
+    assert_eq!(topic, "917e2298-8ddf3e46/device/message/down/ivs_trigger");
+    let nameless = Target { serial: None, ..target };
+    assert_eq!(encode(Protocol::VzMqtt, &Action::Open, &nameless), Err(CommandError::Missing("serial")));
+}
+
+#[test]
+fn requests_to_cameras_and_locks() {
+    let target = Target { serial: Some("6701341852775048066BFF50"), id: "GO1", ..Target::default() };
+    let Wire::Request { method, path, body, .. } =
+        encode(Protocol::HikvisionIsapi, &Action::Open, &target).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!((method, path.as_str()), ("PUT", "/ISAPI/Parking/channels/1/barrierGate"));
+    assert_eq!(told(Protocol::HikvisionIsapi, &body, "sent").as_deref(), Some("open"));
+    let Wire::Request { method, path, .. } = encode(Protocol::DahuaHttp, &Action::Open, &target).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(method, "GET");
+    assert!(path.starts_with("/cgi-bin/trafficSnap.cgi?action=openStrobe&channel=1"));
+    let Wire::Request { body, .. } = encode(Protocol::GroundLockDudu, &Action::Raise, &target).unwrap()
+    else {
+        panic!()
+    };
+    assert_eq!(
+        json(&body),
+        serde_json::json!({"LockSN":"6701341852775048066BFF50","Option":1,"Force":0,"Msg_id":"GO1"})
+    );
+}
+
+#[test]
+fn the_table_names_what_can_be_encoded_and_nothing_else() {
+    let plate = plate();
+    let at = local("2026-01-01T00:00:00");
+    let target = Target { serial: Some("s"), board: Some(0), ..Target::default() };
+    let actions = [
+        Action::Open,
+        Action::Close,
+        Action::Hold,
+        Action::Lock,
+        Action::Normal,
+        Action::Raise,
+        Action::Lower,
+        Action::Show { lines: &["x"], say: None },
+        Action::Say("x"),
+        Action::FreePlaces(7),
+        Action::SetClock { local: at },
+        Action::ListAdd { plate: &plate, from: at, to: at },
+        Action::ListRemove { plate: &plate },
+        Action::Capture,
+        Action::Query,
+    ];
+    for protocol in Protocol::ALL {
+        for action in &actions {
+            let can = encode(*protocol, action, &target).is_ok();
+            let says = protocol.info().commands.contains(&action.as_str());
+            assert_eq!(can, says, "{protocol}: {}", action.as_str());
+        }
+    }
+}
+
+#[test]
+fn a_command_expires() {
+    let not_after: Instant = "2026-03-02T00:00:10Z".parse().unwrap();
+    let command = Command { id: "c1", action: Action::Open, not_after };
+    assert!(command.may_leave(not_after));
+    assert!(!command.may_leave("2026-03-02T00:00:10.000000001Z".parse().unwrap()));
+}
