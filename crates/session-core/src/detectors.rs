@@ -96,20 +96,31 @@ fn track<'a>(device: Id, state: &'a Device, berth: Id, clock: &Clock<'_>) -> Tra
 
 /// The edge of another detector that came up to `pair` before the decider's: its time is the edge's.
 fn earlier_edge<'a>(tracks: &[Track<'a>], decider: Id, edge: &Entry, pair: Span) -> Option<(Id, &'a Entry)> {
-    if edge.statement.kind != ReadingKind::Change {
+    if !states_edge(edge) {
         return None;
     }
-    let same = |entry: &&&Entry| {
-        entry.statement.kind == ReadingKind::Change
+    let same = |(before, entry): &(Option<&&Entry>, &&Entry)| {
+        states_edge(entry)
             && entry.statement.occupied == edge.statement.occupied
+            && before.is_none_or(|before| before.statement.occupied != entry.statement.occupied)
             && entry.exact
             && entry.at < edge.at
             && edge.at - entry.at <= pair
     };
-    let others = tracks.iter().filter(|track| track.device != decider);
-    others
-        .filter_map(|track| track.entries.iter().rev().find(same).map(|e| (track.device, *e)))
-        .min_by_key(|(_, e)| e.at)
+    let last = |track: &Track<'a>| {
+        let before = core::iter::once(None).chain(track.entries.iter().map(Some));
+        before.zip(&track.entries).filter(same).last().map(|(_, entry)| (track.device, *entry))
+    };
+    tracks.iter().filter(|track| track.device != decider).filter_map(last).min_by_key(|(_, entry)| entry.at)
+}
+
+/// Whether a frame states an edge where it differs from the one before.
+fn states_edge(entry: &Entry) -> bool {
+    match entry.statement.kind {
+        ReadingKind::Change => true,
+        ReadingKind::State => entry.missing == 0,
+        _ => false,
+    }
 }
 
 /// Whether a detector was in contact throughout, missed nothing and saw the berth occupied all the time.

@@ -190,12 +190,10 @@ impl Roadside {
         // A detector that has seen it occupied since before the contact before leaves no doubt.
         let told = began.is_some_and(|(_, high)| high <= last);
         if doubt && !told {
-            self.end_lost(contact, setting);
-            if began.is_some() {
-                self.begin(contact.lost_arrival(self.last_contact), contact, setting);
-                self.end(contact.exit(self.last_contact), contact, setting);
-            }
-            return;
+            return self.end_lost(contact, setting);
+        }
+        if contact.missing >= 2 && contact.doubt && !told {
+            self.mark_open(Mark::FramesLost);
         }
         if let (Some((low, high)), Some(draft)) = (began, self.open_draft())
             && let Some(entry) = &mut draft.entry

@@ -7,7 +7,7 @@ use parking_types::Span;
 use session_core::{LostPair, Number, Policy, PreviousState, ReadingKind};
 use support::{
     at,
-    frames::{Sent, occupancy, with_previous},
+    frames::{Sent, at_lane, occupancy, with_previous},
     id,
     last::{Edge, Last, Stay},
     pending::regression,
@@ -177,5 +177,19 @@ fn a_joined_session_is_marked() {
         );
         let marks: Vec<_> = stays.iter().map(|stay| stay.marks.as_slice()).collect();
         assert_eq!(marks, [["frames_lost"]]);
+    });
+}
+
+/// A car is read twice at the exit, the second read arrives first: one session, and none beside it.
+#[test]
+fn a_visit_that_arrives_backwards() {
+    regression("a_visit_that_arrives_backwards", || {
+        let read = |read: i64, received: i64| {
+            Sent::new(id("c-out"), at(received), None, at_lane(id("out"), "粤B12345", 90, at(read)))
+        };
+        let (first, second) = (read(100, 102), read(101, 101));
+        let town = Town::garage(Policy::default(), None, true);
+        let (in_order, backwards) = ([first.clone(), second.clone()], [second, first]);
+        assert_eq!(Last::of(&town, &backwards).stays(), Last::of(&town, &in_order).stays());
     });
 }
