@@ -5,14 +5,14 @@ use device_codec::{DecodeError, ErrorCode};
 use parking_types::{Instant, Span};
 use session_core::{Action, Actor, DeadCode, FrameName, GateCommand, PaymentFacts, Target, Verb};
 
-use crate::record::{Reason, Refusal, What};
+use crate::record::{Reason, Refusal};
 
 /// How far ahead of its reception an action may claim to have happened.
 const AHEAD: Span = Span::from_mins(5);
 
 /// Reads an action.
 pub(crate) fn read(payload: &[u8], name: FrameName, received_at: Instant) -> Result<Action, Refusal> {
-    let said = manual::Action::parse(payload).map_err(refused)?;
+    let said = manual::Action::parse(payload).map_err(|error| refused(error, payload))?;
     let at = said.at.unwrap_or(received_at);
     if at > received_at + AHEAD {
         return Err(Refusal::field("payload.at", "more than 5 min ahead of received_at"));
@@ -39,12 +39,10 @@ pub(crate) fn read(payload: &[u8], name: FrameName, received_at: Instant) -> Res
 }
 
 /// An action that nobody knows is told apart from one that is written wrong.
-fn refused(error: DecodeError) -> Refusal {
-    let refusal = Refusal::payload(error);
+fn refused(error: DecodeError, payload: &[u8]) -> Refusal {
+    let refusal = Refusal::payload(error, payload);
     match error.code {
-        ErrorCode::Unsupported => {
-            Refusal { reason: Reason::Machine(DeadCode::NotSupported), what: What::Payload(error), ..refusal }
-        }
+        ErrorCode::Unsupported => Refusal { reason: Reason::Machine(DeadCode::NotSupported), ..refusal },
         _ => refusal,
     }
 }
@@ -91,7 +89,10 @@ fn verb(said: Said) -> Verb {
         }),
         Said::PaymentReversed { payment, part } => Verb::PaymentReversed { payment, part },
         Said::Evidence(pictures) => Verb::Evidence {
-            images: pictures.iter().map(|picture| (hex(&picture.image), picture.kind.as_str().into())).collect(),
+            images: pictures
+                .iter()
+                .map(|picture| (hex(&picture.image), picture.kind.as_str().into()))
+                .collect(),
         },
         Said::Gate(command) => Verb::Gate {
             command: match command {

@@ -59,7 +59,8 @@ impl Binder {
         };
         let device = record.device.ok_or(Refusal::field("device", "is missing"))?;
         let found = site.known::<Device>(&device, received_at);
-        let entry = found.ok_or(Refusal::new(Reason::UnknownDevice, What::Says("the site has no such device")))?;
+        let entry =
+            found.ok_or(Refusal::new(Reason::UnknownDevice, What::Says("the site has no such device")))?;
         let protocol = protocol.unwrap_or(entry.protocol);
         let info = protocol.info();
         let lot = site.lot_of(entry, received_at).and_then(|lot| site.at::<Lot>(&lot, received_at));
@@ -88,7 +89,7 @@ impl Binder {
             head.own.boot = head.own.boot.or(reading.boot);
             readings.push(known.reading(&head, reading));
         })
-        .map_err(Refusal::payload)?;
+        .map_err(|error| Refusal::payload(error, payload))?;
         if self.readings.is_empty() {
             self.readings.push(known.sign_of_life(&head));
         }
@@ -116,7 +117,8 @@ impl Binder {
 
 /// The protocol with this name, or the dead letter.
 pub(crate) fn protocol(name: &str) -> Result<Protocol, Refusal> {
-    let unknown = Refusal::new(Reason::UnknownProtocol, What::Field("protocol", "no such protocol is built in"));
+    let unknown =
+        Refusal::new(Reason::UnknownProtocol, What::Field("protocol", "no such protocol is built in"));
     Protocol::parse(name).ok_or(unknown)
 }
 
@@ -200,7 +202,11 @@ impl Known<'_> {
             DeviceTime::Local(local) => Some(match self.zone?.resolve(local) {
                 Resolved::Once(at) => at,
                 Resolved::Twice(a, b) => {
-                    if (b - received_at).abs() < (a - received_at).abs() { b } else { a }
+                    if (b - received_at).abs() < (a - received_at).abs() {
+                        b
+                    } else {
+                        a
+                    }
                 }
                 // A clock that was not set forward: its offset is the one from before the jump.
                 Resolved::Skipped { at } => {
@@ -234,7 +240,10 @@ impl Known<'_> {
         let event = |reading: &Reading| self.event_time(reading.device_time, received_at, false);
         let there = readings.iter().any(|reading| self.site.at::<Device>(device, event(reading)).is_some());
         if there {
-            Refusal::new(Reason::Machine(DeadCode::Unbound), What::Says("the device is bound to nothing there"))
+            Refusal::new(
+                Reason::Machine(DeadCode::Unbound),
+                What::Says("the device is bound to nothing there"),
+            )
         } else {
             Refusal::new(Reason::UnknownDevice, What::Says("the site had no such device then"))
         }

@@ -21,3 +21,8 @@ mod tree;
 
 pub use record::{Reason, Refusal, What};
 pub use tree::{Fault, Wrong};
+
+/// The README's example is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

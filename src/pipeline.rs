@@ -2,7 +2,7 @@
 
 use device_codec::Protocol;
 use parking_types::{Id, Instant};
-use session_core::{Core, Effect, FrameName, Verdict};
+use session_core::{Core, Effect, FrameName, Priced, SessionId, Unpriced, Verdict};
 
 use crate::{
     action,
@@ -101,7 +101,7 @@ impl Pipeline {
     pub fn apply_record(&mut self, line: &[u8], name: FrameName) -> Outcome {
         let record = match Line::read(line, &self.site.tenant()) {
             Ok(record) => record,
-            Err(unread) => return self.unread(line, unread),
+            Err(unread) => return self.unread(line, &unread),
         };
         let (at, name) = (record.received_at, record.name.unwrap_or(name));
         match record.body {
@@ -125,6 +125,13 @@ impl Pipeline {
             }
             Body::Mark => Outcome::NotAFrame,
         }
+    }
+
+    /// What a session costs if it ends at `at`; of a closed one, what it costs. Asking changes nothing.
+    ///
+    /// `None`: no such session, or one whose entry nobody knows yet.
+    pub fn due(&self, session: &str, at: Instant) -> Option<Result<Priced, Unpriced>> {
+        self.core.due(SessionId::parse(session)?, at, &self.site)
     }
 
     /// The end of a recording: what only waited for a flicker is published, everything else stays as it is.
@@ -176,14 +183,17 @@ impl Pipeline {
                 self.refuse(line, frame.device, true, &refusal)
             }
             Err(refusal) => {
-                self.core.apply_tick(at, &self.site);
+                match frame.device {
+                    Some(device) if refusal.is_undecodable() => self.core.undecodable(at, device, &self.site),
+                    _ => self.core.apply_tick(at, &self.site),
+                }
                 self.refuse(line, frame.device, true, &refusal)
             }
         }
     }
 
     /// A record that cannot be read still moves the clock, if it says when it was received.
-    fn unread(&mut self, line: &[u8], unread: Unread) -> Outcome {
+    fn unread(&mut self, line: &[u8], unread: &Unread) -> Outcome {
         if let Some(at) = unread.received_at {
             self.core.apply_tick(at, &self.site);
         }

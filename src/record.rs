@@ -3,7 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use device_codec::{DecodeError, ImageCut, Milli};
+use device_codec::{DecodeError, ImageCut, Milli, json_path};
 use parking_types::{Id, Instant};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -43,14 +43,25 @@ impl Reason {
 }
 
 /// Why a record cannot be used, and where in it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// Why.
     pub reason: Reason,
     /// Byte offset: in the payload where the payload is wrong, else in the record.
     pub offset: Option<u64>,
+    /// The path of the value in a JSON payload.
+    pub path: Option<Box<str>>,
     /// The place and the sentence for people.
     pub what: What,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.what, &self.path) {
+            (What::Payload(error), Some(path)) => write!(f, "payload.{path}: {error} ({})", error.code),
+            (what, _) => what.fmt(f),
+        }
+    }
 }
 
 /// What is wrong, for people.
@@ -76,15 +87,24 @@ impl fmt::Display for What {
 
 impl Refusal {
     pub(crate) const fn new(reason: Reason, what: What) -> Self {
-        Self { reason, offset: None, what }
+        Self { reason, offset: None, path: None, what }
     }
 
     pub(crate) const fn field(name: &'static str, wanted: &'static str) -> Self {
         Self::new(Reason::Malformed, What::Field(name, wanted))
     }
 
-    pub(crate) const fn payload(error: DecodeError) -> Self {
-        Self { reason: Reason::Malformed, offset: Some(error.offset as u64), what: What::Payload(error) }
+    /// What the codec says about a payload.
+    pub(crate) fn payload(error: DecodeError, payload: &[u8]) -> Self {
+        let json = payload.trim_ascii_start().starts_with(b"{");
+        let path = if json { json_path(payload, error.offset) } else { None };
+        let offset = Some(error.offset as u64);
+        Self { reason: Reason::Malformed, offset, path: path.map(Into::into), what: What::Payload(error) }
+    }
+
+    /// Whether the device's bytes are to blame, and not where they come from or when.
+    pub(crate) fn is_undecodable(&self) -> bool {
+        self.reason == Reason::Malformed && matches!(self.what, What::Payload(_))
     }
 }
 
@@ -102,11 +122,16 @@ pub(crate) struct Record<'a> {
 pub(crate) enum Body<'a> {
     Frame(Box<FrameRecord<'a>>),
     Tick,
-    Outage { from: Instant },
+    Outage {
+        from: Instant,
+    },
     /// The text of the `reference` object.
     Reference(&'a str),
     /// A command was given to its device, or refused by it.
-    Delivery { command: Id, state: CommandState },
+    Delivery {
+        command: Id,
+        state: CommandState,
+    },
     /// Where in the reference log this partition stands; the worker has acted on it already.
     Mark,
 }
@@ -209,23 +234,26 @@ fn id(name: &'static str, text: &str) -> Result<Id, Refusal> {
 
 impl<'a> Record<'a> {
     /// Reads one record of this tenant.
-    pub(crate) fn read(line: &'a [u8], tenant: &Id) -> Result<Self, Unread> {
-        let raw: Raw<'a> = serde_json::from_slice(line).map_err(|error| Unread {
-            received_at: None,
-            device: None,
-            object: is_object(line),
-            refusal: Refusal {
-                reason: Reason::Malformed,
-                offset: Some(offset_of(line, &error)),
-                what: What::Says("the record is no JSON object of the wanted form"),
-            },
+    pub(crate) fn read(line: &'a [u8], tenant: &Id) -> Result<Self, Box<Unread>> {
+        let unread = |object, offset: usize, what| {
+            let refusal = Refusal::new(Reason::Malformed, What::Says(what));
+            let refusal = Refusal { offset: Some(offset as u64), ..refusal };
+            Box::new(Unread { received_at: None, device: None, object, refusal })
+        };
+        let line = core::str::from_utf8(line)
+            .map_err(|error| unread(false, error.valid_up_to(), "the record is no UTF-8"))?;
+        let raw: Raw<'a> = serde_json::from_str(line).map_err(|error| {
+            let what = "the record is no JSON object of the wanted form";
+            unread(is_object(line), offset_of(line, &error), what)
         })?;
         let text = raw.received_at.as_deref();
-        let at = text.ok_or(Refusal::field("received_at", "is missing")).and_then(|text| instant("received_at", text));
+        let at = text
+            .ok_or(Refusal::field("received_at", "is missing"))
+            .and_then(|text| instant("received_at", text));
         let device = raw.device.as_deref().map(|text| id("device", text)).transpose();
         let (received_at, known) = (at.as_ref().ok().copied(), device.as_ref().ok().copied().flatten());
         let read = at.and_then(|at| Self::of(raw, at, device?, tenant));
-        read.map_err(|refusal| Unread { received_at, device: known, object: true, refusal })
+        read.map_err(|refusal| Box::new(Unread { received_at, device: known, object: true, refusal }))
     }
 
     fn of(raw: Raw<'a>, received_at: Instant, device: Option<Id>, tenant: &Id) -> Result<Self, Refusal> {
@@ -289,15 +317,15 @@ impl<'a> FrameRecord<'a> {
 }
 
 /// Whether a line is one JSON object, whatever its fields.
-fn is_object(line: &[u8]) -> bool {
-    line.trim_ascii_start().starts_with(b"{") && serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
+fn is_object(line: &str) -> bool {
+    line.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok()
 }
 
 /// Where serde_json stopped, in bytes from the start.
-fn offset_of(line: &[u8], error: &serde_json::Error) -> u64 {
+fn offset_of(line: &str, error: &serde_json::Error) -> usize {
     let lines_before = error.line().saturating_sub(1);
-    let skipped: usize = line.split_inclusive(|b| *b == b'\n').take(lines_before).map(<[u8]>::len).sum();
-    (skipped + error.column().saturating_sub(1)) as u64
+    let skipped: usize = line.split_inclusive('\n').take(lines_before).map(str::len).sum();
+    skipped + error.column().saturating_sub(1)
 }
 
 fn unhex(digits: &[u8], into: &mut Vec<u8>) -> Result<(), Refusal> {
@@ -361,7 +389,7 @@ pub(crate) fn frame_name(text: &str) -> Result<FrameName, Refusal> {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Record<'_>, Unread> {
+    fn read(line: &str) -> Result<Record<'_>, Box<Unread>> {
         Record::read(line.as_bytes(), &Id::new("default").unwrap())
     }
 
@@ -377,7 +405,8 @@ mod tests {
         let mut buffer = Vec::new();
         let hex = frame(r#"{"received_at":"2026-03-02T08:00:00+08:00","device":"d","payload":"01fF"}"#);
         assert_eq!(hex.bytes(false, &mut buffer).unwrap(), [1, 255]);
-        let json = frame(r#"{"received_at":"2026-03-02T08:00:00+08:00","payload":{ "a" : "b \" c", "d":[1, 2] }}"#);
+        let json =
+            frame(r#"{"received_at":"2026-03-02T08:00:00+08:00","payload":{ "a" : "b \" c", "d":[1, 2] }}"#);
         assert_eq!(json.bytes(true, &mut buffer).unwrap(), br#"{"a":"b \" c","d":[1,2]}"#);
         assert!(json.bytes(false, &mut buffer).is_err());
         for (payload, offset) in [("0g", 0), ("000", 1), ("0011zz", 2)] {
@@ -388,14 +417,27 @@ mod tests {
 
     #[test]
     fn what_is_wrong_names_its_place() {
-        let long = format!(r#"{{"received_at":"2026-03-02T08:00:00Z","device":"{}","payload":""}}"#, "x".repeat(33));
+        let long =
+            format!(r#"{{"received_at":"2026-03-02T08:00:00Z","device":"{}","payload":""}}"#, "x".repeat(33));
         for (line, message) in [
             (r#"{"device":"d","payload":""}"#, "received_at: is missing"),
-            (r#"{"received_at":"2026-03-02T08:00:00","payload":""}"#, "received_at: expected an RFC 3339 time with an offset"),
-            (r#"{"received_at":"2200-03-02T08:00:00Z","payload":""}"#, "received_at: expected a time from 1970 to 2099"),
+            (
+                r#"{"received_at":"2026-03-02T08:00:00","payload":""}"#,
+                "received_at: expected an RFC 3339 time with an offset",
+            ),
+            (
+                r#"{"received_at":"2200-03-02T08:00:00Z","payload":""}"#,
+                "received_at: expected a time from 1970 to 2099",
+            ),
             (r#"{"received_at":"2026-03-02T08:00:00Z"}"#, "payload: is missing"),
-            (r#"{"received_at":"2026-03-02T08:00:00Z","payload":"","tenant":"x"}"#, "tenant: another tenant's record"),
-            (r#"{"received_at":"2026-03-02T08:00:00Z","payload":"","position":"7"}"#, "position: expected partition-offset or partition-offset.index"),
+            (
+                r#"{"received_at":"2026-03-02T08:00:00Z","payload":"","tenant":"x"}"#,
+                "tenant: another tenant's record",
+            ),
+            (
+                r#"{"received_at":"2026-03-02T08:00:00Z","payload":"","position":"7"}"#,
+                "position: expected partition-offset or partition-offset.index",
+            ),
             (long.as_str(), "device: expected an id: 1 to 32 characters of 0-9 A-Z a-z _ -"),
         ] {
             let unread = read(line).unwrap_err();
@@ -403,7 +445,10 @@ mod tests {
             assert_eq!(unread.refusal.reason.code(), "malformed");
         }
         assert_eq!(read(r#"{"received_at":1}"#).unwrap_err().refusal.offset, Some(15));
-        assert_eq!(read(r#"{"received_at":"2026-03-02T08:00:00Z","device":1"#).unwrap_err().received_at, None);
+        assert_eq!(
+            read(r#"{"received_at":"2026-03-02T08:00:00Z","device":1"#).unwrap_err().received_at,
+            None
+        );
     }
 
     #[test]

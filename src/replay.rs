@@ -109,7 +109,8 @@ impl Replay {
             }
             Kind::Other(partition) => {
                 let site = &self.site;
-                let pipeline = self.partitions.entry(partition).or_insert_with(|| Pipeline::new(site.clone()));
+                let pipeline =
+                    self.partitions.entry(partition).or_insert_with(|| Pipeline::new(site.clone()));
                 pipeline.apply_record(line, name);
                 self.last.take(pipeline);
             }
@@ -204,7 +205,8 @@ impl Last {
         let charges: Vec<_> =
             sessions.iter().filter_map(|session| self.charges.remove(&session.session)).collect();
         let charges: Vec<String> = charges.into_iter().map(|charge| print(Effect::Charge(charge))).collect();
-        let sessions: Vec<String> = sessions.into_iter().map(|session| print(Effect::Session(session))).collect();
+        let sessions: Vec<String> =
+            sessions.into_iter().map(|session| print(Effect::Session(session))).collect();
         let summary = Summary {
             frames: counts.frames(),
             applied: counts.applied,

@@ -1,4 +1,5 @@
 //! The conformance scenarios: small recordings and what must come out of them.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at the first surprise")]
 
 #[path = "scenarios/matching.rs"]
 mod matching;
@@ -11,7 +12,7 @@ use serde_json::Value;
 
 /// One line of `tests/data/scenarios.jsonl`.
 #[derive(serde::Deserialize)]
-pub struct Scenario {
+pub(crate) struct Scenario {
     name: String,
     rule: String,
     site: Value,
@@ -32,7 +33,7 @@ fn scenarios_hold() {
     let (mut passed, mut surprises) = (0, Vec::new());
     let all = scenarios();
     for scenario in &all {
-        let complaints = run::complaints(scenario);
+        let complaints = run::complaints(scenario, &run::run(scenario));
         let mark = if complaints.is_empty() { "pass" } else { "FAIL" };
         println!("{mark}  {:32} {}", scenario.name, scenario.rule);
         complaints.iter().for_each(|complaint| println!("          {complaint}"));
@@ -45,4 +46,43 @@ fn scenarios_hold() {
     let unknown: Vec<_> = pending.iter().filter(|name| all.iter().all(|s| s.name != **name)).collect();
     assert!(unknown.is_empty(), "pending scenarios that do not exist: {unknown:?}");
     assert!(surprises.is_empty(), "not as scenarios-pending.txt says: {surprises:#?}");
+}
+
+/// Every text of an expectation is looked at: with another one in its place the scenario fails.
+#[test]
+fn a_changed_expectation_is_noticed() {
+    for scenario in scenarios() {
+        let Ok((report, _)) = run::run(&scenario) else { continue };
+        if !run::unexpected(&scenario.expect, &report).is_empty() {
+            continue;
+        }
+        let mut paths = Vec::new();
+        texts(&scenario.expect, String::new(), &mut paths);
+        for path in paths {
+            let part = path.rsplit_once('/').and_then(|(part, _)| scenario.expect.pointer(part));
+            if part.is_some_and(|part| part["optional"] == true) {
+                continue;
+            }
+            let mut expect = scenario.expect.clone();
+            if let Some(text) = expect.pointer_mut(&path) {
+                *text = Value::from("something else");
+            }
+            let noticed = !run::unexpected(&expect, &report).is_empty();
+            assert!(noticed || path.contains("no_"), "{}: {path} is not looked at", scenario.name);
+        }
+    }
+}
+
+/// The paths of all texts in a value.
+fn texts(value: &Value, path: String, found: &mut Vec<String>) {
+    match value {
+        Value::String(_) => found.push(path),
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(index, item)| texts(item, format!("{path}/{index}"), found));
+        }
+        Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| texts(field, format!("{path}/{name}"), found));
+        }
+        _ => {}
+    }
 }

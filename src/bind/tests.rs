@@ -45,8 +45,14 @@ fn a_frame_finds_its_berth() {
         let frame = frame.unwrap();
         let b1 = Place::Berth { lot: Id::new("L1").unwrap(), berth: Id::new("b1").unwrap() };
         let reading = frame.readings.first().unwrap();
-        assert_eq!((reading.place, reading.kind, reading.occupied), (Some(b1), ReadingKind::Change, Some(true)));
-        assert!(matches!(frame.number, Some(Number::Cyclic { value: 1, first: 0, last: 65_535, run: Some(_) })));
+        assert_eq!(
+            (reading.place, reading.kind, reading.occupied),
+            (Some(b1), ReadingKind::Change, Some(true))
+        );
+        assert!(matches!(
+            frame.number,
+            Some(Number::Cyclic { value: 1, first: 0, last: 65_535, run: Some(_) })
+        ));
     });
     bound(&site, &bosch("m", r#""port":1,"payload":"01""#), |frame| assert_eq!(frame.unwrap().number, None));
 }
@@ -57,14 +63,22 @@ fn what_cannot_be_bound_is_named() {
     for (line, code, message) in [
         (bosch("x", r#""port":1,"payload":"01""#), "unknown_device", "the site has no such device"),
         (bosch("loose", r#""port":1,"payload":"01""#), "unbound", "the device is bound to nothing there"),
-        (bosch("m", r#""protocol":"bosch","payload":"01""#), "unknown_protocol", "protocol: no such protocol is built in"),
+        (
+            bosch("m", r#""protocol":"bosch","payload":"01""#),
+            "unknown_protocol",
+            "protocol: no such protocol is built in",
+        ),
         (bosch("m", r#""port":1,"payload":"0x""#), "malformed", "payload: expected pairs of hex digits"),
         (bosch("m", r#""port":1,"payload":{"a":1}"#), "malformed", "payload: expected hex"),
-        (bosch("m", r#""port":1,"payload":"""#), "malformed", "payload: the frame ends too early at byte 0 (state) (truncated)"),
+        (
+            bosch("m", r#""port":1,"payload":"""#),
+            "malformed",
+            "payload: the frame ends too early at byte 0 (state) (truncated)",
+        ),
     ] {
         bound(&site, &line, |frame| {
             let refusal = frame.unwrap_err();
-            assert_eq!((refusal.reason.code(), refusal.what.to_string().as_str()), (code, message), "{line}");
+            assert_eq!((refusal.reason.code(), refusal.to_string().as_str()), (code, message), "{line}");
         });
     }
 }

@@ -74,7 +74,9 @@ fn copy_receipt(object: &mut Object<'_>, receipt: &str, charge: &ChargeRecord) {
         "used" if !charge.show_used => {}
         _ => {
             object.raw(name, json.as_bytes());
-            if name == "due" && let Some(amount) = overpaid.take() {
+            if name == "due"
+                && let Some(amount) = overpaid.take()
+            {
                 money(object, "overpaid", amount, charge.currency);
             }
         }

@@ -25,7 +25,7 @@ pub(crate) fn dead_letter(record: &[u8], readable: bool, refusal: &Refusal) -> V
     if let Some(offset) = refusal.offset {
         error.number("offset", offset);
     }
-    error.text("message", &refusal.what.to_string());
+    error.text("message", &refusal.to_string());
     error.close();
     object.close();
     out

@@ -10,12 +10,12 @@ use parking_types::{Amount, Instant};
 use parkline::replay::Report;
 use serde_json::Value;
 
-pub fn parse(text: &str) -> Value {
+pub(crate) fn parse(text: &str) -> Value {
     serde_json::from_str(text).expect("what comes out is JSON")
 }
 
 /// Millionths of a decimal string, which may be negative.
-pub fn money(value: &Value) -> Option<i64> {
+pub(crate) fn money(value: &Value) -> Option<i64> {
     let text = value.as_str()?;
     let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
     Some(sign * digits.parse::<Amount>().ok()?.as_micros())
@@ -46,7 +46,7 @@ fn texts(value: Option<&Value>) -> Vec<&str> {
 }
 
 /// Whether a session has these fields; an entry or exit may be given by its local time of day.
-pub fn session_is(session: &Value, wanted: &Value) -> bool {
+pub(crate) fn session_is(session: &Value, wanted: &Value) -> bool {
     wanted.as_object().into_iter().flatten().all(|(field, wanted)| match (field.as_str(), wanted.as_str()) {
         ("entry" | "exit", Some(time)) => {
             session[field]["at"].as_str().is_some_and(|at| at.contains(&format!("T{time}")))
@@ -56,10 +56,10 @@ pub fn session_is(session: &Value, wanted: &Value) -> bool {
 }
 
 /// The sessions of a report with their charges.
-pub struct Sessions(Vec<(Value, Option<Value>)>);
+pub(crate) struct Sessions(Vec<(Value, Option<Value>)>);
 
 impl Sessions {
-    pub fn new(report: &Report) -> Self {
+    pub(crate) fn new(report: &Report) -> Self {
         let charges: Vec<Value> = report.charges.iter().map(|text| parse(text)).collect();
         let with_charge = |session: Value| {
             let charge = charges.iter().find(|charge| charge["session"] == session["session"]).cloned();
@@ -68,17 +68,17 @@ impl Sessions {
         Self(report.sessions.iter().map(|text| with_charge(parse(text))).collect())
     }
 
-    pub fn payments_total(&self) -> Option<i64> {
+    pub(crate) fn payments_total(&self) -> Option<i64> {
         self.0.iter().filter_map(|(_, charge)| charge.as_ref()).map(paid_in).sum()
     }
 
     /// What holds for every session and charge.
-    pub fn invariants(&self) -> Vec<String> {
+    pub(crate) fn invariants(&self) -> Vec<String> {
         self.0.iter().flat_map(|(session, charge)| broken(session, charge.as_ref())).collect()
     }
 
     /// What is not as wanted: sessions are paired so that as many as possible fit.
-    pub fn unlike(&self, wanted: &[Value]) -> Vec<String> {
+    pub(crate) fn unlike(&self, wanted: &[Value]) -> Vec<String> {
         let fits: Vec<Vec<bool>> = wanted
             .iter()
             .map(|w| self.0.iter().map(|(s, c)| differences(s, c.as_ref(), w).is_empty()).collect())
@@ -134,7 +134,17 @@ fn paid_in(charge: &Value) -> Option<i64> {
 
 const OF_CHARGE: [&str; 6] = ["total", "paid", "due", "overpaid", "outstanding", "order"];
 const OF_SESSION: [&str; 11] = [
-    "state", "lot", "berth", "lane_in", "lane_out", "plate", "plate_color", "vehicle", "origin", "settled", "session",
+    "state",
+    "lot",
+    "berth",
+    "lane_in",
+    "lane_out",
+    "plate",
+    "plate_color",
+    "vehicle",
+    "origin",
+    "settled",
+    "session",
 ];
 
 /// In what a session with its charge differs from a wanted one.
@@ -163,7 +173,8 @@ fn difference(session: &Value, charge: Option<&Value>, field: &str, wanted: &Val
         }
         "error" => (is(of_charge("error").and_then(|error| error.get("code")), wanted), of_charge("error")),
         "lines" => {
-            let kinds = of_charge("lines").and_then(Value::as_array).into_iter().flatten().map(|line| &line["kind"]);
+            let kinds =
+                of_charge("lines").and_then(Value::as_array).into_iter().flatten().map(|line| &line["kind"]);
             (kinds.eq(wanted.as_array().into_iter().flatten()), of_charge("lines"))
         }
         "payments" => (charge.and_then(paid_in) == money(wanted), of_charge("payments")),
@@ -183,7 +194,9 @@ fn difference(session: &Value, charge: Option<&Value>, field: &str, wanted: &Val
 fn moment_difference(moment: Option<&Value>, field: &str, wanted: &Value) -> Option<String> {
     let fits = match (moment, wanted) {
         (None, Value::Null) => true,
-        (Some(moment), Value::Object(wanted)) => wanted.iter().all(|(name, wanted)| is(moment.get(name), wanted)),
+        (Some(moment), Value::Object(wanted)) => {
+            wanted.iter().all(|(name, wanted)| is(moment.get(name), wanted))
+        }
         _ => false,
     };
     (!fits).then(|| format!("{field}: wanted {wanted}, got {}", moment.unwrap_or(&Value::Null)))
@@ -205,7 +218,8 @@ fn broken(session: &Value, charge: Option<&Value>) -> Vec<String> {
         }
         return broken;
     };
-    let lines: Option<i64> = charge["lines"].as_array().into_iter().flatten().map(|line| money(&line["amount"])).sum();
+    let lines: Option<i64> =
+        charge["lines"].as_array().into_iter().flatten().map(|line| money(&line["amount"])).sum();
     if lines != Some(total) {
         broken.push(format!("lines add up to {lines:?}, not to the total {total}"));
     }
@@ -220,7 +234,7 @@ fn broken(session: &Value, charge: Option<&Value>) -> Vec<String> {
 }
 
 /// The complaint about an alert that was not raised as wanted.
-pub fn alert_missing(wanted: &Value, report: &Report) -> Option<String> {
+pub(crate) fn alert_missing(wanted: &Value, report: &Report) -> Option<String> {
     let fits = |alert: &Value| {
         wanted.as_object().into_iter().flatten().all(|(field, wanted)| match field.as_str() {
             "n" => true,
@@ -235,8 +249,9 @@ pub fn alert_missing(wanted: &Value, report: &Report) -> Option<String> {
 }
 
 /// What is wrong with the commands.
-pub fn commands_unlike(wanted: &[Value], report: &Report) -> Option<String> {
-    let looked_at = |action: &Value| *action == "open" || wanted.iter().any(|wanted| wanted["action"] == *action);
+pub(crate) fn commands_unlike(wanted: &[Value], report: &Report) -> Option<String> {
+    let looked_at =
+        |action: &Value| *action == "open" || wanted.iter().any(|wanted| wanted["action"] == *action);
     let commands = report.commands.iter().map(|command| parse(command));
     let got: Vec<Value> = commands.filter(|command| looked_at(&command["action"])).collect();
     let fits = |command: &Value, wanted: &Value| {
@@ -259,7 +274,7 @@ pub fn commands_unlike(wanted: &[Value], report: &Report) -> Option<String> {
 }
 
 /// What is wrong with the dead letters.
-pub fn dead_unlike(wanted: &[Value], report: &Report) -> Option<String> {
+pub(crate) fn dead_unlike(wanted: &[Value], report: &Report) -> Option<String> {
     let got: Vec<Value> = report.dead_letters.iter().map(|letter| parse(letter)).collect();
     let fits = |(letter, wanted): (&Value, &Value)| {
         is(letter["error"].get("code"), &wanted["code"])

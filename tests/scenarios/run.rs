@@ -50,15 +50,17 @@ fn fill(value: &mut Value, report: &Report) -> Result<(), String> {
     }
 }
 
+/// What a scenario came to, twice.
+pub(crate) fn run(scenario: &Scenario) -> Result<(Report, Report), String> {
+    let lines = lines(scenario)?;
+    Ok((replay(scenario, &lines)?, replay(scenario, &lines)?))
+}
+
 /// What came out otherwise than expected; empty when all is well.
-pub fn complaints(scenario: &Scenario) -> Vec<String> {
-    let run = || {
-        let lines = lines(scenario)?;
-        Ok((replay(scenario, &lines)?, replay(scenario, &lines)?))
-    };
-    let (report, again): (Report, Report) = match run() {
+pub(crate) fn complaints(scenario: &Scenario, ran: &Result<(Report, Report), String>) -> Vec<String> {
+    let (report, again) = match ran {
         Ok(reports) => reports,
-        Err(error) => return vec![error],
+        Err(error) => return vec![error.clone()],
     };
     let mut complaints = Vec::new();
     if report != again {
@@ -72,13 +74,14 @@ pub fn complaints(scenario: &Scenario) -> Vec<String> {
     if summary.frames != frames {
         complaints.push(format!("{frames} frames went in, {} are counted", summary.frames));
     }
-    let sessions = matching::Sessions::new(&report);
-    complaints.extend(sessions.invariants());
-    complaints.extend(expected(&scenario.expect, &sessions, &report));
+    complaints.extend(matching::Sessions::new(report).invariants());
+    complaints.extend(unexpected(&scenario.expect, report));
     complaints
 }
 
-fn expected(expect: &Value, sessions: &matching::Sessions, report: &Report) -> Vec<String> {
+/// What a report lacks of what is expected.
+pub(crate) fn unexpected(expect: &Value, report: &Report) -> Vec<String> {
+    let sessions = matching::Sessions::new(report);
     let mut complaints = Vec::new();
     for (what, wanted) in expect.as_object().into_iter().flatten() {
         match (what.as_str(), wanted) {
@@ -88,15 +91,22 @@ fn expected(expect: &Value, sessions: &matching::Sessions, report: &Report) -> V
             }
             ("no_alerts", Value::Array(kinds)) => {
                 let raised = report.alerts.iter().map(|alert| matching::parse(alert));
-                complaints.extend(raised.filter(|a| kinds.contains(&a["kind"])).map(|a| format!("alert {a}")));
+                complaints
+                    .extend(raised.filter(|a| kinds.contains(&a["kind"])).map(|a| format!("alert {a}")));
             }
-            ("commands", Value::Array(wanted)) => complaints.extend(matching::commands_unlike(wanted, report)),
+            ("commands", Value::Array(wanted)) => {
+                complaints.extend(matching::commands_unlike(wanted, report))
+            }
             ("dead", Value::Array(wanted)) => complaints.extend(matching::dead_unlike(wanted, report)),
             ("payments_total", total) if sessions.payments_total() == matching::money(total) => {}
             ("payments_total", total) => {
-                complaints.push(format!("payments add up to {:?} millionths, not {total}", sessions.payments_total()));
+                complaints.push(format!(
+                    "payments add up to {:?} millionths, not {total}",
+                    sessions.payments_total()
+                ));
             }
-            _ => complaints.push(format!("the scenario expects {}, which nobody checks", json!({ what: wanted }))),
+            _ => complaints
+                .push(format!("the scenario expects {}, which nobody checks", json!({ what: wanted }))),
         }
     }
     complaints
