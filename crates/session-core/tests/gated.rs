@@ -1,0 +1,124 @@
+//! The machine against the naive model on a garage whose lanes are in `hold`, in order and out of order.
+
+mod naive;
+mod support;
+
+use parking_types::Span;
+use proptest::{
+    prelude::*,
+    test_runner::{TestCaseResult, TestRunner},
+};
+use session_core::Policy;
+use support::{
+    frames::Sent,
+    garage::{Pass, Traffic, frames, passes},
+    last::{Last, Stay},
+    pending,
+    street::shuffled,
+    town::Town,
+};
+
+fn town() -> Town {
+    Town::garage(Policy::default(), None, true)
+}
+
+fn machine(frames: &[Sent]) -> Vec<Stay> {
+    Last::of(&town(), frames).stays()
+}
+
+fn holds<S: Strategy>(name: &'static str, cases: u32, streets: S, law: impl Fn(S::Value) -> TestCaseResult) {
+    pending::property(name, || {
+        let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+        if let Err(error) = TestRunner::new(config).run(&streets, law) {
+            panic!("{error}");
+        }
+    });
+}
+
+fn as_the_model(passes: Vec<Pass>) -> TestCaseResult {
+    let frames = frames(&passes);
+    prop_assert_eq!(machine(&frames), naive::garage::stays(&town(), &frames, &Policy::default()));
+    Ok(())
+}
+
+const PLAIN: Traffic = Traffic { misreads: false, reversals: false };
+
+#[test]
+fn entries_and_exits() {
+    holds("entries_and_exits", 400, passes(PLAIN), |passes| {
+        as_the_model(passes.into_iter().map(|pass| Pass { late: 0, ..pass }).collect())
+    });
+}
+
+#[test]
+fn late_reads() {
+    holds("late_reads", 400, passes(PLAIN), as_the_model);
+}
+
+#[test]
+fn misread_plates() {
+    holds("misread_plates", 400, passes(Traffic { misreads: true, ..PLAIN }), as_the_model);
+}
+
+#[test]
+fn cars_that_roll_back() {
+    holds("cars_that_roll_back", 400, passes(Traffic { reversals: true, ..PLAIN }), as_the_model);
+}
+
+#[test]
+fn any_order_at_the_gate() {
+    let traffic = Traffic { misreads: true, reversals: true };
+    let keys = prop::collection::vec(0u32..99, 80);
+    holds("any_order_at_the_gate", 400, (passes(traffic), keys), |(passes, keys)| {
+        let frames = frames(&passes);
+        prop_assert_eq!(machine(&shuffled(&frames, &keys)), machine(&frames));
+        Ok(())
+    });
+}
+
+/// Reads are lost, but no plate's exit together with its next entry: no session counts time outside a true stay.
+#[test]
+fn fair_at_the_gate() {
+    let lost = prop::collection::vec(any::<bool>(), 14);
+    holds("fair_at_the_gate", 400, (passes(PLAIN), lost), |(passes, lost)| {
+        let (sent, truth) = alternating(passes, &lost);
+        for stay in machine(&frames(&sent)) {
+            let Some((entry, exit)) = stay.entry.zip(stay.exit) else { continue };
+            let inside = truth.iter().any(|(plate, from, to)| {
+                *plate == stay.plate && support::at(*from) <= entry.at && exit.at <= support::at(*to)
+            });
+            prop_assert!(inside || exit.at == entry.at, "{stay:?} lies in no true stay of {truth:?}");
+        }
+        Ok(())
+    });
+}
+
+/// True stays of one car after the other: who is inside leaves, who is outside enters; some reads are lost.
+fn alternating(passes: Vec<Pass>, lost: &[bool]) -> (Vec<Pass>, Vec<(String, i64, i64)>) {
+    let mut since = [None; 4];
+    let mut dropped_exit = [false; 4];
+    let (mut sent, mut truth) = (Vec::<Pass>::new(), Vec::new());
+    let (mut now, mut carried) = (0, 0);
+    for (index, pass) in passes.into_iter().enumerate() {
+        let car = pass.car;
+        now += pass.gap.max(660);
+        carried += pass.gap.max(660);
+        let leaves = since[car].is_some();
+        match since[car].take() {
+            None => since[car] = Some(now),
+            Some(from) => truth.push((support::street::CARS[car][0].to_owned(), from, now)),
+        }
+        let lose = lost.get(index).copied().unwrap_or(false) && !(dropped_exit[car] && !leaves);
+        dropped_exit[car] = lose && leaves;
+        if !lose {
+            sent.push(Pass { gap: carried, leaves, again: Vec::new(), back: None, ..pass });
+            carried = 0;
+        }
+    }
+    // Who never left is inside until the end.
+    let end = now + Span::from_days(1).as_secs();
+    truth.extend(
+        (0..4).filter_map(|car| since[car].map(|from| (support::street::CARS[car][0].to_owned(), from, end))),
+    );
+    (sent, truth)
+}
