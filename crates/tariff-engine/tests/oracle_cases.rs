@@ -112,7 +112,7 @@ fn the_receipt_of_the_contract() {
     assert_eq!((figures.stays, figures.free, &figures.charged), (1, 0, &q("7")));
     assert_eq!(
         curve::next_change(&tariff, None, &stay, time::MINUTE, time::HOUR),
-        curve::Change::At(at("14:00:00"), q("8"))
+        curve::Change::At(at("14:00:00"), q("8"), q("8"))
     );
 }
 

@@ -9,26 +9,26 @@ use chrono::{Datelike, NaiveDate, Weekday};
 pub(crate) enum Day {
     Any,
     Weekday(Weekday),
-    Workday,
-    RestDay,
-    SpecialDay,
+    Work,
+    Rest,
+    Special,
 }
 
 impl Day {
     pub(crate) fn parse(word: &str) -> Option<Day> {
         Some(match word {
             "any" => Day::Any,
-            "workday" => Day::Workday,
-            "rest_day" => Day::RestDay,
-            "special_day" => Day::SpecialDay,
+            "workday" => Day::Work,
+            "rest_day" => Day::Rest,
+            "special_day" => Day::Special,
             _ => Day::Weekday(weekday(word)?),
         })
     }
 
     pub(crate) fn specialty(self) -> u8 {
         match self {
-            Day::SpecialDay => 3,
-            Day::RestDay | Day::Workday => 2,
+            Day::Special => 3,
+            Day::Rest | Day::Work => 2,
             Day::Weekday(_) => 1,
             Day::Any => 0,
         }
@@ -40,9 +40,9 @@ impl Day {
 
     pub(crate) fn name(self) -> &'static str {
         match self {
-            Day::SpecialDay => "special_day",
-            Day::RestDay => "rest_day",
-            Day::Workday => "workday",
+            Day::Special => "special_day",
+            Day::Rest => "rest_day",
+            Day::Work => "workday",
             Day::Weekday(_) | Day::Any => "",
         }
     }
@@ -85,8 +85,8 @@ impl Calendar {
     pub(crate) fn types(&self, date: NaiveDate) -> Vec<Day> {
         match self.days.get(&date) {
             Some(listed) => listed.clone(),
-            None if self.weekend.contains(&date.weekday()) => vec![Day::RestDay],
-            None => vec![Day::Workday],
+            None if self.weekend.contains(&date.weekday()) => vec![Day::Rest],
+            None => vec![Day::Work],
         }
     }
 

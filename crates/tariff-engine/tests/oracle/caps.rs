@@ -81,7 +81,7 @@ fn stage(
         let piece = &pieces[piece_at(pieces, event.at)];
         let Some((rule, key, amount)) = scope_of(piece, event) else { continue };
         let scope = scopes.entry((rule, key)).or_insert_with(|| {
-            let used = if per == CapPer::Day { day_charged(stay, piece.date) } else { zero() };
+            let used = if per == CapPer::Day { day_charged(stay, piece.day) } else { zero() };
             Scope { kept: used.clone().min(amount.clone()), charged: used, cut: zero() }
         });
         scope.charged += &*left;
@@ -109,7 +109,7 @@ fn key(per: CapPer, pieces: &[Piece], piece: &Piece) -> i64 {
     match per {
         CapPer::Rule => unreachable!("named by its window"),
         CapPer::Period => piece.period,
-        CapPer::NaturalDay | CapPer::Day => number(piece.date),
+        CapPer::NaturalDay | CapPer::Day => number(piece.day),
         CapPer::Rolling24h => (piece.from - entry) / DAY,
         CapPer::Rolling7d => (piece.from - entry) / (7 * DAY),
         CapPer::Stay => 0,
@@ -152,7 +152,7 @@ pub(crate) fn room(tariff: &Tariff, stay: &Stay, pieces: &[Piece], at: Nanos) ->
     let piece = &pieces[piece_at(pieces, at)];
     let left = |cap: &Cap| {
         let amount = amount(cap, pieces, piece);
-        if cap.per == CapPer::Day { (amount - day_charged(stay, piece.date)).max(zero()) } else { amount }
+        if cap.per == CapPer::Day { (amount - day_charged(stay, piece.day)).max(zero()) } else { amount }
     };
     tariff.caps.iter().map(left).min()
 }

@@ -9,8 +9,8 @@ use super::{Nanos, Q};
 /// What a search up to a horizon found.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Change {
-    /// The first exit, to the nanosecond, that costs something else, and what a slightly later one costs.
-    At(Nanos, Q),
+    /// The first exit, to the nanosecond, that costs something else, what it costs, and what a slightly later one does.
+    At(Nanos, Q, Q),
     /// The first exit that has no price comes before any change.
     NoPrice(Nanos),
     /// Nothing changes within the horizon.
@@ -54,6 +54,6 @@ fn first_other(total: &dyn Fn(Nanos) -> Option<Q>, now: &Q, known: Nanos, other:
     }
     match total(differs) {
         None => Change::NoPrice(differs),
-        Some(_) => Change::At(differs, total(differs + 1).unwrap_or_else(|| now.clone())),
+        Some(first) => Change::At(differs, first.clone(), total(differs + 1).unwrap_or(first)),
     }
 }

@@ -17,7 +17,7 @@ const ZONES: [Tz; 10] = [
     Tz::Pacific__Apia,
     Tz::America__Havana,
     Tz::Africa__Cairo,
-    Tz::America__St_Johns,
+    Tz::America__Santiago,
     Tz::Asia__Kathmandu,
 ];
 const AMOUNTS: [&str; 7] = ["5", "1.00", "0", "100", "2.50", "20", "0.333333"];
@@ -52,7 +52,7 @@ impl Setting {
     pub(crate) fn valid(&self, source: &mut Source<'_>) -> Value {
         let day = |days: u64, later: bool| {
             let date = if later { self.date() + Days::new(days) } else { self.date() - Days::new(days) };
-            format!("{date}T{}", if days % 2 == 0 { "00:00:00" } else { "02:30" })
+            format!("{date}T{}", if days.is_multiple_of(2) { "00:00:00" } else { "02:30" })
         };
         let until =
             if source.chance(8) { json!(day(1 + source.below(60) as u64, true)) } else { Value::Null };

@@ -95,7 +95,7 @@ impl Walker<'_> {
         if free > 0 {
             let scope = self.free_scope(piece);
             *self.free_taken.entry(scope).or_default() += free;
-            *self.walk.free.entry(piece.date).or_default() += free;
+            *self.walk.free.entry(piece.day).or_default() += free;
             return at + free;
         }
         self.walk.first_chargeable.get_or_insert(at);
@@ -179,7 +179,7 @@ impl Walker<'_> {
         match self.tariff.free.as_ref().map(|free| free.per) {
             None | Some(FreePer::Stay) => 0,
             Some(FreePer::Period) => piece.period,
-            Some(FreePer::Day) => super::time::number(piece.date),
+            Some(FreePer::Day) => super::time::number(piece.day),
         }
     }
 
@@ -190,7 +190,7 @@ impl Walker<'_> {
             FreePer::Stay => *length,
             FreePer::Period if piece.period == self.pieces[0].period => first.unwrap_or(*length),
             FreePer::Period => *length,
-            FreePer::Day => length - self.stay.figures(piece.date).free,
+            FreePer::Day => length - self.stay.figures(piece.day).free,
         };
         let taken = self.free_taken.get(&self.free_scope(piece)).copied().unwrap_or_default();
         (allowed - taken).max(0)

@@ -206,7 +206,7 @@ fn day_types(json: &Json) -> Option<Vec<Day>> {
         .iter()
         .map(|item| Day::parse(&text(item)?).filter(|day| day.needs_calendar()))
         .collect::<Option<_>>()?;
-    let contradiction = types.contains(&Day::Workday) && types.contains(&Day::RestDay);
+    let contradiction = types.contains(&Day::Work) && types.contains(&Day::Rest);
     (!contradiction).then_some(types)
 }
 

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 use super::Nanos;
 use super::calendar::Calendar;
 use super::document::{Charge, Restart, Rule, Tariff};
-use super::time::{DAY, date_of_number, instants, local, number, of_day, transitions};
+use super::time::{DAY, date_of_number, instants, local, natural_day, number, of_day, transitions};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Piece {
@@ -15,6 +15,8 @@ pub(crate) struct Piece {
     pub(crate) to: Nanos,
     /// The local date.
     pub(crate) date: NaiveDate,
+    /// The natural day, midnight to midnight; the date, unless the clock was set back over midnight.
+    pub(crate) day: NaiveDate,
     /// The charging period: the number of the date, or of the 24 h from entry.
     pub(crate) period: i64,
     /// For each rule the window that is open, by the number of the date on which it opened (or the period).
@@ -62,12 +64,13 @@ pub(crate) fn pieces(tariff: &Tariff, calendar: &Calendar, stay: &Presence<'_>) 
         let (from, to) = (pair[0], pair[1]);
         let wall = local(tariff.zone, from);
         let date = wall.date();
-        let period = if tariff.rolling { (from - stay.entry) / DAY } else { number(date) };
+        let day = natural_day(tariff.zone, from);
+        let period = if tariff.rolling { (from - stay.entry) / DAY } else { number(day) };
         let windows: Vec<Option<i64>> =
             tariff.rules.iter().map(|rule| open_window(rule, date, of_day(wall), period)).collect();
         let rule = rule_in_force(tariff, calendar, date, &eligible, &windows);
         let exempt = stay.exempt.iter().any(|(start, end)| *start <= from && from < *end);
-        pieces.push(Piece { from, to, date, period, windows, rule, exempt, dead: false });
+        pieces.push(Piece { from, to, date, day, period, windows, rule, exempt, dead: false });
     }
     mark_short_windows(tariff, &mut pieces);
     pieces

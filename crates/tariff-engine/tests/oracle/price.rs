@@ -11,7 +11,7 @@ use super::pieces::{Piece, Presence, pieces};
 use super::quantity::{rounded, to_six_places, whole, zero};
 use super::receipt::{Line, Receipt};
 use super::stay::{Adjust, Figures, Stay};
-use super::time::{DAY, MINUTE, SECOND, date_of_number, instants, local, number};
+use super::time::{DAY, MINUTE, SECOND, date_of_number, instants, local, natural_day, number};
 use super::{Code, Nanos, Q, caps, packages};
 
 /// A stay up to one exit, priced.
@@ -97,7 +97,7 @@ fn span_price(
     if tariff.grace.is_some_and(|grace| exit - entry <= grace) {
         return Ok(free_of_charge);
     }
-    let entry_day = local(tariff.zone, entry).date();
+    let entry_day = natural_day(tariff.zone, entry);
     if tariff.first_stay_free && stay.figures(entry_day).stays == 0 {
         return Ok(free_of_charge);
     }
@@ -158,8 +158,8 @@ fn calculation(
     let mut lines = Vec::new();
     let mut charged: BTreeMap<NaiveDate, Q> = BTreeMap::new();
     for (event, kept) in events.iter().zip(&capped.kept) {
-        let date = pieces[caps::piece_at(&pieces, event.at)].date;
-        *charged.entry(date).or_insert_with(zero) += kept;
+        let piece = &pieces[caps::piece_at(&pieces, event.at)];
+        *charged.entry(piece.day).or_insert_with(zero) += kept;
         lines.push(Line {
             kind: match event.kind {
                 Kind::Flat => "flat",
@@ -168,7 +168,7 @@ fn calculation(
             },
             rule: Some(tariff.rules[event.rule].id.clone()),
             span: Some((event.at, event.to)),
-            day_type: calendar.day_type(date),
+            day_type: calendar.day_type(piece.date),
             quantity: Some(event.quantity.clone()),
             unit_price: Some(event.unit_price.clone()),
             amount: event.amount.clone(),
@@ -230,7 +230,8 @@ fn adjusted(tariff: &Tariff, stay: &Stay, mut priced: Priced) -> Priced {
     }
     for adjust in &stay.adjust {
         if let Adjust::AmountOff(off) = adjust {
-            now = change("amount_off", (&now - off).max(zero()));
+            // No further down than 0; what fell below it before is lifted by the rounding.
+            now = change("amount_off", (&now - off).max(now.clone().min(zero())));
         }
     }
     priced.total = rounded(&now.max(zero()), tariff.rounding.0, &tariff.rounding.1);
@@ -243,8 +244,8 @@ fn adjusted(tariff: &Tariff, stay: &Stay, mut priced: Priced) -> Priced {
 
 /// The local dates of `[entry, exit)`, or of the entry where that is empty.
 fn dates(tariff: &Tariff, entry: Nanos, exit: Nanos) -> Vec<NaiveDate> {
-    let first = number(local(tariff.zone, entry).date());
-    let last = number(local(tariff.zone, exit.max(entry + 1) - 1).date());
+    let first = number(natural_day(tariff.zone, entry));
+    let last = number(natural_day(tariff.zone, exit.max(entry + 1) - 1));
     let occurs = |day: &i64| {
         *day == first
             || *day == last
@@ -261,7 +262,7 @@ fn used(
     exit: Nanos,
     priced: &Priced,
 ) -> BTreeMap<NaiveDate, Figures> {
-    let entry_day = local(tariff.zone, entry).date();
+    let entry_day = natural_day(tariff.zone, entry);
     let mut found = BTreeMap::new();
     for date in dates(tariff, entry, exit) {
         let before = stay.figures(date);

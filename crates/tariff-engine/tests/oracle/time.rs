@@ -36,6 +36,16 @@ pub(crate) fn date_of_number(number: i64) -> NaiveDate {
     NaiveDate::from_num_days_from_ce_opt(number as i32).unwrap()
 }
 
+/// The natural day of an instant: the last one that has begun. A clock that is set back over midnight shows the date
+/// before for a while; no day begins twice.
+pub(crate) fn natural_day(zone: Tz, at: Nanos) -> NaiveDate {
+    let changes = transitions(zone);
+    let lately =
+        changes.iter().rev().skip_while(|change| **change > at).take_while(|change| **change > at - DAY);
+    let before = lately.map(|change| local(zone, change - 1).date());
+    before.chain([local(zone, at).date()]).max().unwrap_or_default()
+}
+
 /// Every instant at which the zone's offset changes, 1968 to 2105, found hour by hour and then to the second.
 pub(crate) fn transitions(zone: Tz) -> Arc<Vec<Nanos>> {
     static FOUND: OnceLock<Mutex<HashMap<Tz, Arc<Vec<Nanos>>>>> = OnceLock::new();

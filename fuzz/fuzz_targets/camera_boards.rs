@@ -1,0 +1,8 @@
+#![no_main]
+#[path = "../../crates/device-codec/tests/fuzzed/mod.rs"]
+#[allow(dead_code, reason = "each target uses one family")]
+mod fuzzed;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzzed::any(fuzzed::BOARDS, bytes).unwrap();
+});
