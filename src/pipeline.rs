@@ -99,7 +99,18 @@ impl Pipeline {
     /// What becomes true is taken with [`take_effects`](Self::take_effects) and
     /// [`take_dead_letters`](Self::take_dead_letters).
     pub fn apply_record(&mut self, line: &[u8], name: FrameName) -> Outcome {
-        let record = match Line::read(line, &self.site.tenant()) {
+        let record = Line::read(line, &self.site.tenant());
+        self.apply_read(line, record, name)
+    }
+
+    /// Applies a record that was read from `line`.
+    pub(crate) fn apply_read(
+        &mut self,
+        line: &[u8],
+        record: Result<Line<'_>, Box<Unread>>,
+        name: FrameName,
+    ) -> Outcome {
+        let record = match record {
             Ok(record) => record,
             Err(unread) => return self.unread(line, &unread),
         };

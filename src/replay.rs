@@ -7,6 +7,7 @@ use session_core::{AlertRecord, ChargeRecord, CommandRecord, Effect, FrameName, 
 
 use crate::{
     pipeline::{Counts, Pipeline},
+    record::{Body, Record},
     site::Site,
 };
 
@@ -94,27 +95,29 @@ impl Replay {
         }
         let name = FrameName { partition: 0, offset: self.lines, index: None };
         self.lines += 1;
-        match Kind::of(line) {
-            Kind::Reference(at, text) => {
-                // The lines before the change that every partition has seen are its own; the change is everybody's.
-                if self.partitions.is_empty() {
-                    self.partitions.insert(None, Pipeline::new(self.site.clone()));
-                }
-                // A change that is refused is reported by the partitions.
-                let _refused = self.site.apply_reference(text.as_bytes(), at).is_err();
-                for pipeline in self.partitions.values_mut() {
-                    pipeline.apply_record(line, name);
-                    self.last.take(pipeline);
-                }
-            }
-            Kind::Other(partition) => {
-                let site = &self.site;
-                let pipeline =
-                    self.partitions.entry(partition).or_insert_with(|| Pipeline::new(site.clone()));
-                pipeline.apply_record(line, name);
-                self.last.take(pipeline);
-            }
+        let record = Record::read(line, &self.site.tenant());
+        if let Ok(Record { received_at, body: Body::Reference(text), .. }) = &record {
+            self.reference(line, text, *received_at, name);
+            return;
         }
+        let partition = record.as_ref().ok().and_then(|record| record.name).map(|name| name.partition);
+        let site = &self.site;
+        let pipeline = self.partitions.entry(partition).or_insert_with(|| Pipeline::new(site.clone()));
+        pipeline.apply_read(line, record, name);
+        self.last.take(pipeline);
+    }
+
+    /// A change of reference data reaches every partition, those that are yet to come too.
+    fn reference(&mut self, line: &[u8], text: &str, at: Instant, name: FrameName) {
+        if self.partitions.is_empty() {
+            self.partitions.insert(None, Pipeline::new(self.site.clone()));
+        }
+        for pipeline in self.partitions.values_mut() {
+            pipeline.apply_record(line, name);
+            self.last.take(pipeline);
+        }
+        // The partitions have reported a change that is refused.
+        let _refused = self.site.apply_reference(text.as_bytes(), at).is_err();
     }
 
     /// The figures so far.
@@ -141,42 +144,6 @@ impl Replay {
         let printer = Pipeline::new(self.site);
         self.last.report(&printer, counts)
     }
-}
-
-/// What a line is, as far as a replay must know.
-enum Kind<'a> {
-    Reference(Instant, &'a str),
-    Other(Option<u32>),
-}
-
-impl<'a> Kind<'a> {
-    /// Looks only where there is something to find: most lines are frames without a position.
-    fn of(line: &'a [u8]) -> Self {
-        #[derive(serde::Deserialize)]
-        struct Head<'a> {
-            #[serde(borrow)]
-            received_at: Option<std::borrow::Cow<'a, str>>,
-            #[serde(borrow)]
-            position: Option<std::borrow::Cow<'a, str>>,
-            #[serde(borrow)]
-            reference: Option<&'a serde_json::value::RawValue>,
-        }
-        let worth_it = contains(line, b"\"reference\"") || contains(line, b"\"position\"");
-        let head = if worth_it { serde_json::from_slice::<Head<'a>>(line).ok() } else { None };
-        let Some(head) = head else { return Self::Other(None) };
-        let at = head.received_at.as_deref().and_then(|text| text.parse().ok());
-        match (head.reference, at) {
-            (Some(reference), Some(at)) => Self::Reference(at, reference.get()),
-            _ => {
-                let name = head.position.as_deref().and_then(|text| crate::record::frame_name(text).ok());
-                Self::Other(name.map(|name| name.partition))
-            }
-        }
-    }
-}
-
-fn contains(line: &[u8], word: &[u8]) -> bool {
-    line.windows(word.len()).any(|window| window == word)
 }
 
 impl Last {
