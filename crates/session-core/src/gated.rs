@@ -316,6 +316,7 @@ impl Gated {
         if let Some(waiting) = &mut state.waiting {
             waiting.active = waiting.active.max(event.at);
         }
+        state.seen_again(event.at);
         judge.decide(event.key, Fact { answer: Answer::Pass, opened_at: None, withdrawn_at: None });
         if answer == Answer::Open {
             judge.open(read.lane, session, cause);

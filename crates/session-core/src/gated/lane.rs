@@ -136,6 +136,15 @@ impl LaneState {
         self.own.filter(|own| own.plate.resembles(&plate) && at - own.at <= REVERSAL).map(|own| own.session)
     }
 
+    /// The car that passes is still there.
+    pub(super) fn seen_again(&mut self, at: Instant) {
+        if let (Some(own), Some(visit)) = (&mut self.own, &self.visit)
+            && visit.session == Some(own.session)
+        {
+            own.at = own.at.max(at);
+        }
+    }
+
     /// Keeps what a read has led to.
     pub(super) fn passed(
         &mut self,
