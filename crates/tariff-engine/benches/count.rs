@@ -37,7 +37,9 @@ fn main() {
             "full" => drop(black_box(price(black_box(&tariff), Some(&calendar), black_box(&stay)))),
             "json" => {
                 out.clear();
-                price_as_of(&tariff, Some(&calendar), black_box(&stay)).expect("a receipt").write_json(&mut out);
+                price_as_of(&tariff, Some(&calendar), black_box(&stay))
+                    .expect("a receipt")
+                    .write_json(&mut out);
             }
             _ => drop(black_box(total(black_box(&tariff), Some(&calendar), black_box(&stay)))),
         }

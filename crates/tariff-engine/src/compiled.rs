@@ -31,6 +31,12 @@ pub(crate) struct Compiled {
     pub(crate) second_evenings: Vec<(i64, i64)>,
     /// A longer stay may cost less even while the same windows and packages apply.
     pub(crate) may_fall: bool,
+    /// Days that begin alike can be counted: no unit is longer than a day, and nothing is priced by volume.
+    pub(crate) days_repeat: bool,
+    /// Every unit is cut where a natural day ends.
+    pub(crate) midnight_cuts: bool,
+    /// The most scopes from entry whose caps may differ.
+    pub(crate) longest_list: i32,
     plans: plan::Plans,
 }
 
@@ -42,6 +48,16 @@ pub(crate) struct Rule {
     pub(crate) restart: Restart,
     pub(crate) split: bool,
     pub(crate) charge: RuleCharge,
+}
+
+impl Rule {
+    fn units(&self) -> impl Iterator<Item = Unit> {
+        let steps: &[Step] = match &self.charge {
+            RuleCharge::Ladder { steps, .. } | RuleCharge::Volume(steps) => steps,
+            RuleCharge::None | RuleCharge::Flat { .. } => &[],
+        };
+        steps.iter().filter_map(|step| step.unit)
+    }
 }
 
 pub(crate) enum RuleCharge {
@@ -145,6 +161,10 @@ impl Compiled {
             second_evenings: second_evenings(&document.zone),
             may_fall: volume || rules.iter().any(may_fall),
             plans: plan::Plans::new(&document.rules),
+            days_repeat: !volume && rules.iter().flat_map(Rule::units).all(|unit| unit.every <= DAY),
+            midnight_cuts: !document.rolling
+                && rules.iter().all(|rule| rule.restart == Restart::Period || rule.units().next().is_none()),
+            longest_list: caps.iter().map(|level| level.amounts.len() as i32).max().unwrap_or(0),
             volume,
             caps,
             rules,

@@ -102,6 +102,7 @@ struct Tiers(Vec<i64>);
 
 impl Sink for Tiers {
     const LINES: bool = false;
+    const COUNTS_DAYS: bool = false;
     fn charge(&mut self, charge: &walk::Charge) {
         if charge.kind == walk::Kind::Tier {
             self.0.push(charge.at);

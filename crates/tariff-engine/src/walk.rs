@@ -6,6 +6,7 @@
 //! allocation, one that keeps lines makes the receipt.
 
 mod cursor;
+mod days;
 mod ladder;
 mod ledger;
 mod volume;
@@ -104,15 +105,26 @@ struct Walk<'a, 's, S> {
 impl<S: Sink> Walk<'_, '_, S> {
     fn run(&mut self) -> Result<Found, TooMuch> {
         let exit = self.task.exit;
-        while self.cursor.at < exit {
+        let mut days = self.counts_days().then(days::Days::new);
+        let mut date = self.cursor.date;
+        loop {
+            if let Some(days) = &mut days
+                && self.cursor.date != date
+            {
+                self.begin_day(days);
+                date = self.cursor.date;
+            }
             let at = self.cursor.at;
             let (exempt_from, exempt_to) = self.exempt(at);
-            if exempt_from <= at {
-                self.cursor.seek(exempt_to);
-                continue;
+            let next = if exempt_from <= at {
+                exempt_to
+            } else {
+                let end = self.cursor.end.min(exit).min(exempt_from);
+                self.segment(at, end)?
+            };
+            if next >= exit {
+                break;
             }
-            let end = self.cursor.end.min(exit).min(exempt_from);
-            let next = self.segment(at, end)?;
             self.cursor.seek(next);
         }
         self.end_volumes()?;

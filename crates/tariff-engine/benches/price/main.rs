@@ -94,10 +94,9 @@ fn batches(c: &mut Criterion) {
         .collect();
     let mut group = c.benchmark_group("batch");
     group.throughput(Throughput::Elements(stays.len() as u64)).sample_size(20);
-    for (name, tariff) in [
-        ("simple", tariffs::white_paper(tariffs::WHITE_PAPER[1].1)),
-        ("complex", tariffs::four_day_types()),
-    ] {
+    for (name, tariff) in
+        [("simple", tariffs::white_paper(tariffs::WHITE_PAPER[1].1)), ("complex", tariffs::four_day_types())]
+    {
         for threads in [Some(1), None] {
             let label = threads.map_or("all".to_owned(), |n: usize| n.to_string());
             group.bench_function(BenchmarkId::new(name, label), |b| {

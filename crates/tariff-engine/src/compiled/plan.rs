@@ -33,28 +33,39 @@ pub(crate) struct PlanSet {
 }
 
 impl PlanSet {
-    /// The plan of a date with these types, and its number: dates with one number are priced alike.
-    pub(crate) fn of(&self, types: DayTypes, day: i32) -> (u16, &[Piece]) {
-        let class = types.index() * 7 + weekday_index(day);
-        let number = self.by_class.get(class).copied().unwrap_or(0);
-        (number, self.plans.get(usize::from(number)).map_or(&[], |plan| plan))
+    /// The number of the plan of a date with these types.
+    pub(crate) fn number(&self, types: DayTypes, day: i32) -> u16 {
+        self.by_class.get(types.index() * 7 + weekday_index(day)).copied().unwrap_or(0)
+    }
+
+    /// The plan of a date with these types.
+    pub(crate) fn of(&self, types: DayTypes, day: i32) -> &[Piece] {
+        self.plans.get(usize::from(self.number(types, day))).map_or(&[], |plan| plan)
     }
 
     fn new(rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Self {
         let accepted: Vec<(usize, &Rule)> =
             rules.iter().enumerate().filter(|(_, rule)| rule.accepts.stay(vehicle, color)).collect();
         // Dates on which the same rules match with the same ranks share a plan.
-        let mut keys: Vec<Vec<Option<u8>>> = Vec::new();
+        let mut keys: Vec<(Vec<Option<u8>>, usize)> = Vec::new();
         let mut plans: Vec<Box<[Piece]>> = Vec::new();
         let mut by_class = Vec::with_capacity(CLASSES);
         for class in 0..CLASSES {
             let (types, weekday) = (DayTypes::from_index(class / 7), class % 7);
             let key: Vec<_> = accepted.iter().map(|(_, rule)| rule.days.rank(types, weekday)).collect();
-            let number = keys.iter().position(|known| *known == key).unwrap_or_else(|| {
-                plans.push(day_plan(&accepted, &key));
-                keys.push(key);
-                plans.len() - 1
-            });
+            let number = match keys.iter().find(|(known, _)| *known == key) {
+                Some((_, number)) => *number,
+                None => {
+                    let plan = day_plan(&accepted, &key);
+                    // Different matches may still make the same day.
+                    let number = plans.iter().position(|known| *known == plan).unwrap_or(plans.len());
+                    if number == plans.len() {
+                        plans.push(plan);
+                    }
+                    keys.push((key, number));
+                    number
+                }
+            };
             by_class.push(number as u16);
         }
         Self { by_class, plans }

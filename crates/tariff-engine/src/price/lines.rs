@@ -59,6 +59,7 @@ struct Kept {
 
 impl Sink for Kept {
     const LINES: bool = true;
+    const COUNTS_DAYS: bool = false;
 
     fn charge(&mut self, charge: &Charge) {
         if let Some(last) = self.charges.last_mut()

@@ -40,22 +40,22 @@ pub(crate) struct Cursor<'a> {
     pub(crate) rule: u32,
     /// The types of the local date.
     pub(crate) types: DayTypes,
-    /// The number of the day's plan.
-    pub(crate) plan_number: u16,
     offset: i64,
-    offset_end: i64,
+    pub(super) offset_end: i64,
+    /// The local date at which the offset was looked up: it holds since then at the latest.
+    pub(super) offset_since_date: i32,
     /// The local date of the instant.
-    date: i32,
+    pub(super) date: i32,
     /// The natural day: where a clock is set back over midnight, the new day goes on.
     pub(crate) day: i32,
     /// Midnight at the start of `date`, by the offset in force.
-    midnight: i64,
+    pub(super) midnight: i64,
     plan: &'a [Piece],
     piece: usize,
     part_24h: i32,
-    part_24h_end: i64,
+    pub(super) part_24h_end: i64,
     part_7d: i32,
-    part_7d_end: i64,
+    pub(super) part_7d_end: i64,
 }
 
 impl<'a> Cursor<'a> {
@@ -78,9 +78,9 @@ impl<'a> Cursor<'a> {
             end: entry,
             rule: NO_RULE,
             types: DayTypes::NONE,
-            plan_number: 0,
             offset: 0,
             offset_end: i64::MIN,
+            offset_since_date: i32::MIN,
             date: i32::MIN,
             day: i32::MIN,
             midnight: 0,
@@ -107,6 +107,7 @@ impl<'a> Cursor<'a> {
             self.offset = i64::from(offset_secs) * 1_000_000_000;
             self.offset_end = until.map_or(i64::MAX, Instant::as_nanos);
             self.enter_date();
+            self.offset_since_date = self.date;
         } else if at - self.midnight >= DAY {
             self.enter_date();
         }
@@ -138,7 +139,7 @@ impl<'a> Cursor<'a> {
             Some(calendar) => calendar.types_of(self.date),
             None => weekends_only(self.date),
         };
-        (self.plan_number, self.plan) = self.plans.of(self.types, self.date);
+        self.plan = self.plans.of(self.types, self.date);
         self.piece = 0;
     }
 

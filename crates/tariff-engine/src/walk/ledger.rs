@@ -49,6 +49,8 @@ pub(crate) struct CutFrom {
 pub(crate) trait Sink {
     /// Whether the sink wants to know more than the total.
     const LINES: bool;
+    /// Whether days may be counted that are like days walked before; the sink hears nothing of them.
+    const COUNTS_DAYS: bool;
     /// A charge before caps, in the order in which they count.
     fn charge(&mut self, charge: &Charge);
     /// The chargeable time of a rule has come to the end of its fixed step.
@@ -66,6 +68,7 @@ pub(crate) struct NoLines;
 
 impl Sink for NoLines {
     const LINES: bool = false;
+    const COUNTS_DAYS: bool = true;
     fn charge(&mut self, _: &Charge) {}
     fn left(&mut self, _: u32, _: i64) {}
     fn cut(&mut self, _: CutFrom, _: &mut u32, _: i128) {}
@@ -75,7 +78,7 @@ impl Sink for NoLines {
 
 /// What a cap has counted in its present scope.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct LevelState {
+pub(super) struct LevelState {
     scope: i32,
     sum: i128,
     limit: i128,
@@ -86,12 +89,18 @@ impl LevelState {
     const NEW: Self = Self { scope: i32::MIN, sum: 0, limit: 0, mark: u32::MAX };
 }
 
+/// One state a cap level; there are six scopes.
+pub(super) type Levels = [LevelState; 6];
+
 pub(crate) struct Ledger<'a, 's, S> {
     compiled: &'a Compiled,
     entry_day: i32,
     used: &'a [(Date, Used)],
-    /// One a cap level; there are six scopes.
-    levels: [LevelState; 6],
+    levels: Levels,
+    /// How many of the levels have scopes of at most a day; they come first.
+    inner_levels: usize,
+    /// What those levels kept.
+    inner: i128,
     charged: i128,
     first_seen: bool,
     first_limit: i128,
@@ -112,6 +121,8 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
             entry_day: cursor.day,
             used,
             levels: [LevelState::NEW; 6],
+            inner_levels: compiled.caps.iter().filter(|level| level.per <= CapPer::Rolling24h).count(),
+            inner: 0,
             charged: 0,
             first_seen: false,
             first_limit: i128::MAX,
@@ -144,23 +155,86 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
             }
             amount = kept;
         }
-        for (level, state) in self.compiled.caps.iter().zip(&mut self.levels) {
-            let scope = scope(level.per, &charge.keys);
+        let inner = self.pass(0..self.inner_levels, charge.rule, &charge.keys, amount)?;
+        self.inner = self.inner.checked_add(inner).ok_or(TooMuch)?;
+        let kept = self.pass(self.inner_levels..self.levels.len(), charge.rule, &charge.keys, inner)?;
+        self.charged = self.charged.checked_add(kept).ok_or(TooMuch)?;
+        if S::LINES {
+            self.sink.kept(charge.keys.day, kept);
+        }
+        Ok(())
+    }
+
+    /// What is left of an amount after some of the levels.
+    fn pass(
+        &mut self,
+        levels: core::ops::Range<usize>,
+        rule: u32,
+        keys: &Keys,
+        mut amount: i128,
+    ) -> Result<i128, TooMuch> {
+        let (from, count) = (levels.start, levels.len());
+        let states = self.compiled.caps.iter().zip(&mut self.levels).skip(from).take(count);
+        for (level, state) in states {
+            let scope = scope(level.per, keys);
             if state.scope != scope {
                 *state = open(level, scope, self.entry_day, self.used, self.compiled.scale);
             }
             let kept = keep(&mut state.sum, state.limit, amount)?;
             if S::LINES && kept != amount {
-                let from = CutFrom { per: level.per, rule: charge.rule, scope };
-                self.sink.cut(from, &mut state.mark, amount - kept);
+                self.sink.cut(CutFrom { per: level.per, rule, scope }, &mut state.mark, amount - kept);
             }
             amount = kept;
         }
-        self.charged = self.charged.checked_add(amount).ok_or(TooMuch)?;
-        if S::LINES {
-            self.sink.kept(charge.keys.day, amount);
-        }
+        Ok(amount)
+    }
+
+    /// What the caps of scopes of at most a day have kept so far.
+    pub(super) fn inner(&self) -> i128 {
+        self.inner
+    }
+
+    /// Whether the first chargeable instant has been.
+    pub(super) fn first_seen(&self) -> bool {
+        self.first_seen
+    }
+
+    /// Takes a day's charges that the caps of scopes of at most a day have kept.
+    pub(super) fn lump(&mut self, kept: i128, day: i32, rolling_7d: i32) -> Result<(), TooMuch> {
+        let keys = Keys { day, rolling_7d, ..Keys::default() };
+        let kept = self.pass(self.inner_levels..self.levels.len(), 0, &keys, kept)?;
+        self.charged = self.charged.checked_add(kept).ok_or(TooMuch)?;
         Ok(())
+    }
+
+    /// The levels whose scopes part days, as they stand where a day begins; scopes are counted from the cursor's.
+    pub(super) fn relative_levels(&self, cursor: &Cursor<'_>) -> Levels {
+        let keys = cursor.keys(None);
+        let mut relative = [LevelState::NEW; 6];
+        for ((slot, state), level) in relative.iter_mut().zip(&self.levels).zip(self.inner_caps()) {
+            if state.scope == scope(level.per, &keys) {
+                *slot = LevelState { scope: 0, mark: u32::MAX, ..*state };
+            }
+        }
+        relative
+    }
+
+    /// The reverse of [`relative_levels`](Self::relative_levels) at the cursor.
+    pub(super) fn restore_levels(&mut self, relative: &Levels, cursor: &Cursor<'_>) {
+        let keys = cursor.keys(None);
+        let count = self.inner_levels;
+        for ((state, saved), level) in
+            self.levels.iter_mut().zip(relative).zip(&self.compiled.caps).take(count)
+        {
+            *state = *saved;
+            if saved.scope == 0 {
+                state.scope = scope(level.per, &keys);
+            }
+        }
+    }
+
+    fn inner_caps(&self) -> impl Iterator<Item = &CapLevel> {
+        self.compiled.caps.iter().take(self.inner_levels)
     }
 
     /// There is chargeable time at the cursor that is not free.
