@@ -25,6 +25,8 @@ mod yuncitys;
 
 pub use f6213::reply as f6213_reply;
 
+pub(crate) use camera::Multipart;
+
 /// Where a decoder puts its readings.
 pub(crate) type Out<'o, 'a> = &'o mut dyn FnMut(&Reading<'a>);
 

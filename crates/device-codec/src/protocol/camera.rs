@@ -14,3 +14,5 @@ mod clock;
 mod form;
 mod multipart;
 mod plate;
+
+pub(crate) use multipart::Multipart;

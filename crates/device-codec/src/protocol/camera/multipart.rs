@@ -7,23 +7,23 @@ const MAX_PARTS: usize = 64;
 
 /// A multipart body.
 #[derive(Clone, Copy)]
-pub(in crate::protocol) struct Multipart<'a> {
+pub(crate) struct Multipart<'a> {
     bytes: &'a [u8],
     boundary: &'a [u8],
 }
 
 /// One part of a body.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::protocol) struct Part<'a> {
+pub(crate) struct Part<'a> {
     headers: &'a [u8],
-    pub(in crate::protocol) body: &'a [u8],
+    pub(crate) body: &'a [u8],
     /// Where the body begins in the payload.
-    pub(in crate::protocol) at: usize,
+    pub(crate) at: usize,
 }
 
 impl<'a> Multipart<'a> {
     /// A body by the content type's boundary, else by its own first line; nothing where it has neither.
-    pub(in crate::protocol) fn of(bytes: &'a [u8], content_type: Option<&'a str>) -> Option<Self> {
+    pub(crate) fn of(bytes: &'a [u8], content_type: Option<&'a str>) -> Option<Self> {
         let named =
             content_type.and_then(boundary).filter(|boundary| find_delimiter(bytes, boundary).is_some());
         let own = || {
@@ -35,7 +35,7 @@ impl<'a> Multipart<'a> {
     }
 
     /// Shows each part, in order.
-    pub(in crate::protocol) fn each(
+    pub(crate) fn each(
         self,
         mut visit: impl FnMut(Part<'a>) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
@@ -99,7 +99,7 @@ impl<'a> Multipart<'a> {
 
 impl<'a> Part<'a> {
     /// The value of a header; `name` in lower case.
-    pub(in crate::protocol) fn header(&self, name: &[u8]) -> Option<&'a [u8]> {
+    pub(crate) fn header(&self, name: &[u8]) -> Option<&'a [u8]> {
         self.headers.split(|b| *b == b'\n').find_map(|line| {
             let colon = line.iter().position(|b| *b == b':')?;
             let (key, value) = line.split_at(colon);
@@ -110,13 +110,13 @@ impl<'a> Part<'a> {
     }
 
     /// The part's `name`, else its `filename`.
-    pub(in crate::protocol) fn name(&self) -> &'a [u8] {
+    pub(crate) fn name(&self) -> &'a [u8] {
         let disposition = self.header(b"content-disposition").unwrap_or_default();
         parameter(disposition, b"name").or_else(|| parameter(disposition, b"filename")).unwrap_or_default()
     }
 
     /// Whether the body is a photo, by its first bytes: some firmware calls one an octet stream.
-    pub(in crate::protocol) fn is_photo(&self) -> bool {
+    pub(crate) fn is_photo(&self) -> bool {
         self.body.starts_with(b"\xff\xd8")
             || self.header(b"content-type").is_some_and(|t| t.starts_with(b"image/"))
     }
