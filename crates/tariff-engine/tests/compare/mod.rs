@@ -22,6 +22,8 @@ pub(crate) fn engine(
     stay: &[u8],
     next_change: bool,
 ) -> Answer<Value> {
+    let shown =
+        [Some(tariff), calendar, Some(stay)].map(|json| String::from_utf8_lossy(json.unwrap_or_default()));
     let text = |code: tariff_engine::Code, path: &str| (code.as_str().to_owned(), path.to_owned());
     let tariff = Tariff::from_json(tariff).map_err(|e| text(e.code(), e.path()))?;
     let calendar = calendar.map(Calendar::from_json).transpose().map_err(|e| text(e.code(), e.path()))?;
@@ -32,12 +34,8 @@ pub(crate) fn engine(
     let json = receipt.map(|receipt| receipt.to_json()).map_err(|e| text(e.code(), &e.path()))?;
     let json: Value = serde_json::from_str(&json).expect("a receipt is JSON");
     let alone = alone.expect("what has a receipt has a total").to_string();
-    assert_eq!(
-        signed(&alone),
-        q(&json["total"]),
-        "the total alone is {alone}, in the receipt {}",
-        json["total"]
-    );
+    let (alone, whole) = (signed(&alone), q(&json["total"]));
+    assert_eq!(alone, whole, "the total alone, and of the receipt: {}", shown.join("\n"));
     Ok(json)
 }
 
