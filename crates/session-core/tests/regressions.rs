@@ -193,3 +193,22 @@ fn a_visit_that_arrives_backwards() {
         assert_eq!(Last::of(&town, &backwards).stays(), Last::of(&town, &in_order).stays());
     });
 }
+
+/// What a frame says of the state before does not reach an edge on the other side of a loss: an exit is never later
+/// than the first contact that said vacant.
+#[test]
+fn previous_state_of_another_vacancy() {
+    regression("previous_state_of_another_vacancy", || {
+        let stays = run(&[
+            lora(1, 0, Contact, false),
+            lora(2, 1_533, Change, true),
+            lora(3, 2_021, Contact, true),
+            lora(5, 4_042, Contact, false),
+            lora(6, 6_063, Contact, false),
+            lora(9, 8_084, Contact, false),
+            after(lora(10, 9_846, Change, true), 47),
+        ]);
+        let exit = Edge::inferred(at(2_021), Some(at(2_021)), Some(at(4_042)));
+        assert_eq!(stays[0].exit, Some(exit));
+    });
+}

@@ -30,6 +30,7 @@ struct Draft {
     entry: Edge,
     exit: Option<Edge>,
     plate: Option<(u8, Plate)>,
+    lost_entry: bool,
     lost: bool,
     suspect: bool,
     uploaded: bool,
@@ -39,7 +40,16 @@ struct Draft {
 
 impl Draft {
     fn new(entry: Edge) -> Self {
-        Self { entry, exit: None, plate: None, lost: false, suspect: false, uploaded: false, replaced: false }
+        Self {
+            entry,
+            exit: None,
+            plate: None,
+            lost_entry: false,
+            lost: false,
+            suspect: false,
+            uploaded: false,
+            replaced: false,
+        }
     }
 }
 
@@ -97,6 +107,8 @@ fn stated(berth: Id, placed: &Placed) -> Vec<Contact> {
 fn walk(contacts: &[Contact], policy: &Policy) -> Vec<Draft> {
     let mut drafts: Vec<Draft> = Vec::new();
     let mut before: Option<&Contact> = None;
+    // Two or more have been missing since the last edge.
+    let mut doubt = false;
     for this in contacts {
         match before {
             None if this.occupied => {
@@ -109,7 +121,10 @@ fn walk(contacts: &[Contact], policy: &Policy) -> Vec<Draft> {
                 drafts.push(Draft::new(entry));
             }
             None => {}
-            Some(before) => pair(&mut drafts, before, this, policy),
+            Some(before) => {
+                pair(&mut drafts, before, this, doubt, policy);
+                doubt = before.occupied == this.occupied && (doubt || this.missing >= 2);
+            }
         }
         if let Some(open) = drafts.last_mut().filter(|draft| draft.exit.is_none() || !this.occupied) {
             let edge = open.exit.is_some_and(|exit| exit.at == this.at) || open.entry.at == this.at;
@@ -122,7 +137,7 @@ fn walk(contacts: &[Contact], policy: &Policy) -> Vec<Draft> {
 }
 
 /// What two contacts in a row tell.
-fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Policy) {
+fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, doubt: bool, policy: &Policy) {
     // What the frame says of the state before may show that it lasted through the loss.
     let lasted = this.previous.is_some_and(|previous| {
         before.occupied != this.occupied && this.at - minutes(previous.minutes) <= before.at
@@ -138,7 +153,7 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Poli
     let exit = if reported { Edge::exact(to) } else { Edge::inferred(from, Some(from), Some(to)) };
     let change = this.kind == ReadingKind::Change;
     if before.occupied != this.occupied && change && !in_doubt {
-        look_back(drafts, this);
+        look_back(drafts, this, doubt);
     }
     match (before.occupied, this.occupied) {
         (true, after) if in_doubt => {
@@ -174,12 +189,15 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, policy: &Poli
 }
 
 /// How long the state before has lasted narrows the edge that began it, where no frame reported that edge.
-fn look_back(drafts: &mut [Draft], this: &Contact) {
+fn look_back(drafts: &mut [Draft], this: &Contact, doubt: bool) {
     let (Some(previous), Some(last)) = (this.previous, drafts.last_mut()) else { return };
     let high = this.at - minutes(previous.minutes);
     let low = (!previous.overflow).then(|| this.at - minutes(previous.minutes + previous.error + 1));
     let edge = if this.occupied { last.exit.as_mut() } else { Some(&mut last.entry) };
     let Some(edge) = edge.filter(|edge| edge.certainty == 1) else { return };
+    if doubt && edge.not_after.is_none_or(|after| high > after) {
+        return;
+    }
     let from = edge.not_before.max(low);
     let to = edge.not_after.map_or(high, |after| after.min(high));
     if from.is_none_or(|from| from <= to) {
@@ -201,7 +219,7 @@ fn minutes(count: u32) -> Span {
 }
 
 fn open(drafts: &mut Vec<Draft>, entry: Edge, lost: bool) {
-    drafts.push(Draft { lost, ..Draft::new(entry) });
+    drafts.push(Draft { lost_entry: lost, ..Draft::new(entry) });
 }
 
 fn close(drafts: &mut [Draft], exit: Edge, lost: bool) {
@@ -324,7 +342,7 @@ fn finish(berth: Id, draft: &Draft, policy: &Policy) -> Stay {
     let charged = state == "closed" && !(length == Some(Span::ZERO) && by_interval);
     let mut marks = Vec::new();
     for (on, mark) in [
-        (draft.lost, "frames_lost"),
+        (draft.lost || draft.lost_entry, "frames_lost"),
         (draft.suspect, "clock_suspect"),
         (short, "too_short"),
         (draft.uploaded, "backfilled"),

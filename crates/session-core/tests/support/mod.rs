@@ -1,6 +1,7 @@
 //! What the tests of the session machine share: a small world, frames, streets and what came out last.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
+pub mod actions;
 pub mod frames;
 pub mod garage;
 pub mod last;

@@ -334,7 +334,9 @@ impl Plan {
             }
             let car = if swap && index % 3 == 2 { glance.stay + 1 } else { glance.stay };
             let text = CARS[car % CARS.len()][glance.text];
-            let reading = on_berth(berth, text, glance.confidence, at(seen));
+            // No two reads at one instant: which of them came first would be anybody's guess.
+            let own = at(seen) + Span::from_millis(index as i64);
+            let reading = on_berth(berth, text, glance.confidence, own);
             let received = at(seen + glance.late) + Span::from_millis(500 + index as i64);
             let sent = Sent::new(id("c"), received, None, reading);
             if glance.twice {

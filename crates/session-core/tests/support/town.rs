@@ -71,7 +71,8 @@ impl Town {
     /// What the half hours of a stay cost, in whole units.
     pub fn half_hours(stay: Span) -> i64 {
         let half = Span::from_mins(30).as_nanos();
-        (stay.as_nanos().max(0) + half - 1) / half
+        let stay = stay.as_nanos().max(0);
+        stay / half + i64::from(stay % half != 0)
     }
 }
 
