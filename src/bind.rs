@@ -110,7 +110,7 @@ impl Binder {
     }
 
     /// The payload's bytes, for records that are no device's frame.
-    pub(crate) fn payload(&mut self, record: &FrameRecord<'_>) -> Result<&[u8], Refusal> {
+    pub(crate) fn payload<'b>(&'b mut self, record: &'b FrameRecord<'_>) -> Result<&'b [u8], Refusal> {
         record.bytes(true, &mut self.payload)
     }
 }

@@ -303,14 +303,15 @@ impl<'a> FrameRecord<'a> {
         })
     }
 
-    /// The payload's bytes: hex, or the compact text of a JSON value.
-    pub(crate) fn bytes<'b>(&self, json: bool, into: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
+    /// The payload's bytes: hex, or the compact text of a JSON value, which mostly is compact already.
+    pub(crate) fn bytes<'b>(&'b self, json: bool, into: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
         into.clear();
         let text = self.payload.get().as_bytes();
         match text {
             [b'"', digits @ .., b'"'] => unhex(digits, into)?,
-            _ if json => compact(text, into),
-            _ => return Err(Refusal::field("payload", "expected hex")),
+            _ if !json => return Err(Refusal::field("payload", "expected hex")),
+            _ if !text.iter().any(u8::is_ascii_whitespace) => return Ok(text),
+            _ => compact(text, into),
         }
         Ok(into)
     }
