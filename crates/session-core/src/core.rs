@@ -318,9 +318,7 @@ impl Core {
             Timer::GroundLock(berth) => self.raise_lock(berth, at, world),
             Timer::Disagree(berth) => self.maybe_disagree(berth, at),
             Timer::Zombie(session) => self.maybe_zombie(session, at),
-            Timer::Settle(session) => {
-                self.ledger.book.dirty.insert(session);
-            }
+            Timer::Settle(session) => self.settle(session, world),
             Timer::Command(command) => self.not_obeying(command, at),
         }
     }

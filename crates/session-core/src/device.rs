@@ -4,21 +4,16 @@
 //! log), and what each one is (copy, late, next, restart) is decided in that order. A frame that arrives out of it is
 //! put in its place and the decisions are made again, so they never depend on arrival.
 
-use std::collections::VecDeque;
-
 use parking_types::{Instant, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     event::{FrameName, Number, ReadingKind},
     hash::Map,
+    numbering::{Class, Last, Runs},
     statement::Statement,
 };
 
-/// How far behind the highest number a number is old rather than ahead.
-const OLD: i64 = 64;
-/// Without numbers the same report within this is a copy.
-const SAME_REPORT: Span = Span::from_secs(90);
 /// Two times of one camera record further apart than this are two records.
 pub(crate) const RECORD_SLACK: Span = Span::from_secs(2);
 
@@ -29,16 +24,16 @@ pub(crate) struct Entry {
     pub(crate) key: u64,
     pub(crate) name: FrameName,
     pub(crate) received_at: Instant,
-    number: Option<Number>,
-    restart: bool,
+    pub(crate) number: Option<Number>,
+    pub(crate) restart: bool,
     /// The device's own time, believed.
-    own: Option<Instant>,
+    pub(crate) own: Option<Instant>,
     /// The network's time, else `received_at`.
-    arrival: Instant,
+    pub(crate) arrival: Instant,
     pub(crate) suspect: bool,
     pub(crate) offline: bool,
     /// Hash of all readings of the frame.
-    digest: u64,
+    pub(crate) digest: u64,
     /// Which reading of how many of its frame.
     sub: u16,
     subs: u16,
@@ -85,87 +80,6 @@ pub(crate) enum Inserted {
     Amid,
 }
 
-/// What is remembered of a number that was seen.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Seen {
-    place: (u32, i64),
-    digest: u64,
-    received_at: Instant,
-    restart: bool,
-}
-
-/// The device's runs of numbers up to some frame.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-struct Runs {
-    started: bool,
-    run: u32,
-    highest: i64,
-    highest_own: Option<Instant>,
-    /// The last numbers seen, oldest first.
-    seen: VecDeque<Seen>,
-    /// The runs that the network names.
-    keys: Vec<(u64, u32)>,
-    /// The numbers of the last boots that have not come.
-    boots: Vec<Boot>,
-    /// The last frame in the device's order: where it stands, when it took effect, what it said.
-    last: Option<Last>,
-}
-
-/// One boot of a device whose numbers never wrap.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-struct Boot {
-    boot: u32,
-    highest: u32,
-    /// Numbers below the highest that have not come, as ranges with both ends.
-    missing: Vec<(u32, u32)>,
-}
-
-/// How many ranges of missing numbers are kept for a boot, and how many boots.
-const RANGES: usize = 64;
-const BOOTS: usize = 2;
-
-impl Boot {
-    /// Takes a number in; `false` where it has come before.
-    fn take(&mut self, seq: u32) -> bool {
-        if seq > self.highest {
-            if seq - self.highest > 1 {
-                self.missing.push((self.highest + 1, seq - 1));
-                if self.missing.len() > RANGES {
-                    self.missing.remove(0);
-                }
-            }
-            self.highest = seq;
-            return true;
-        }
-        let Some(at) = self.missing.iter().position(|(from, to)| (*from..=*to).contains(&seq)) else {
-            return false;
-        };
-        let (from, to) = self.missing.remove(at);
-        if seq < to {
-            self.missing.insert(at, (seq + 1, to));
-        }
-        if from < seq {
-            self.missing.insert(at, (from, seq - 1));
-        }
-        true
-    }
-}
-
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Last {
-    place: (u32, i64),
-    at: Instant,
-    /// When the frame before that one took effect.
-    before: Option<Instant>,
-    occupied: Option<bool>,
-}
-
-/// What a frame turned out to be.
-enum Class {
-    Copy,
-    Fresh((u32, i64)),
-}
-
 /// A camera record that was seen.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct RecordSeen {
@@ -203,144 +117,6 @@ impl Entry {
     /// Whether another reading of the same frame stands before it.
     pub(crate) fn is_later_reading(&self) -> bool {
         self.sub > 0
-    }
-}
-
-impl Runs {
-    fn remember(&mut self, seen: Seen) {
-        self.seen.push_back(seen);
-        if self.seen.len() > OLD as usize + 1 {
-            self.seen.pop_front();
-        }
-    }
-
-    fn find(&self, place: (u32, i64)) -> Option<&Seen> {
-        self.seen.iter().rev().find(|seen| seen.place == place)
-    }
-
-    /// Says what a frame is, and remembers it.
-    fn classify(&mut self, entry: &Entry) -> Class {
-        let natural = entry.own.unwrap_or(entry.arrival);
-        let seen = |place| Seen {
-            place,
-            digest: entry.digest,
-            received_at: entry.received_at,
-            restart: entry.restart,
-        };
-        let place = match entry.number {
-            None => {
-                // A detector that repeats itself every minute repeats one report: the last of them counts.
-                if let Some(last) = self.seen.iter_mut().rev().find(|s| s.digest == entry.digest)
-                    && (entry.received_at - last.received_at).abs() <= SAME_REPORT
-                {
-                    last.received_at = last.received_at.max(entry.received_at);
-                    return Class::Copy;
-                }
-                (0, natural.as_nanos())
-            }
-            Some(Number::Boot { boot, seq }) => {
-                if !self.take_boot(boot, seq) {
-                    return Class::Copy;
-                }
-                (boot, i64::from(seq))
-            }
-            Some(Number::Cyclic { value, first, last, run }) => {
-                match self.cyclic(entry, value, first, last, run) {
-                    Some(place) => place,
-                    None => return Class::Copy,
-                }
-            }
-        };
-        self.started = true;
-        if place.0 >= self.run && (place.0 > self.run || place.1 >= self.highest || self.seen.is_empty()) {
-            (self.run, self.highest) = place;
-            self.highest_own = entry.own;
-        }
-        self.remember(seen(place));
-        Class::Fresh(place)
-    }
-
-    /// Takes a number of a boot in; `false` where it has come before.
-    fn take_boot(&mut self, boot: u32, seq: u32) -> bool {
-        if let Some(known) = self.boots.iter_mut().find(|known| known.boot == boot) {
-            return known.take(seq);
-        }
-        let mut fresh = Boot { boot, highest: 0, missing: Vec::new() };
-        let first = fresh.take(seq);
-        self.boots.push(fresh);
-        self.boots.sort_unstable_by_key(|known| known.boot);
-        if self.boots.len() > BOOTS {
-            self.boots.remove(0);
-        }
-        first
-    }
-
-    /// Where a number that wraps stands; `None` for a copy.
-    fn cyclic(
-        &mut self,
-        entry: &Entry,
-        value: u32,
-        first: u32,
-        last: u32,
-        key: Option<u64>,
-    ) -> Option<(u32, i64)> {
-        let cycle = i64::from(last) - i64::from(first) + 1;
-        let value = i64::from(value);
-        let mut run = self.run;
-        let mut restart = entry.restart;
-        if let Some(key) = key {
-            match self.keys.iter().find(|(known, _)| *known == key) {
-                Some((_, known)) => run = *known,
-                None => {
-                    restart |= self.started;
-                    let next = if self.started { self.run + 1 } else { self.run };
-                    self.keys.push((key, next));
-                    if self.keys.len() > 8 {
-                        self.keys.remove(0);
-                    }
-                    run = next;
-                }
-            }
-        }
-        if !self.started {
-            return Some((run, value));
-        }
-        if entry.restart {
-            let twin = |s: &&Seen| {
-                s.restart
-                    && s.digest == entry.digest
-                    && (entry.received_at - s.received_at).abs() <= SAME_REPORT
-            };
-            if self.seen.iter().find(twin).is_some() {
-                return None;
-            }
-        }
-        if restart {
-            return Some((if run > self.run { run } else { self.run + 1 }, value));
-        }
-        if run < self.run {
-            // A frame of an earlier run that the network names.
-            let highest =
-                self.seen.iter().filter(|s| s.place.0 == run).map(|s| s.place.1).max().unwrap_or(value);
-            let place = (run, highest - (highest - value).rem_euclid(cycle));
-            return self.find(place).is_none().then_some(place);
-        }
-        let back = (self.highest - value).rem_euclid(cycle);
-        let ahead = if back == 0 { cycle } else { cycle - back };
-        let old = match (entry.own, self.highest_own) {
-            (Some(own), Some(highest)) if own != highest => own < highest,
-            _ => back <= OLD,
-        };
-        if !old {
-            return Some((run, self.highest + ahead));
-        }
-        let place = (run, self.highest - back);
-        match self.find(place) {
-            None => Some(place),
-            Some(seen) if seen.digest == entry.digest => None,
-            // An old number with another reading: the device has started again.
-            Some(_) => Some((self.run + 1, value)),
-        }
     }
 }
 

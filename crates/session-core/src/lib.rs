@@ -18,6 +18,7 @@ mod ids;
 mod judge;
 mod ledger;
 mod lots;
+mod numbering;
 mod outage;
 mod payments;
 mod people;

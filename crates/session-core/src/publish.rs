@@ -55,6 +55,21 @@ impl Core {
         }
     }
 
+    /// No frame can change a session any more: only its record says so, its charge is the same.
+    pub(crate) fn settle<W: World>(&mut self, id: SessionId, world: &W) {
+        let Some(mut session) = self.ledger.book.sessions.remove(&id) else { return };
+        let before = session.settled;
+        self.judge_settled(&mut session, world);
+        if session.settled && !before {
+            let record = self.session_record(&session, world);
+            session.session_hash = stable_hash(&record);
+            session.revision += 1;
+            self.effects
+                .push(Effect::Session(Box::new(SessionRecord { revision: session.revision, ..record })));
+        }
+        self.ledger.book.sessions.insert(id, session);
+    }
+
     fn publish<W: World>(&mut self, id: SessionId, world: &W) {
         let Some(mut session) = self.ledger.book.sessions.remove(&id) else { return };
         let before = session.indexed.take().map(|indexed| *indexed).unwrap_or_default();

@@ -180,6 +180,24 @@ fn a_joined_session_is_marked() {
     });
 }
 
+/// "Otherwise: event time, then device id, then payload": reads of one instant are told apart by their cameras, not by
+/// which of them arrived first.
+#[test]
+fn reads_of_one_instant() {
+    regression("reads_of_one_instant", || {
+        let read = |lane: &str, camera: &str, received: i64| {
+            Sent::new(id(camera), at(received), None, at_lane(id(lane), "粤B12345", 90, at(100)))
+        };
+        let (comes, goes) = (read("in", "c-in", 101), read("out", "c-out", 102));
+        let town = Town::garage(Policy::default(), None, true);
+        let (one, other) = ([comes.clone(), goes.clone()], [goes, comes]);
+        let (one, other) = (Last::of(&town, &one).stays(), Last::of(&town, &other).stays());
+        assert_eq!(one, other);
+        // `c-in` stands before `c-out`: it came and went.
+        assert_eq!(one.len(), 1);
+    });
+}
+
 /// A car is read twice at the exit, the second read arrives first: one session, and none beside it.
 #[test]
 fn a_visit_that_arrives_backwards() {

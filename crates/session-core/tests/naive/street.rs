@@ -142,7 +142,8 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, doubt: bool, 
     let lasted = this.previous.is_some_and(|previous| {
         before.occupied != this.occupied && this.at - minutes(previous.minutes) <= before.at
     });
-    let in_doubt = this.missing >= 2 && policy.lost_pair == LostPair::Split && !lasted;
+    let lossy = this.missing >= 2 && !lasted;
+    let in_doubt = lossy && policy.lost_pair == LostPair::Split;
     let reported = match this.kind {
         ReadingKind::Change => !this.loose,
         ReadingKind::State => this.missing == 0 && !this.loose,
@@ -163,7 +164,7 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, doubt: bool, 
                 open(drafts, entry, true);
             }
         }
-        (false, true) => open(drafts, entry, in_doubt || (this.missing > 0 && !reported)),
+        (false, true) => open(drafts, entry, lossy || (this.missing > 0 && !reported)),
         (true, false) => {
             close(drafts, exit, this.missing > 0 && (!reported || (this.missing >= 2 && !lasted)))
         }
