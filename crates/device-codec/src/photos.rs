@@ -71,7 +71,11 @@ fn json(json: &mut Json<'_>, base: usize, found: &mut Vec<Photo>) -> Result<(), 
                 && text.raw().len() >= SHORTEST
                 && is_photo(text.raw())
             {
-                found.push(Photo { offset: base + text.at(), len: text.raw().len(), form: PhotoForm::Base64 });
+                found.push(Photo {
+                    offset: base + text.at(),
+                    len: text.raw().len(),
+                    form: PhotoForm::Base64,
+                });
             }
             Ok(())
         }

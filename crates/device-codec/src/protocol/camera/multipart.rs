@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn parts_by_boundary() {
         let body = b"preamble\r\n--b 1\r\nContent-Disposition: form-data; name=\"a.xml\"; filename=\"x\"\r\n\r\n<a/>\r\n\
-                     --b 1\r\ncontent-disposition:form-data;filename=p.jpg\r\nContent-Length: 11\r\n\r\n\xff\xd8\n--b 1 x\r\n\r\n--b 1--\r\n";
+                     --b 1\r\ncontent-disposition:form-data;filename=p.jpg\r\nContent-Length: 12\r\n\r\n\xff\xd8\n--b 1 x\r\n\r\n--b 1--\r\n";
         let typed = Some("multipart/form-data; boundary=\"b 1\"");
         let seen = parts(body, typed);
         assert_eq!(seen[0], ("a.xml".into(), b"<a/>".to_vec()));
