@@ -56,6 +56,8 @@ enum Command {
     Protocols,
     /// Price stays by a tariff and print receipts
     Quote(quote::Args),
+    /// Print what stays cost for every exit: each instant at which the price changes
+    Curve(quote::CurveArgs),
     /// Run the server: listeners, durable log, workers, HTTP API
     Serve(serve::Args),
 }
@@ -93,6 +95,7 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Protocols => protocols::run(),
         Command::Quote(args) => quote::run(&args),
+        Command::Curve(args) => quote::run_curve(&args),
         Command::Serve(args) => serve::run(&args),
     };
     match done {

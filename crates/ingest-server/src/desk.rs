@@ -7,7 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use parking_types::Instant;
+use parking_types::{Instant, Span};
 use parkline::stage::{Output, Position};
 use serde::Deserialize;
 use tokio::sync::{Notify, watch};
@@ -47,6 +47,8 @@ pub struct Desk {
 #[derive(Default)]
 struct Waiting {
     commands: Vec<Command>,
+    /// Until when each command known here was to be delivered.
+    known: HashMap<String, Instant>,
     arrived: Arc<Notify>,
 }
 
@@ -59,6 +61,8 @@ struct CommandRecord {
     state: String,
 }
 
+/// For how long a copy gets the first one's answer.
+const SAME_ANSWER: Span = Span::from_secs(60);
 /// How many dead letters are remembered.
 const DEAD_LETTERS: usize = 1024;
 
@@ -111,7 +115,11 @@ impl Desk {
         let mut devices = lock(&self.devices);
         let waiting = devices.entry(record.device).or_default();
         waiting.commands.retain(|command| command.id != record.command && command.not_after >= now);
-        if record.state == "requested" && not_after >= now {
+        waiting.known.retain(|_, until| *until + SAME_ANSWER >= now);
+        let before = waiting.known.insert(record.command.clone(), not_after);
+        // A copy of a frame gets the first one's answer: its command comes again with a later end, sent or not.
+        let again = record.state == "sent" && before.is_none_or(|before| not_after > before);
+        if (record.state == "requested" || again) && not_after >= now {
             let json = Bytes::copy_from_slice(json);
             waiting.commands.push(Command { id: record.command, action: record.action, not_after, json });
             waiting.arrived.notify_one();
@@ -147,7 +155,6 @@ impl Observer for Desk {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use parking_types::Span;
 
     fn command(id: &str, state: &str, not_after: &str) -> (u64, Output) {
         let value = format!(
@@ -178,6 +185,21 @@ mod tests {
         desk.applied(0, 4, &[command("k5", "requested", soon)], Again::No);
         clock.advance(Span::from_secs(11));
         assert!(ids(&desk).is_empty());
+    }
+
+    #[test]
+    fn a_copy_gets_the_command_again() {
+        let (desk, _) = desk();
+        let tell =
+            |state: &str, not_after: &str| desk.applied(0, 1, &[command("k1", state, not_after)], Again::No);
+        tell("requested", "2026-03-02T08:00:10Z");
+        assert_eq!(ids(&desk), ["k1"]);
+        tell("sent", "2026-03-02T08:00:10Z");
+        assert!(ids(&desk).is_empty(), "that is the news of its delivery");
+        tell("sent", "2026-03-02T08:00:12Z");
+        assert_eq!(ids(&desk), ["k1"], "that is the copy");
+        tell("accepted", "2026-03-02T08:00:14Z");
+        assert!(ids(&desk).is_empty(), "the device has it");
     }
 
     #[tokio::test]

@@ -1,7 +1,9 @@
 //! Prices stays by documents: what `parkline quote` and `POST /v1/quote` share.
 
-use parking_types::Instant;
-use tariff_engine::{Calendar, Stay, TariffSet, document_error_json, error_json, price};
+use parking_types::Span;
+use tariff_engine::{
+    Breakpoint, Calendar, Stay, Tariff, TariffSet, curve, document_error_json, error_json, price,
+};
 
 /// One tariff in all its versions, with a calendar.
 pub struct Quoter {
@@ -50,19 +52,42 @@ impl Quoter {
             Ok(stay) => stay,
             Err(error) => return Quote { json: error.to_json(), priced: false },
         };
-        let versions = self.tariffs.versions(&self.id);
-        // Where none is in force, any version says so, after the errors that come before that one.
-        let version = self.tariffs.version_at(&self.id, stay_entry(&stay)).or(versions.first());
-        match version.map(|tariff| price(tariff, self.calendar.as_ref(), &stay)) {
-            Some(Ok(receipt)) => Quote { json: receipt.to_json(), priced: true },
-            Some(Err(error)) => Quote { json: error_json(stay.id.as_deref(), &error), priced: false },
-            None => Quote { json: bad_field("there is no tariff"), priced: false },
+        let Some(tariff) = self.version(&stay) else { return no_tariff() };
+        match price(tariff, self.calendar.as_ref(), &stay) {
+            Ok(receipt) => Quote { json: receipt.to_json(), priced: true },
+            Err(error) => Quote { json: error_json(stay.id.as_deref(), &error), priced: false },
         }
+    }
+
+    /// What the stay costs for every exit up to `horizon` after its entry:
+    /// `{"id","points":[{"at","inclusive","total"}]}`.
+    pub fn curve(&self, stay: &[u8], horizon: Span) -> Quote {
+        let stay = match Stay::from_json(stay) {
+            Ok(stay) => stay,
+            Err(error) => return Quote { json: error.to_json(), priced: false },
+        };
+        let Some(tariff) = self.version(&stay) else { return no_tariff() };
+        let curve = match curve(tariff, self.calendar.as_ref(), &stay, horizon) {
+            Ok(curve) => curve,
+            Err(error) => return Quote { json: error_json(stay.id.as_deref(), &error), priced: false },
+        };
+        let point = |point: Breakpoint| {
+            let at = point.at.at_offset(tariff.zone().offset_secs(point.at)).to_string();
+            let total = point.total.map(|total| total.in_currency(tariff.currency()).to_string());
+            serde_json::json!({"at": at, "inclusive": point.inclusive, "total": total})
+        };
+        let points: Vec<serde_json::Value> = curve.map(point).collect();
+        Quote { json: serde_json::json!({"id": stay.id, "points": points}).to_string(), priced: true }
+    }
+
+    /// The version in force at entry; where none is, any says so, after the errors that come before that one.
+    fn version(&self, stay: &Stay) -> Option<&Tariff> {
+        self.tariffs.version_at(&self.id, stay.entry).or(self.tariffs.versions(&self.id).first())
     }
 }
 
-fn stay_entry(stay: &Stay) -> Instant {
-    stay.entry
+fn no_tariff() -> Quote {
+    Quote { json: bad_field("there is no tariff"), priced: false }
 }
 
 fn bad_field(message: &str) -> String {
@@ -106,6 +131,23 @@ mod tests {
         let reversed = total("2026-05-02T00:00:00+08:00", "2026-05-01T00:30:00+08:00");
         assert_eq!(reversed["error"]["code"], "exit_before_entry");
         assert!(quoter.quote(b"{").json.contains("bad_json"));
+    }
+
+    #[test]
+    fn a_curve_has_every_change_of_the_price() {
+        let quoter = Quoter::new(version("2.00", "{}").as_bytes(), &[]).unwrap();
+        let stay = stay("2026-03-02T08:00:00+08:00", "2026-03-02T08:00:00+08:00");
+        let curve = quoter.curve(&stay, Span::from_mins(90));
+        let value: Value = serde_json::from_str(&curve.json).unwrap();
+        let totals: Vec<&str> = value["points"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|point| point["total"].as_str().unwrap())
+            .collect();
+        assert_eq!((curve.priced, totals), (true, vec!["0.00", "2.00", "4.00"]));
+        assert_eq!(value["points"][2]["at"], "2026-03-02T09:00:00+08:00");
+        assert!(!quoter.curve(b"{", Span::from_mins(90)).priced);
     }
 
     #[test]

@@ -201,12 +201,13 @@ impl<S: Stage> Worker<S> {
         Ok(())
     }
 
-    /// Applies all records that the log holds now, then opens the partition's door.
+    /// Applies all records that the log holds now and waits for the commits, then opens the partition's door.
     ///
     /// # Errors
     /// As [`turn`](Self::turn).
     pub fn catch_up(&mut self) -> Result<(), WorkerError> {
         while let Turn::Applied(_) = self.work(Duration::ZERO)? {}
+        self.settle(0)?;
         self.setting.intake.open(self.setting.partition, self.time);
         Ok(())
     }

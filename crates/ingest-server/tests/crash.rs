@@ -11,7 +11,7 @@ use std::{
 };
 
 use common::{Device, Server, run, site, write_site};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// How often the server is killed, and the seed of when: `PARKLINE_CRASH_ROUNDS`, `PARKLINE_CRASH_SEED`.
 fn setting(name: &str, default: u64) -> u64 {
@@ -26,12 +26,36 @@ fn random(state: &mut u64) -> u64 {
     *state
 }
 
+/// The usual site with a berth and a detector more for each round.
+fn site_of(rounds: u64) -> Value {
+    let mut site = site();
+    for round in 1..=rounds {
+        let berth = json!({"id": format!("C-{round}"), "lot": "L1"});
+        site["berths"].as_array_mut().unwrap().push(berth);
+        let device = json!({"id": format!("crash-{round}"), "serial": format!("{:016x}", DEVICE + round),
+            "protocol": "parkline", "berth": format!("C-{round}")});
+        site["devices"].as_array_mut().unwrap().push(device);
+    }
+    site
+}
+
+/// The number of the device before the first round's.
+const DEVICE: u64 = 0x2000;
+/// Reports of one round at most.
+const REPORTS: u32 = 200;
+
 /// Reports and waits for acknowledgements until the server is gone; gives the numbers that were acknowledged.
 fn load(server: &Server, boot_id: u32) -> thread::JoinHandle<Vec<u32>> {
     let mut device = Device::connect(server.tcp, boot_id).unwrap();
+    device.device_id = DEVICE + u64::from(boot_id);
     thread::spawn(move || {
         let mut acknowledged = Vec::new();
         loop {
+            if device.seq >= REPORTS {
+                // Nothing more comes but the end of the connection.
+                let _ = device.receive();
+                return acknowledged;
+            }
             let burst: Vec<u8> = (0..8).flat_map(|n| device.report(n % 2 == 0)).collect();
             let answered = device.send(&burst).and_then(|()| {
                 let mut up_to = 0;
@@ -54,7 +78,7 @@ fn nothing_acknowledged_is_lost_and_nothing_is_charged_twice() {
     let seed = setting("PARKLINE_CRASH_SEED", 0x9e37_79b9_7f4a_7c15);
     let mut state = seed;
     let folder = tempfile::tempdir().unwrap();
-    let site_file = write_site(folder.path(), &site());
+    let site_file = write_site(folder.path(), &site_of(rounds));
     let mut acknowledged: BTreeSet<(u32, u32)> = BTreeSet::new();
     for round in 1..=rounds as u32 {
         let server = Server::start(folder.path(), &[]);

@@ -1,5 +1,10 @@
 //! The real binary on loopback, and the little that tests need to talk to it.
-#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "shared by test files that use different parts")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "shared by test files that use different parts"
+)]
 
 use std::{
     fs,
@@ -174,10 +179,11 @@ pub fn request(
     Ok((status, body.to_owned()))
 }
 
-/// The native device 0x1001.
+/// A native device, 0x1001 unless another is set.
 pub struct Device {
     stream: TcpStream,
     received: Vec<u8>,
+    pub device_id: u64,
     pub boot_id: u32,
     pub seq: u32,
 }
@@ -187,13 +193,14 @@ impl Device {
         let stream = TcpStream::connect(to)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new(), boot_id, seq: 0 })
+        Ok(Self { stream, received: Vec::new(), device_id: 0x1001, boot_id, seq: 0 })
     }
 
     /// The bytes of the next report; the clock is not set, so the time of receipt counts.
     pub fn report(&mut self, occupied: bool) -> Vec<u8> {
         self.seq += 1;
-        let head = Head { device_id: 0x1001, boot_id: self.boot_id, seq: self.seq, ..Head::default() };
+        let head =
+            Head { device_id: self.device_id, boot_id: self.boot_id, seq: self.seq, ..Head::default() };
         let state = if occupied { Occupancy::OCCUPIED } else { Occupancy::VACANT };
         Message::BayState(BayState { state, reason: Reason::CHANGE, ..BayState::default() })
             .encode(&head, None)
