@@ -374,7 +374,7 @@ fn settle(entry: &mut Entry, last: &mut Option<Last>) {
         Some(_) if entry.sub > 0 => 0,
         Some(before) if entry.number.is_none() => u8::from(change_repeats(before)),
         Some(before) if before.place.0 != entry.place.0 => 2,
-        Some(before) => (entry.place.1 - before.place.1 - 1).clamp(0, 2) as u8,
+        Some(before) => entry.place.1.saturating_sub(before.place.1).saturating_sub(1).clamp(0, 2) as u8,
     };
     if entry.subs > 1 && entry.own.is_none() && entry.exact && entry.statement.kind == ReadingKind::Change {
         entry.exact = false;

@@ -171,7 +171,7 @@ impl Runs {
         last: u32,
         key: Option<u64>,
     ) -> Option<(u32, i64)> {
-        let cycle = i64::from(last) - i64::from(first) + 1;
+        let cycle = (i64::from(last) - i64::from(first) + 1).max(1);
         let value = i64::from(value);
         let mut run = self.run;
         let mut restart = entry.restart;
@@ -180,7 +180,7 @@ impl Runs {
                 Some((_, known)) => run = *known,
                 None => {
                     restart |= self.started;
-                    let next = if self.started { self.run + 1 } else { self.run };
+                    let next = if self.started { self.run.saturating_add(1) } else { self.run };
                     self.keys.push((key, next));
                     if self.keys.len() > 8 {
                         self.keys.remove(0);
@@ -203,30 +203,30 @@ impl Runs {
             }
         }
         if restart {
-            return Some((if run > self.run { run } else { self.run + 1 }, value));
+            return Some((if run > self.run { run } else { self.run.saturating_add(1) }, value));
         }
         if run < self.run {
             // A frame of an earlier run that the network names.
             let highest =
                 self.seen.iter().filter(|s| s.place.0 == run).map(|s| s.place.1).max().unwrap_or(value);
-            let place = (run, highest - (highest - value).rem_euclid(cycle));
+            let place = (run, highest.saturating_sub(highest.saturating_sub(value).rem_euclid(cycle)));
             return self.find(place).is_none().then_some(place);
         }
-        let back = (self.highest - value).rem_euclid(cycle);
+        let back = self.highest.saturating_sub(value).rem_euclid(cycle);
         let ahead = if back == 0 { cycle } else { cycle - back };
         let old = match (entry.own, self.highest_own) {
             (Some(own), Some(highest)) if own != highest => own < highest,
             _ => back <= OLD,
         };
         if !old {
-            return Some((run, self.highest + ahead));
+            return Some((run, self.highest.saturating_add(ahead)));
         }
-        let place = (run, self.highest - back);
+        let place = (run, self.highest.saturating_sub(back));
         match self.find(place) {
             None => Some(place),
             Some(seen) if seen.digest == entry.digest => None,
             // An old number with another reading: the device has started again.
-            Some(_) => Some((self.run + 1, value)),
+            Some(_) => Some((self.run.saturating_add(1), value)),
         }
     }
 }

@@ -242,11 +242,11 @@ impl Roadside {
         let Some(exit) = draft.exit.as_mut().filter(|exit| exit.certainty == Certainty::Inferred) else {
             return;
         };
-        // Only where the vacancy of the contact before is the one that the detector speaks of.
-        if high > last || high < exit.at {
+        // Only where the vacancy that the detector speaks of is the one that the first vacant contact saw.
+        if high > last || high < exit.at || exit.not_after.is_some_and(|first| high > first) {
             return;
         }
-        exit.not_after = Some(exit.not_after.unwrap_or(high).min(high));
+        exit.not_after = Some(high);
         if let Some(low) = low.filter(|low| !doubtful && *low > exit.at) {
             (exit.at, exit.not_before) = (low, Some(low));
         }
