@@ -5,7 +5,7 @@ mod merge;
 use core::fmt;
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
-use parking_types::{Date, Weekday};
+use parking_types::{Date, Instant, Weekday};
 
 use crate::{
     error::{Code, DocumentError},
@@ -185,6 +185,14 @@ impl Calendar {
     /// The dates that are listed, ascending, with their types.
     pub fn listed(&self) -> impl Iterator<Item = (Date, DayTypes)> + '_ {
         self.0.days.iter().map(|(date, types)| (*date, *types))
+    }
+
+    /// Whether every local date between two instants is covered, whatever the zone; `false` is no answer.
+    pub(crate) fn surely_covers(&self, from: Instant, to: Instant) -> bool {
+        let date =
+            |at: Instant, margin: i64| Date::from_days((at.as_secs().div_euclid(86_400) + margin) as i32);
+        let (first, last) = (date(from, -2), date(to, 2));
+        matches!(self.0.covers.as_slice(), [range] if contains(range, first) && contains(range, last))
     }
 
     /// Whether the calendar lists this date by itself.

@@ -2,7 +2,7 @@
 
 mod plan;
 
-use parking_types::{Amount, Instant, Span, Zone};
+use parking_types::{Amount, Span};
 
 use crate::document::{self, CapPer, Charge, Document, Once, Partial, Restart, Tiers, Window};
 
@@ -26,9 +26,6 @@ pub(crate) struct Compiled {
     pub(crate) parts_24h: bool,
     /// 7 × 24 h from entry part something.
     pub(crate) parts_7d: bool,
-    /// Where the clock was set back over midnight: `[from, to)` in which the local date is that of the day before,
-    /// though its next day has begun.
-    pub(crate) second_evenings: Vec<(i64, i64)>,
     /// A longer stay may cost less even while the same windows and packages apply.
     pub(crate) may_fall: bool,
     /// Days that begin alike can be counted: no unit is longer than a day, and nothing is priced by volume.
@@ -158,7 +155,6 @@ impl Compiled {
             scale,
             parts_24h: document.rolling || has(CapPer::Rolling24h),
             parts_7d: has(CapPer::Rolling7d),
-            second_evenings: second_evenings(&document.zone),
             may_fall: volume || rules.iter().any(may_fall),
             plans: plan::Plans::new(&document.rules),
             days_repeat: !volume && rules.iter().flat_map(Rule::units).all(|unit| unit.every <= DAY),
@@ -297,21 +293,4 @@ fn may_fall(rule: &Rule) -> bool {
         }
     }
     false
-}
-
-/// Where the clocks of a zone were set back over midnight, between 1969 and 2262.
-fn second_evenings(zone: &Zone) -> Vec<(i64, i64)> {
-    let mut found = Vec::new();
-    let mut at = Instant::from_nanos(-DAY);
-    while let (_, Some(next)) = zone.offset_until(at) {
-        let before = zone.local(next - Span::from_nanos(1)).date();
-        let after = zone.local(next).date();
-        if after < before {
-            // `next` shows an evening again whose midnight has been; the second midnight ends it.
-            let rest = DAY - zone.local(next).nanos_of_day();
-            found.push((next.as_nanos(), (next + Span::from_nanos(rest)).as_nanos()));
-        }
-        at = next;
-    }
-    found
 }

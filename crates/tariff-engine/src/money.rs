@@ -10,7 +10,13 @@ use crate::{
 
 /// `numerator / denominator` millionths, rounded half to even; held at the ends of the range. `denominator` is positive.
 pub(crate) fn half_even(numerator: i128, denominator: i128) -> Amount {
-    let (quotient, rest) = (numerator.div_euclid(denominator), numerator.rem_euclid(denominator));
+    let (quotient, rest) = match (i64::try_from(numerator), i64::try_from(denominator)) {
+        // A machine word holds most amounts and divides far faster.
+        (Ok(numerator), Ok(denominator)) if numerator > i64::MIN => {
+            (i128::from(numerator.div_euclid(denominator)), i128::from(numerator.rem_euclid(denominator)))
+        }
+        _ => (numerator.div_euclid(denominator), numerator.rem_euclid(denominator)),
+    };
     let up = match (rest * 2).cmp(&denominator) {
         core::cmp::Ordering::Less => 0,
         core::cmp::Ordering::Greater => 1,
@@ -97,7 +103,11 @@ impl Fraction {
 }
 
 fn rounded(numerator: i128, unit: i128, mode: RoundingMode, quantum: i128) -> Option<Amount> {
-    let (count, rest) = (numerator / unit, numerator % unit);
+    let (count, rest) = match (u64::try_from(numerator), u64::try_from(unit)) {
+        // A machine word holds most amounts and divides far faster.
+        (Ok(numerator), Ok(unit)) => (i128::from(numerator / unit), i128::from(numerator % unit)),
+        _ => (numerator / unit, numerator % unit),
+    };
     // Twice the rest may not fit 128 bits; the other half of the unit does.
     let half = rest.cmp(&(unit - rest));
     let up = match (mode, half) {

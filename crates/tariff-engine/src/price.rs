@@ -4,7 +4,7 @@ mod lines;
 mod packages;
 mod settle;
 
-use parking_types::{Amount, Date, Instant, Span, Zone};
+use parking_types::{Amount, Date, Instant, Span};
 
 use crate::{
     Calendar, Code, PriceError, Receipt, Stay, Tariff,
@@ -235,7 +235,7 @@ impl<'a> Asked<'a> {
 
     /// The natural day of entry.
     fn entry_day(&self) -> i32 {
-        walk::natural_day(&self.document.zone, self.entry.as_nanos())
+        self.tariff.natural_day(self.entry.as_nanos())
     }
 
     /// Packages and the calculation.
@@ -350,7 +350,10 @@ impl<'a> Asked<'a> {
     /// Every local date of the stay must be covered.
     fn check_calendar(&self, exit: Instant) -> Result<(), PriceError> {
         let Some(calendar) = self.calendar else { return Ok(()) };
-        let (first, last) = dates(&self.document.zone, self.entry, exit);
+        if calendar.surely_covers(self.entry, exit) {
+            return Ok(());
+        }
+        let (first, last) = dates(self.tariff, self.entry, exit);
         match calendar.first_gap(first) {
             Some(date) if date == first => Err(gap("entry")),
             Some(date) if date <= last => Err(gap("exit")),
@@ -368,12 +371,13 @@ fn floored(document: &Document, at: Instant) -> Instant {
 }
 
 /// The first and the last local date of `[entry, exit)`; of a stay without length, the entry's twice.
-fn dates(zone: &Zone, entry: Instant, exit: Instant) -> (Date, Date) {
-    let last = (exit - Span::from_nanos(1)).max(entry);
-    let (first_date, last_date) = (zone.local(entry).date(), zone.local(last).date());
-    // A clock set back over midnight shows the date before again.
-    let day = Date::from_days(walk::natural_day(zone, last.as_nanos()));
-    let last_date = if zone.start_of(day) >= entry { day } else { last_date };
+fn dates(tariff: &Tariff, entry: Instant, exit: Instant) -> (Date, Date) {
+    let (zone, last) = (tariff.zone(), (exit - Span::from_nanos(1)).max(entry));
+    let (first_date, mut last_date) = (zone.local(entry).date(), zone.local(last).date());
+    if tariff.in_second_evening(last.as_nanos()) && zone.start_of(last_date.plus_days(1)) >= entry {
+        // A clock set back over midnight shows the date before again, but the next one has been there.
+        last_date = last_date.plus_days(1);
+    }
     (first_date.min(last_date), first_date.max(last_date))
 }
 

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use parking_types::{Currency, Instant, Local, PlateColor, Resolved, Span, VehicleClass, Zone};
 
 use crate::{
-    compiled::Compiled,
+    compiled::{Compiled, DAY},
     document::{self, CapPer, Document, FreePer},
     error::{Code, DocumentError},
     json::{self, Json},
@@ -21,6 +21,9 @@ pub struct Tariff(Arc<Inner>);
 struct Inner {
     document: Document,
     compiled: Option<Compiled>,
+    /// Where the clock was set back over midnight: `[from, to)` in which the local date is that of the day before,
+    /// though its next day has begun. Nearly every zone has none.
+    second_evenings: Vec<(i64, i64)>,
     digest: String,
     canonical: Vec<u8>,
 }
@@ -45,7 +48,8 @@ impl Tariff {
         json::write_canonical(&mut canonical, value);
         let digest = json::sha256_hex(&canonical);
         let compiled = Compiled::new(&document);
-        Self(Arc::new(Inner { document, compiled, digest, canonical }))
+        let second_evenings = second_evenings(&document.zone);
+        Self(Arc::new(Inner { document, compiled, second_evenings, digest, canonical }))
     }
 
     pub(crate) fn document(&self) -> &Document {
@@ -55,6 +59,15 @@ impl Tariff {
     /// The compiled form; `None` where its units are too many to be charged in part exactly.
     pub(crate) fn compiled(&self) -> Option<&Compiled> {
         self.0.compiled.as_ref()
+    }
+
+    /// The natural day of an instant: its local date, or the next one where the clock was set back over that midnight.
+    pub(crate) fn natural_day(&self, at: i64) -> i32 {
+        self.zone().local(Instant::from_nanos(at)).date().days() + i32::from(self.in_second_evening(at))
+    }
+
+    pub(crate) fn in_second_evening(&self, at: i64) -> bool {
+        self.0.second_evenings.iter().any(|(from, to)| (*from..*to).contains(&at))
     }
 
     /// The id.
@@ -83,10 +96,12 @@ impl Tariff {
     }
     /// Whether this version may be chosen for a stay that begins at `entry`.
     pub fn in_force(&self, entry: Instant) -> bool {
+        let (from, until) = self.valid();
+        if from.is_none() && until.is_none() {
+            return true;
+        }
         let local = self.zone().local(entry);
-        let document = self.document();
-        document.valid_from.is_none_or(|from| from <= local)
-            && document.valid_until.is_none_or(|until| local < until)
+        from.is_none_or(|from| from <= local) && until.is_none_or(|until| local < until)
     }
     /// The first instant from which this version may no longer be chosen; `None` where it has no end.
     pub fn valid_until(&self) -> Option<Instant> {
@@ -217,4 +232,21 @@ type Valid = (Option<Local>, Option<Local>);
 fn overlap(a: Valid, b: Valid) -> bool {
     let begins_before_end = |x: Valid, y: Valid| x.0.zip(y.1).is_none_or(|(from, until)| from < until);
     begins_before_end(a, b) && begins_before_end(b, a)
+}
+
+/// Where the clocks of a zone were set back over midnight, between 1969 and 2262.
+fn second_evenings(zone: &Zone) -> Vec<(i64, i64)> {
+    let mut found = Vec::new();
+    let mut at = Instant::from_nanos(-DAY);
+    while let (_, Some(next)) = zone.offset_until(at) {
+        let before = zone.local(next - Span::from_nanos(1)).date();
+        let after = zone.local(next).date();
+        if after < before {
+            // `next` shows an evening again whose midnight has been; the second midnight ends it.
+            let rest = DAY - zone.local(next).nanos_of_day();
+            found.push((next.as_nanos(), (next + Span::from_nanos(rest)).as_nanos()));
+        }
+        at = next;
+    }
+    found
 }

@@ -20,7 +20,7 @@ use crate::{
     stay::Used,
 };
 
-pub(crate) use cursor::{Cursor, Keys, natural_day, start_of, window_pieces};
+pub(crate) use cursor::{Cursor, Keys, start_of, window_pieces};
 pub(crate) use ladder::LadderState;
 pub(crate) use ledger::{Charge, CutFrom, Kind, Ledger, NoLines, Sink};
 
@@ -68,8 +68,7 @@ pub(crate) fn walk<S: Sink>(task: Task<'_>, sink: &mut S) -> Result<Found, TooMu
 
 fn walk_with<S: Sink>(task: Task<'_>, states: &mut [LadderState], sink: &mut S) -> Result<Found, TooMuch> {
     let document = task.tariff.document();
-    let zone = &document.zone;
-    let cursor = Cursor::new(task.compiled, document.rolling, zone, task.calendar, task.plans, task.entry);
+    let cursor = Cursor::new(task.tariff, task.compiled, task.calendar, task.plans, task.entry);
     let ledger = Ledger::new(task.compiled, &cursor, task.used, sink);
     let mut walk = Walk {
         task,
@@ -111,7 +110,7 @@ impl<S: Sink> Walk<'_, '_, S> {
             if let Some(days) = &mut days
                 && self.cursor.date != date
             {
-                self.begin_day(days);
+                self.begin_day(days)?;
                 date = self.cursor.date;
             }
             let at = self.cursor.at;

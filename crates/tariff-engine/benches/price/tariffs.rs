@@ -3,7 +3,7 @@
 use tariff_engine::{Calendar, Tariff};
 
 /// Name and document.
-pub const WHITE_PAPER: [(&str, &str); 5] = [
+pub(crate) const WHITE_PAPER: [(&str, &str); 5] = [
     ("per_visit", r#"{ "flat": "3.00" }"#),
     ("by_duration", r#"{ "steps": [ { "every": "30m", "price": "1.00" } ] }"#),
     (
@@ -21,7 +21,7 @@ pub const WHITE_PAPER: [(&str, &str); 5] = [
     ),
 ];
 
-pub fn white_paper(charge: &str) -> Tariff {
+pub(crate) fn white_paper(charge: &str) -> Tariff {
     let text = format!(
         r#"{{ "format": 1, "id": "w", "currency": "CNY", "time_zone": "Asia/Shanghai",
              "rules": [ {{ "id": "day", "from": "07:30", "to": "21:00", "charge": {charge} }} ] }}"#
@@ -30,7 +30,7 @@ pub fn white_paper(charge: &str) -> Tariff {
 }
 
 /// Workdays, rest days, special days and Fridays, each with a day and a night window, and caps.
-pub fn four_day_types() -> Tariff {
+pub(crate) fn four_day_types() -> Tariff {
     let rule = |id: &str, days: &str, from: &str, to: &str, price: &str, cap: &str| {
         format!(
             r#"{{ "id": "{id}", "days": ["{days}"], "from": "{from}", "to": "{to}", "cap": "{cap}",
@@ -56,7 +56,7 @@ pub fn four_day_types() -> Tariff {
 }
 
 /// One window all day, by units of this length.
-pub fn every(unit: &str) -> Tariff {
+pub(crate) fn every(unit: &str) -> Tariff {
     let text = format!(
         r#"{{ "format": 1, "id": "e", "currency": "CNY", "time_zone": "Asia/Shanghai", "ladder": "stay",
              "rules": [ {{ "id": "all", "charge": {{ "steps": [ {{ "every": "{unit}", "price": "0.01" }} ] }} }} ] }}"#
@@ -65,7 +65,7 @@ pub fn every(unit: &str) -> Tariff {
 }
 
 /// A year of China's holidays, with some special days.
-pub fn calendar() -> Calendar {
+pub(crate) fn calendar() -> Calendar {
     let year = |year: i32| {
         let path = format!("{}/../../calendars/cn-{year}.json", env!("CARGO_MANIFEST_DIR"));
         Calendar::from_json(&std::fs::read(path).expect("a calendar")).expect("a calendar")

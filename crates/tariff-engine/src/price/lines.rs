@@ -190,9 +190,8 @@ impl<'a> Asked<'a> {
 
     /// What the plate has used after the stay, for every local date of it.
     fn used(&self, source: Source, kept: &Kept) -> Result<Vec<(Date, Used)>, PriceError> {
-        let zone = &self.document.zone;
         let last = (self.exit - Span::from_nanos(1)).max(self.entry);
-        let (first, last) = (self.entry_day(), walk::natural_day(zone, last.as_nanos()));
+        let (first, last) = (self.entry_day(), self.tariff.natural_day(last.as_nanos()));
         let calculated = matches!(source, Source::Calculated { .. });
         let scale = if calculated { self.compiled()?.scale } else { 1 };
         let (days, free): (&[_], &[_]) = if calculated { (&kept.days, &kept.free) } else { (&[], &[]) };

@@ -39,6 +39,9 @@ impl Asked<'_> {
 
     /// `multiply`, then `percent_off`, then `amount_off`, each in the order given.
     fn adjusted(&self, start: Fraction, witness: &mut impl Witness) -> Option<Fraction> {
+        if self.stay.adjust.is_empty() {
+            return Some(start);
+        }
         let mut amount = start;
         for turn in [LineKind::Multiply, LineKind::PercentOff, LineKind::AmountOff] {
             for adjust in &self.stay.adjust {

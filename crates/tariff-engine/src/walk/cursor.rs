@@ -3,6 +3,7 @@
 use parking_types::{Date, Instant, Zone};
 
 use crate::{
+    Tariff,
     calendar::{Calendar, DayTypes, weekends_only},
     compiled::{Compiled, DAY, NO_RULE, Piece, PlanSet},
     document::Window,
@@ -60,18 +61,18 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(
+        tariff: &'a Tariff,
         compiled: &Compiled,
-        rolling: bool,
-        zone: &'a Zone,
         calendar: Option<&'a Calendar>,
         plans: &'a PlanSet,
         entry: i64,
     ) -> Self {
+        let document = tariff.document();
         let mut cursor = Self {
-            zone,
+            zone: &document.zone,
             calendar,
             plans,
-            rolling,
+            rolling: document.rolling,
             entry,
             entry_day: 0,
             at: entry,
@@ -91,10 +92,8 @@ impl<'a> Cursor<'a> {
             part_7d: 0,
             part_7d_end: if compiled.parts_7d { entry + 7 * DAY } else { i64::MAX },
         };
-        let in_second_evening =
-            compiled.second_evenings.iter().any(|(from, to)| (*from..*to).contains(&entry));
         cursor.seek(entry);
-        cursor.day += i32::from(in_second_evening);
+        cursor.day += i32::from(tariff.in_second_evening(entry));
         cursor.entry_day = cursor.day;
         cursor
     }
@@ -205,12 +204,6 @@ impl<'a> Cursor<'a> {
 /// The first instant of a natural day.
 pub(crate) fn start_of(zone: &Zone, day: i32) -> i64 {
     zone.start_of(Date::from_days(day)).as_nanos()
-}
-
-/// The natural day of an instant: its local date, or the next one where the clock was set back over that midnight.
-pub(crate) fn natural_day(zone: &Zone, at: i64) -> i32 {
-    let date = zone.local(Instant::from_nanos(at)).date().days();
-    date + i32::from(start_of(zone, date + 1) <= at)
 }
 
 /// The pieces of elapsed time in which a wall clock lies in the window that opens on `date`.

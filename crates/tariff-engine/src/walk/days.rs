@@ -6,11 +6,11 @@
 //! small table. Only days without anything special are treated so: 24 hours long, wholly within the stay, no exempt time,
 //! no change of the clock near, no boundary of seven days.
 
-use super::{FreePer, Sink, Walk, ladder::LadderState, ledger::Levels};
+use super::{FreePer, Sink, TooMuch, Walk, ladder::LadderState, ledger::Levels};
 use crate::{
     calendar::weekends_only,
     compiled::{DAY, Rule, RuleCharge},
-    document::{Once, Restart},
+    document::{CapPer, Once, Restart},
 };
 
 /// How many rules, day plans and ways to begin a day are told apart; tariffs with more are walked.
@@ -83,11 +83,11 @@ impl<S: Sink> Walk<'_, '_, S> {
     }
 
     /// Where a date begins: notes what the day before added, and goes over as many days as are known.
-    pub(super) fn begin_day(&mut self, days: &mut Days) {
+    pub(super) fn begin_day(&mut self, days: &mut Days) -> Result<(), TooMuch> {
         let date = self.cursor.date;
         let walked = days.walking.take();
-        let Some(count) = self.plain_days() else { return };
-        let Some(mut state) = days.number(&self.snapshot()) else { return };
+        let Some(count) = self.plain_days() else { return Ok(()) };
+        let Some(mut state) = days.number(&self.snapshot()) else { return Ok(()) };
         if let Some((place, of, before)) = walked
             && of + 1 == date
             && let Some(day) = days.known.get_mut(place)
@@ -96,6 +96,9 @@ impl<S: Sink> Walk<'_, '_, S> {
         }
         let mut now = date;
         let mut today = self.plan_number(now);
+        // Within one scope of every longer cap, days may be added up first.
+        let by_day = self.task.compiled.caps.iter().any(|level| level.per == CapPer::Day);
+        let (mut sum, rolling_7d) = (0_i128, self.cursor.keys(None).rolling_7d);
         let place = loop {
             if now - date >= count {
                 break None;
@@ -107,22 +110,25 @@ impl<S: Sink> Walk<'_, '_, S> {
             let place = (usize::from(state) * PLANS + today) * PLANS + tomorrow;
             match days.known.get(place) {
                 Some(Day { kept, next }) if *next != UNKNOWN => {
-                    if self.ledger.lump(*kept, now, self.cursor.keys(None).rolling_7d).is_err() {
-                        break None;
-                    }
+                    sum += *kept;
                     state = *next;
+                    if by_day {
+                        self.ledger.lump(core::mem::take(&mut sum), now, rolling_7d)?;
+                    }
                 }
                 _ => break Some(place),
             }
             now += 1;
             today = self.plan_number(now);
         };
+        self.ledger.lump(sum, now, rolling_7d)?;
         if now > date
             && let Some(Some(snapshot)) = days.states.get(usize::from(state))
         {
             self.restore(snapshot, now);
         }
         days.walking = place.map(|place| (place, now, self.ledger.inner()));
+        Ok(())
     }
 
     /// How many days from the cursor's on have nothing special about them.
@@ -162,7 +168,11 @@ impl<S: Sink> Walk<'_, '_, S> {
             if free_lasts || free_runs { (0, self.free_left) } else { (i32::MIN, 0) };
         Snapshot {
             into_day: self.cursor.at - self.cursor.midnight,
-            parted_at: if self.task.compiled.parts_24h { self.cursor.part_24h_end - self.cursor.midnight } else { 0 },
+            parted_at: if self.task.compiled.parts_24h {
+                self.cursor.part_24h_end - self.cursor.midnight
+            } else {
+                0
+            },
             free_scope,
             free_left,
             ladders,

@@ -155,12 +155,20 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
             }
             amount = kept;
         }
+        if self.compiled.caps.is_empty() {
+            self.inner = self.inner.checked_add(amount).ok_or(TooMuch)?;
+            return self.keep(charge.keys.day, amount);
+        }
         let inner = self.pass(0..self.inner_levels, charge.rule, &charge.keys, amount)?;
         self.inner = self.inner.checked_add(inner).ok_or(TooMuch)?;
         let kept = self.pass(self.inner_levels..self.levels.len(), charge.rule, &charge.keys, inner)?;
+        self.keep(charge.keys.day, kept)
+    }
+
+    fn keep(&mut self, day: i32, kept: i128) -> Result<(), TooMuch> {
         self.charged = self.charged.checked_add(kept).ok_or(TooMuch)?;
         if S::LINES {
-            self.sink.kept(charge.keys.day, kept);
+            self.sink.kept(day, kept);
         }
         Ok(())
     }
