@@ -202,6 +202,15 @@ pub(crate) struct Cause {
 }
 
 impl LotEvent {
+    /// Event time, then device, then what it says.
+    pub(crate) fn order(&self) -> (Instant, Option<Id>, u64) {
+        let device = match &self.what {
+            What::Read(read) => Some(read.device),
+            _ => None,
+        };
+        (self.at, device, self.key)
+    }
+
     pub(crate) fn cause(&self) -> Cause {
         Cause { key: self.key, at: self.at, name: self.name, received_at: self.received_at }
     }

@@ -25,7 +25,9 @@ impl Core {
         let mut unit = self.lots.remove(&lot).unwrap_or_default();
         let live = live.then_some(event.key);
         let group = Self::group(&lot, event.at, world);
-        if unit.current.upto.is_none_or(|upto| upto <= event.at) {
+        let after = |last: &LotEvent| last.order() <= event.order();
+        let newest = unit.current.upto.is_none_or(|upto| upto <= event.at);
+        if newest && unit.events.last().is_none_or(after) {
             let (mut state, mut facts) =
                 (core::mem::take(&mut unit.current), core::mem::take(&mut unit.facts));
             self.with_bench(lot, group, &unit, &mut facts, live, false, world, |bench| {
@@ -35,7 +37,7 @@ impl Core {
             unit.events.push(event);
             self.book_touched(&mut unit, group);
         } else {
-            let at = unit.events.partition_point(|e| (e.at, e.key) <= (event.at, event.key));
+            let at = unit.events.partition_point(|e| e.order() <= event.order());
             unit.events.insert(at, event);
             self.derive_lot(lot, group, &mut unit, live, world);
         }
