@@ -6,7 +6,7 @@ use crate::{
     alerts::About,
     core::{Core, DeadCode, Verdict},
     device::{Arrival, Inserted, RecordSeen},
-    event::{Frame, Number, Place, Reading, ReadingKind},
+    event::{Frame, Number, OpenedBy, Place, Reading, ReadingKind},
     gated::{LotEvent, Read, What},
     hash::stable_hash,
     policy::Policy,
@@ -247,7 +247,7 @@ impl Core {
                 self.lot_event(lot, event(What::Read(read)), live, world);
             }
             Some(Place::Lane { lot, lane }) if reading.kind == ReadingKind::Gate => {
-                if let Some(by) = reading.opened_by {
+                if let Some(by @ OpenedBy::Device) = reading.opened_by {
                     self.lot_event(lot, event(What::Opened { lane, by }), false, world);
                 }
             }

@@ -201,6 +201,13 @@ pub(crate) struct Cause {
     pub(crate) received_at: Instant,
 }
 
+impl Read {
+    /// The camera opened by its own list. (What a server opened may have been our own answer.)
+    fn let_in(&self) -> bool {
+        self.opened_by == Some(OpenedBy::Device)
+    }
+}
+
 impl LotEvent {
     /// Event time, then device, then what it says.
     pub(crate) fn order(&self) -> (Instant, Option<Id>, u64) {

@@ -41,7 +41,7 @@ impl Gated {
                 at: event.at,
                 detail: refusal.map(Refusal::as_str),
             });
-            let opened_at = known.and_then(|fact| fact.opened_at).or(read.opened_by.map(|_| event.at));
+            let opened_at = known.and_then(|fact| fact.opened_at).or(read.let_in().then_some(event.at));
             judge.decide(event.key, Fact { answer: Answer::Refused, opened_at, withdrawn_at: None });
             let session = opened_at.map(|_| self.admit(event, read, judge));
             let answer = if session.is_some() { Answer::Pass } else { Answer::Refused };

@@ -108,7 +108,7 @@ impl Gated {
         let answer = match (known, mode) {
             (Some(fact), _) => fact.answer,
             (None, Mode::Hold) => Answer::Pass,
-            (None, _) if follows || read.opened_by.is_some() || !read.present => Answer::Pass,
+            (None, _) if follows || read.let_in() || !read.present => Answer::Pass,
             (None, Mode::Lock) => Answer::Shut,
             (None, Mode::Normal) => match judge.owing(&snapshot) {
                 Owing::Nothing => Answer::Open,
@@ -183,7 +183,7 @@ impl Gated {
         let answer = match (known, mode) {
             (Some(fact), _) => fact.answer,
             (None, Mode::Hold) => Answer::Pass,
-            (None, _) if !read.present || read.opened_by.is_some() => Answer::Pass,
+            (None, _) if !read.present || read.let_in() => Answer::Pass,
             (None, Mode::Normal) if judge.policy(event.at).exit_without_entry == GateRule::Open => {
                 Answer::Open
             }
