@@ -95,8 +95,18 @@ pub(super) fn micros(at: Option<Instant>) -> i64 {
 }
 
 /// Reads and checks a header; the frame may go on or end after it.
-#[inline]
+///
+/// Where all of it is there, it is read from an array, so that one comparison stands for those of all its fields.
+#[inline(always)]
 fn header<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError> {
+    match frame.all().first_chunk::<HEADER_LEN>() {
+        Some(array) => fields(&Reader::new(array, frame.trace())),
+        None => fields(frame),
+    }
+}
+
+#[inline(always)]
+fn fields<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError> {
     if frame.array::<4>(at::MAGIC, "magic")? != MAGIC {
         return Err(frame.error(ErrorCode::Marker, at::MAGIC, "magic"));
     }
@@ -148,7 +158,7 @@ fn flags_text(flags: u16) -> String {
 }
 
 /// Reads a header and checks it against the bytes of one whole frame.
-#[inline]
+#[inline(always)]
 pub(crate) fn check<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError> {
     let (head, layout) = header(frame)?;
     frame.exactly(layout.frame_len())?;

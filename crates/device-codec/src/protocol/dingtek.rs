@@ -102,7 +102,9 @@ fn decode<'a, T: Trace>(
         return Err(frame.error(ErrorCode::Port, 0, "port"));
     }
     if frame.all().first() == Some(&b'8') {
-        out(&command(frame, model)?);
+        let mut reading = Reading::new(Kind::Config);
+        command(frame, model, &mut reading)?;
+        out(&reading);
         return Ok(());
     }
     frame.marker(at::START, START, "start")?;
@@ -121,13 +123,21 @@ fn decode<'a, T: Trace>(
     }
     frame.exactly(wanted)?;
     frame.marker(wanted - 1, END, "end")?;
-    let reading = if data_type == 3 { parameters(frame, model)? } else { telemetry(frame, model)? };
+    let mut reading = Reading::new(Kind::State);
+    if data_type == 3 {
+        parameters(frame, model, &mut reading)?;
+    } else {
+        telemetry(frame, model, &mut reading)?;
+    }
     out(&reading);
     Ok(())
 }
 
-fn telemetry<'a, T: Trace>(frame: &Reader<'a, T>, model: &Model) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::State);
+fn telemetry<T: Trace>(
+    frame: &Reader<'_, T>,
+    model: &Model,
+    reading: &mut Reading<'_>,
+) -> Result<(), DecodeError> {
     if model.level {
         reading.put("level", frame.u16_be(at::LEVEL, "level")?);
         frame.means(|| "mm".to_owned());
@@ -153,11 +163,15 @@ fn telemetry<'a, T: Trace>(frame: &Reader<'a, T>, model: &Model) -> Result<Readi
         at::COUNTER_DO200
     };
     reading.sequence = Some(u64::from(frame.u16_be(counter, "frame_counter")?));
-    Ok(reading)
+    Ok(())
 }
 
-fn parameters<'a, T: Trace>(frame: &Reader<'a, T>, model: &Model) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Config);
+fn parameters<T: Trace>(
+    frame: &Reader<'_, T>,
+    model: &Model,
+    reading: &mut Reading<'_>,
+) -> Result<(), DecodeError> {
+    reading.kind = Kind::Config;
     let [major, minor] = frame.array::<2>(at::FIRMWARE, "firmware")?;
     reading.firmware = Some(Text::format(format_args!("{major}.{minor}")));
     reading.put("uploadInterval", frame.u8(at::UPLOAD_HOURS, "upload_interval")?);
@@ -177,11 +191,15 @@ fn parameters<'a, T: Trace>(frame: &Reader<'a, T>, model: &Model) -> Result<Read
         reading.put("magDetectInterval", frame.u8(at::THIRD, "magnet_interval")?);
         reading.put("magThreshold", frame.u16_be(at::THRESHOLD_DO200, "magnet_threshold")?);
     }
-    Ok(reading)
+    Ok(())
 }
 
 /// A command to the device, as it went out: `8002`, a password of four digits, an option of two, a value, `81`.
-fn command<'a, T: Trace>(frame: &Reader<'a, T>, model: &Model) -> Result<Reading<'a>, DecodeError> {
+fn command<T: Trace>(
+    frame: &Reader<'_, T>,
+    model: &Model,
+    reading: &mut Reading<'_>,
+) -> Result<(), DecodeError> {
     const HEAD: usize = 4;
     const OPTION: usize = 8;
     const VALUE: usize = 10;
@@ -198,7 +216,6 @@ fn command<'a, T: Trace>(frame: &Reader<'a, T>, model: &Model) -> Result<Reading
     if frame.slice(VALUE + value_len, 2, "end")? != b"81" {
         return Err(frame.error(ErrorCode::Marker, VALUE + value_len, "end"));
     }
-    let mut reading = Reading::new(Kind::Config);
     let name = match (option, model.second, model.level) {
         (0x01, ..) => "uploadInterval",
         (0x02, false, _) => "magThreshold",
@@ -212,7 +229,7 @@ fn command<'a, T: Trace>(frame: &Reader<'a, T>, model: &Model) -> Result<Reading
     };
     frame.means(|| name.to_owned());
     reading.put(name, Value::Int(value));
-    Ok(reading)
+    Ok(())
 }
 
 /// A number in ASCII hex digits.

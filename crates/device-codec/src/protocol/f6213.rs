@@ -87,7 +87,8 @@ pub(super) fn decode<'a, T: Trace>(
     _: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    let (mut reading, command) = header(&frame)?;
+    let mut reading = Reading::new(Kind::Heartbeat);
+    let command = header(&frame, &mut reading)?;
     let end = match command {
         command::CHANGE => changed(&frame, &mut reading)?,
         command::PERIODIC => periodically(&frame, &mut reading)?,
@@ -102,9 +103,8 @@ pub(super) fn decode<'a, T: Trace>(
 }
 
 /// Reads and checks what all frames share.
-fn header<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<(Reading<'a>, u8), DecodeError> {
+fn header<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<u8, DecodeError> {
     frame.marker(at::START, FROM_DEVICE, "start")?;
-    let mut reading = Reading::new(Kind::Heartbeat);
     let (a, b, c) = (
         frame.u8(at::DEVICE_A, "device")?,
         frame.u16_be(at::DEVICE_B, "device")?,
@@ -121,7 +121,7 @@ fn header<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<(Reading<'a>, u8), Deco
     if frame.all().get(last) != Some(&xor(covered)) {
         return Err(frame.error(ErrorCode::Checksum, last, "xor"));
     }
-    Ok((reading, command))
+    Ok(command)
 }
 
 fn changed<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<usize, DecodeError> {

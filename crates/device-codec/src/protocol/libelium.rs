@@ -81,16 +81,19 @@ mod bit {
 }
 
 /// What all generations share; the type's bits differ.
-fn header<'a, T: Trace>(frame: &Reader<'a, T>, type_bits: u8) -> Result<(Reading<'a>, u8, u8), DecodeError> {
+fn header<T: Trace>(
+    frame: &Reader<'_, T>,
+    type_bits: u8,
+    reading: &mut Reading<'_>,
+) -> Result<(u8, u8), DecodeError> {
     let flags = frame.u8(at::FLAGS, "flags")?;
     let occupied = flags & bit::OCCUPIED != 0;
     let kind = flags & type_bits;
     frame.means(|| format!("{}, frame type {kind}", if occupied { "occupied" } else { "vacant" }));
-    let mut reading = Reading::new(Kind::Debug);
     reading.occupied = Some(occupied);
     reading.battery_low = Some(flags & bit::BATTERY_LOW != 0);
     reading.sequence = Some(u64::from(frame.u8(at::COUNTER, "frame_counter")?));
-    Ok((reading, flags, kind))
+    Ok((flags, kind))
 }
 
 pub(super) fn decode<'a, T: Trace>(
@@ -101,7 +104,8 @@ pub(super) fn decode<'a, T: Trace>(
     if frame.len() != LEN_FIRMWARE_1 {
         frame.exactly(LEN)?;
     }
-    let (mut reading, _, kind) = header(&frame, 0x0f)?;
+    let mut reading = Reading::new(Kind::Debug);
+    let (_, kind) = header(&frame, 0x0f, &mut reading)?;
     reading.kind = match kind {
         0 => Kind::Occupancy,
         1 | 2 | 6 => Kind::Heartbeat,
@@ -192,7 +196,8 @@ pub(super) fn decode_sp2<'a, T: Trace>(
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
     frame.exactly(LEN)?;
-    let (mut reading, flags, kind) = header(&frame, 0x07)?;
+    let mut reading = Reading::new(Kind::Config);
+    let (flags, kind) = header(&frame, 0x07, &mut reading)?;
     reading.kind = match kind {
         0 => Kind::Occupancy,
         1 => Kind::Heartbeat,

@@ -43,42 +43,42 @@ pub(super) fn decode<'a, T: Trace>(
     context: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    let reading = match context.port {
-        Some(6) => report(&frame)?,
-        Some(7) => settings(&frame)?,
-        _ => return Err(frame.error(ErrorCode::Port, 0, "port")),
-    };
+    let mut reading = Reading::new(Kind::Config);
+    match context.port {
+        Some(6) => report(&frame, &mut reading),
+        Some(7) => settings(&frame, &mut reading),
+        _ => Err(frame.error(ErrorCode::Port, 0, "port")),
+    }?;
     out(&reading);
     Ok(())
 }
 
-fn report<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
+fn report<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     frame.exactly(LEN)?;
     if frame.u8(at::VERSION, "version")? != 1 {
         return Err(frame.error(ErrorCode::Version, at::VERSION, "version"));
     }
     frame.marker(at::DEVICE_TYPE, R719A, "device_type")?;
     match frame.u8(at::REPORT, "report_type")? {
-        0 => version(frame),
-        1 => status(frame),
+        0 => version(frame, reading),
+        1 => status(frame, reading),
         _ => Err(frame.error(ErrorCode::Kind, at::REPORT, "report_type")),
     }
 }
 
-fn version<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Config);
+fn version<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     let software = frame.u8(at::SOFTWARE, "software")?;
     reading.firmware = Some(Text::format(format_args!("{}.{}", software / 10, software % 10)));
     reading.put("hardware", frame.u8(at::HARDWARE, "hardware")?);
     // Two decimal digits a byte.
     let [a, b, c, d] = frame.array::<4>(at::DATE, "firmware_date")?;
     reading.put("firmware_date", Text::format(format_args!("{a:02x}{b:02x}.{c:02x}.{d:02x}")));
-    Ok(reading)
+    Ok(())
 }
 
 /// Bytes 5 to 10 are the vendor's own.
-fn status<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::State);
+fn status<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
+    reading.kind = Kind::State;
     let battery = frame.u8(at::BATTERY, "battery")?;
     frame.means(|| "bits 6 to 0: 0.1 V; bit 7: low".to_owned());
     reading.battery_v = Some(Milli::tenths(i32::from(battery & 0x7f)));
@@ -88,14 +88,13 @@ fn status<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeErro
         1 => Some(true),
         _ => return Err(frame.error(ErrorCode::Value, at::CAR, "car")),
     };
-    Ok(reading)
+    Ok(())
 }
 
-fn settings<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
+fn settings<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     frame.exactly(LEN)?;
     let command = frame.u8(at::COMMAND, "cmd")?;
     frame.marker(at::DEVICE_TYPE, R719A, "device_type")?;
-    let mut reading = Reading::new(Kind::Config);
     let name = match command {
         0x01 => "ConfigReportReq",
         0x02 => "ReadConfigReportReq",
@@ -120,5 +119,5 @@ fn settings<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeEr
         0x81 | 0x83 => reading.put("Status", frame.u8(at::VALUE, "status")?),
         _ => {}
     }
-    Ok(reading)
+    Ok(())
 }

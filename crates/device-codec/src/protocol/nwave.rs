@@ -70,10 +70,10 @@ fn battery<T: Trace>(frame: &Reader<'_, T>, at: usize, name: &'static str) -> Re
 }
 
 /// A port whose content only the vendor can read.
-fn raw_debug<'a, T: Trace>(frame: &Reader<'a, T>) -> Reading<'a> {
-    let mut reading = Reading::new(Kind::Debug);
+fn raw_debug<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+    reading.kind = Kind::Debug;
     reading.put("debug", frame.rest(0, "debug"));
-    reading
+    Ok(())
 }
 
 fn no_such_port<T: Trace>(frame: &Reader<'_, T>) -> DecodeError {

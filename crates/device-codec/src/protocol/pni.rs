@@ -91,7 +91,13 @@ pub(super) fn decode<'a, T: Trace>(
     let quiet = Reader::new(frame.all(), crate::trace::Quiet);
     let mut at = 0;
     while let Some(record) = next(&quiet, at)? {
-        if let Some(mut reading) = state(&quiet, &record)? {
+        if let Some(state) = state(&quiet, &record)? {
+            let mut reading = Reading::new(state.kind);
+            reading.occupied = state.occupied;
+            reading.vehicle_count = state.count;
+            if state.kind == Kind::Startup {
+                reading.put("rebooted_or_recalibrated", true);
+            }
             facts.add_to(&mut reading);
             out(&reading);
         }
@@ -149,35 +155,38 @@ fn facts<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Facts<'a>, DecodeError> 
     Ok(facts)
 }
 
-/// The reading of a record that reports a state or a count.
-fn state<'a, T: Trace>(frame: &Reader<'a, T>, record: &Record) -> Result<Option<Reading<'a>>, DecodeError> {
+/// What a record that reports a state or a count says.
+struct State {
+    kind: Kind,
+    occupied: Option<bool>,
+    count: Option<u32>,
+}
+
+fn state<T: Trace>(frame: &Reader<'_, T>, record: &Record) -> Result<Option<State>, DecodeError> {
     let kind = match record.id {
         record::CHANGE => Kind::Occupancy,
         record::ALIVE | record::COUNT_ALIVE => Kind::Heartbeat,
         record::COUNT => Kind::State,
         _ => return Ok(None),
     };
-    let mut reading = Reading::new(kind);
     if matches!(record.id, record::COUNT | record::COUNT_ALIVE) {
         let count = frame.u8(record.at, "vehicle_count")?;
-        match count {
+        return match count {
             COUNTER_RESET => {
                 frame.means(|| "rebooted or recalibrated".to_owned());
-                reading.kind = Kind::Startup;
-                reading.put("rebooted_or_recalibrated", true);
+                Ok(Some(State { kind: Kind::Startup, occupied: None, count: None }))
             }
-            0..COUNTER_RESET => reading.vehicle_count = Some(u32::from(count)),
-            _ => return Err(frame.error(ErrorCode::Value, record.at, "vehicle_count")),
-        }
-    } else {
-        reading.occupied = match frame.u8(record.at, "state")? {
-            0 => Some(false),
-            1 => Some(true),
-            _ => return Err(frame.error(ErrorCode::Value, record.at, "state")),
+            0..COUNTER_RESET => Ok(Some(State { kind, occupied: None, count: Some(u32::from(count)) })),
+            _ => Err(frame.error(ErrorCode::Value, record.at, "vehicle_count")),
         };
-        frame.means(|| if reading.occupied == Some(true) { "occupied" } else { "vacant" }.to_owned());
     }
-    Ok(Some(reading))
+    let occupied = match frame.u8(record.at, "state")? {
+        0 => false,
+        1 => true,
+        _ => return Err(frame.error(ErrorCode::Value, record.at, "state")),
+    };
+    frame.means(|| if occupied { "occupied" } else { "vacant" }.to_owned());
+    Ok(Some(State { kind, occupied: Some(occupied), count: None }))
 }
 
 impl<'a> Facts<'a> {

@@ -58,20 +58,23 @@ pub(super) fn decode<'a, T: Trace>(
     context: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    let mut reading = match context.port {
-        Some(1 | 2) => report(&frame)?,
+    let mut reading = Reading::new(Kind::Occupancy);
+    match context.port {
+        Some(1) => {
+            report(&frame, &mut reading)?;
+            beacons(&frame, &mut reading)?;
+        }
+        Some(2) => {
+            report(&frame, &mut reading)?;
+            measurements(&frame, &mut reading)?;
+        }
         _ => return Err(frame.error(ErrorCode::Port, 0, "port")),
-    };
-    if context.port == Some(1) {
-        beacons(&frame, &mut reading)?
-    } else {
-        measurements(&frame, &mut reading)?
     }
     out(&reading);
     Ok(())
 }
 
-fn report<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
+fn report<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     let flags = frame.u8(at::FLAGS, "flags")?;
     let is = |bit: u8| flags & bit != 0;
     frame.means(|| {
@@ -85,12 +88,11 @@ fn report<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeErro
         };
         format!("{state}{why}")
     });
-    let kind = match flags & (bit::RESET | bit::KEEP_ALIVE) {
+    reading.kind = match flags & (bit::RESET | bit::KEEP_ALIVE) {
         0 => Kind::Occupancy,
         bit::KEEP_ALIVE => Kind::Heartbeat,
         _ => Kind::Startup,
     };
-    let mut reading = Reading::new(kind);
     reading.occupied = Some(is(bit::OCCUPIED));
     reading.battery_low = Some(!is(bit::GOOD_BATTERY));
     reading.temperature_c = Some(Milli::whole(i32::from(frame.i8(at::TEMPERATURE, "temperature")?)));
@@ -99,7 +101,7 @@ fn report<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeErro
     reading.put("Obstruction", is(bit::OBSTRUCTION));
     reading.put("Radar", is(bit::RADAR));
     reading.put("No_Beacon", is(bit::NO_BEACON));
-    Ok(reading)
+    Ok(())
 }
 
 /// The beacons heard: one signal strength, then two bytes each to the end.

@@ -35,34 +35,35 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     context: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    let reading = match context.port {
-        Some(1) => {
-            let mut reading = Reading::new(Kind::State);
-            reading.vehicle_count = Some(u32::from(frame.u16_be(COUNTER, "counter")?));
-            frame.exactly(2)?;
-            reading
-        }
-        Some(2) => heartbeat(&frame)?,
-        Some(3) => {
-            let mut reading = Reading::new(Kind::Startup);
-            reading.firmware = firmware(&frame)?;
-            reading.reset_cause = reset_cause(&frame, g4_cause)?;
-            frame.exactly(4)?;
-            reading
-        }
-        Some(6) => raw_debug(&frame),
-        _ => return Err(no_such_port(&frame)),
-    };
+    let mut reading = Reading::new(Kind::Heartbeat);
+    match context.port {
+        Some(1) => counted(&frame, &mut reading),
+        Some(2) => heartbeat(&frame, &mut reading),
+        Some(3) => startup(&frame, &mut reading),
+        Some(6) => raw_debug(&frame, &mut reading),
+        _ => Err(no_such_port(&frame)),
+    }?;
     out(&reading);
     Ok(())
 }
 
-fn heartbeat<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Heartbeat);
+fn counted<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
+    reading.kind = Kind::State;
+    reading.vehicle_count = Some(u32::from(frame.u16_be(COUNTER, "counter")?));
+    frame.exactly(2)
+}
+
+fn startup<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
+    reading.kind = Kind::Startup;
+    reading.firmware = firmware(frame)?;
+    reading.reset_cause = reset_cause(frame, g4_cause)?;
+    frame.exactly(4)
+}
+
+fn heartbeat<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     // An older revision of the vendor's codec shifted this byte by three; the current one masks it.
     reading.put("hw_health_status", frame.u8(HEALTH, "hw_health_status")? & 0x7f);
     reading.battery_v = Some(battery(frame, at::BATTERY, "battery")?);
     reading.put("battery_voltage_mean_24h", battery(frame, MEAN_BATTERY, "battery_mean_24h")?);
-    frame.exactly(3)?;
-    Ok(reading)
+    frame.exactly(3)
 }

@@ -19,26 +19,26 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     context: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    let reading = match context.port {
-        Some(1) => report(&frame, Kind::Occupancy)?,
-        Some(2) => report(&frame, Kind::Heartbeat)?,
-        Some(3) => startup(&frame)?,
-        Some(6) => raw_debug(&frame),
-        _ => return Err(no_such_port(&frame)),
-    };
+    let mut reading = Reading::new(Kind::Heartbeat);
+    match context.port {
+        Some(1) => report(&frame, Kind::Occupancy, &mut reading),
+        Some(2) => report(&frame, Kind::Heartbeat, &mut reading),
+        Some(3) => startup(&frame, &mut reading),
+        Some(6) => raw_debug(&frame, &mut reading),
+        _ => Err(no_such_port(&frame)),
+    }?;
     out(&reading);
     Ok(())
 }
 
-fn report<'a, T: Trace>(frame: &Reader<'a, T>, kind: Kind) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(kind);
+fn report<T: Trace>(frame: &Reader<'_, T>, kind: Kind, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
+    reading.kind = kind;
     reading.occupied = Some(state(frame, at::STATE)?.1);
-    frame.exactly(1)?;
-    Ok(reading)
+    frame.exactly(1)
 }
 
-fn startup<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Startup);
+fn startup<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
+    reading.kind = Kind::Startup;
     reading.firmware = firmware(frame)?;
     reading.reset_cause = reset_cause(frame, |raw| {
         Some(match raw {
@@ -51,6 +51,5 @@ fn startup<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeErr
         })
     })?;
     reading.occupied = Some(state(frame, at::STARTUP_STATE)?.1);
-    frame.exactly(5)?;
-    Ok(reading)
+    frame.exactly(5)
 }

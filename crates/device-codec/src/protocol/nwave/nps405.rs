@@ -45,14 +45,15 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     context: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    let reading = match context.port {
-        Some(1) => change(&frame)?,
-        Some(2) => heartbeat(&frame)?,
-        Some(3) => startup(&frame)?,
-        Some(6) => raw_debug(&frame),
-        Some(10) => user_tag(&frame)?,
-        _ => return Err(no_such_port(&frame)),
-    };
+    let mut reading = Reading::new(Kind::Heartbeat);
+    match context.port {
+        Some(1) => change(&frame, &mut reading),
+        Some(2) => heartbeat(&frame, &mut reading),
+        Some(3) => startup(&frame, &mut reading),
+        Some(6) => raw_debug(&frame, &mut reading),
+        Some(10) => user_tag(&frame, &mut reading),
+        _ => Err(no_such_port(&frame)),
+    }?;
     out(&reading);
     Ok(())
 }
@@ -83,15 +84,13 @@ fn state_and_previous<T: Trace>(
     Ok(occupied)
 }
 
-fn change<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Occupancy);
-    state_and_previous(frame, &mut reading)?;
-    frame.exactly(1)?;
-    Ok(reading)
+fn change<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+    reading.kind = Kind::Occupancy;
+    state_and_previous(frame, reading)?;
+    frame.exactly(1)
 }
 
-fn heartbeat<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Heartbeat);
+fn heartbeat<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
     let (byte, occupied) = state(frame, at::STATE)?;
     reading.occupied = Some(occupied);
     let volts = battery(frame, at::BATTERY, "battery")?;
@@ -107,8 +106,7 @@ fn heartbeat<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeE
     // The vendor's figure has the state in its lowest bit; a healthy device in an occupied bay is healthy all the same.
     reading.put("hw_health_status", byte & 0x7e);
     reading.put("undocumented", frame.slice(UNDOCUMENTED, 3, "undocumented")?);
-    frame.exactly(6)?;
-    Ok(reading)
+    frame.exactly(6)
 }
 
 /// As the vendor judges the battery: the cold lowers its voltage.
@@ -121,27 +119,28 @@ fn battery_health(volts: Milli, temperature: Milli) -> &'static str {
     }
 }
 
-fn startup<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Startup);
+fn startup<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+    reading.kind = Kind::Startup;
     reading.firmware = firmware(frame)?;
     reading.reset_cause = reset_cause(frame, g4_cause)?;
     reading.occupied = Some(state(frame, at::STARTUP_STATE)?.1);
-    frame.exactly(5)?;
-    Ok(reading)
+    frame.exactly(5)
 }
 
 /// A driver's tag was seen at the bay. In a vacant bay the state fields mean nothing.
-fn user_tag<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::State);
+fn user_tag<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+    reading.kind = Kind::State;
     let id_at = match frame.len() {
         5 => TAG_BATTERY,
         6 => TAG_BATTERY + 1,
         0..5 => return Err(frame.error(ErrorCode::Truncated, frame.len(), "tag")),
         _ => return Err(frame.error(ErrorCode::Length, 6, "tag")),
     };
-    if !state_and_previous(frame, &mut reading)? {
-        let kind = reading.kind;
-        reading = Reading::new(kind);
+    if !state_and_previous(frame, reading)? {
+        reading.occupied = None;
+        reading.previous_state_min = None;
+        reading.previous_state_error_min = None;
+        reading.previous_state_overflow = None;
     }
     if frame.len() == 6 {
         let tenths = frame.u8(TAG_BATTERY, "tag_battery")?;
@@ -149,7 +148,7 @@ fn user_tag<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeEr
         reading.put("tag_battery_voltage", Milli::tenths(i32::from(tenths)));
     }
     reading.tag = Some(Text::hex(&frame.array::<4>(id_at, "tag")?));
-    Ok(reading)
+    Ok(())
 }
 
 #[cfg(test)]
