@@ -123,7 +123,7 @@ fn replay_writes_the_files_of_the_contract_and_the_same_bytes_twice() {
         *summary,
         json!({"frames": 3, "applied": 2, "duplicate": 1, "dead_letters": 0, "readings_dead": 0, "sessions": 1, "charges": 1})
     );
-    assert_eq!(json_lines(&output.stdout), [summary.clone()]);
+    assert_eq!(json_lines(&output.stdout), std::slice::from_ref(summary));
     assert_eq!(json_lines(&files[1])[0]["total"], "3.00");
     let people = text(&output.stderr);
     for word in ["copies        1", "revenue         CNY 3.00", "3 × 1.00", "JSON: "] {

@@ -112,6 +112,19 @@ impl Server {
         }
     }
 
+    /// All records of a topic, once one fits: what was decided is committed a moment later.
+    pub fn feed_until(&self, topic: &str, fits: impl Fn(&Value) -> bool) -> Vec<Value> {
+        let since = Instant::now();
+        loop {
+            let all = self.feed(topic);
+            if all.iter().any(&fits) {
+                return all;
+            }
+            assert!(since.elapsed() < DEADLINE, "{topic} still says {all:?}");
+            std::thread::yield_now();
+        }
+    }
+
     /// The first page of a topic, asked for with a token.
     pub fn feed_with(&self, topic: &str, token: &str) -> String {
         let bearer = format!("Bearer {token}");
