@@ -178,7 +178,7 @@ fn milesight(stream: &[u8]) -> Step {
     let end = MILESIGHT_HEADER + len;
     match stream.get(..end) {
         None => Step::NeedMore { at_least: end },
-        Some(frame) if frame.ends_with(&[0xff, 0xdd]) => Step::Frame { len: end },
+        Some([.., 0xff, 0xdd]) => Step::Frame { len: end },
         Some(_) => noise(stream, MAGIC, ErrorCode::Marker, end.saturating_sub(2), "end"),
     }
 }
