@@ -5,6 +5,7 @@
 //! Rivals: nom as it is commonly written (an owned struct out of a chain of combinators), binrw, serde_json's `Value`.
 //! The same frames in Java and JavaScript: `benches/java/Decode.java` (give it the frame in hex),
 //! `benches/js/decode.js`.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity)]
 
 use std::hint::black_box;
 use std::io::Cursor;

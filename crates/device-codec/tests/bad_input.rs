@@ -1,5 +1,6 @@
 //! What breaks a frame: cuts, flipped bits, random bytes. Everything ends in readings or in an error that lies within
 //! the frame, nothing panics, and every frame can be printed.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use device_codec::envelope::{Network, open};
 use device_codec::manual::Action;

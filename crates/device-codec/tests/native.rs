@@ -1,5 +1,6 @@
 //! The native frame: the published vectors, which a second implementation made from the specification, and what must
 //! hold for every frame.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use device_codec::native::{
     Ack, BayState, Command, CommandAction, Frame, Head, Heartbeat, Key, Loops, Message, Occupancy,

@@ -1,4 +1,5 @@
 //! Every published frame of every sensor, against the vendor's own decoding (`tests/data/sensors.jsonl`).
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use device_codec::{Context, Protocol, decode};
 use serde_json::Value;

@@ -1,4 +1,5 @@
 //! Streams cut anywhere, with noise between the frames.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #![cfg(feature = "codec")]
 
 use bytes::BytesMut;

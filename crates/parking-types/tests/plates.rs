@@ -1,4 +1,5 @@
 //! Plates labelled by people and by other projects' tests, changed to made-up ones of the same structure.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use parking_types::{Plate, PlateClass};
 

@@ -1,4 +1,5 @@
 //! `Zone` against local times that another implementation of the IANA database computed; `data/README.md` says which.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use parking_types::{Date, Instant, Local, Resolved, Span, Zone};
 

@@ -1,4 +1,5 @@
 //! The machine against the naive model on a garage whose lanes are in `hold`, in order and out of order.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod naive;
 mod support;
@@ -108,7 +109,7 @@ fn alternating(passes: Vec<Pass>, lost: &[bool]) -> (Vec<Pass>, Vec<(String, i64
             None => since[car] = Some(now),
             Some(from) => truth.push((support::street::CARS[car][0].to_owned(), from, now)),
         }
-        let lose = lost.get(index).copied().unwrap_or(false) && !(dropped_exit[car] && !leaves);
+        let lose = lost.get(index).copied().unwrap_or(false) && (!dropped_exit[car] || leaves);
         dropped_exit[car] = lose && leaves;
         if !lose {
             sent.push(Pass { gap: carried, leaves, again: Vec::new(), back: None, ..pass });

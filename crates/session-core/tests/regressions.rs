@@ -1,4 +1,5 @@
 //! Small reproductions of what went wrong once, each with the rule that decides it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod naive;
 mod support;

@@ -1,4 +1,5 @@
 //! The machine against the naive model on generated streets, in order and out of order, and fairness under loss.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod naive;
 mod support;

@@ -3,6 +3,7 @@
 //! `cargo bench -p tariff-engine --bench count --no-run`, then
 //! `valgrind --tool=callgrind target/release/deps/count-… by_duration 2 1000` with two numbers of rounds; the difference
 //! is the pricing.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 #[path = "price/tariffs.rs"]
 mod tariffs;

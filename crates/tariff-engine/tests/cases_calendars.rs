@@ -1,4 +1,5 @@
 //! The calendars that come with the project, and stays over the edges of what calendars cover.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs, path::Path};
 

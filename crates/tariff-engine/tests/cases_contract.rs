@@ -1,4 +1,5 @@
 //! The worked examples of the contract (`docs/tariff.md` § 8 and 9) and the golden stay.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use parking_types::Amount;
 use tariff_engine::{Stay, Tariff, price, price_as_of, total};

@@ -1,4 +1,5 @@
 //! Totals count whole days that are alike; receipts walk every day. They must agree, at every length.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use parking_types::{Instant, Span};
 use tariff_engine::{Calendar, Stay, Tariff, price_as_of, total};

@@ -1,4 +1,5 @@
 //! The published JSON Schemas say of every example what the engine says of it.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{fs, path::Path};
 

@@ -1,4 +1,5 @@
 //! Documents with one fault: the engine and the oracle refuse the same ones with the same code and path.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod oracle;
 

@@ -1,4 +1,5 @@
 //! What the fuzz targets of the camera families do with their bytes; `camera_fuzzed.rs` does the same with kept finds.
+#![allow(unreachable_pub)]
 
 use device_codec::command::{Action, Target, Wire, encode};
 use device_codec::{Context, Protocol, Value, decode, explain};
