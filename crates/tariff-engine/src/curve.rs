@@ -29,17 +29,18 @@ pub fn next_change(
     stay: &Stay,
 ) -> Result<Option<NextChange>, PriceError> {
     let now = total(tariff, calendar, stay)?;
-    Ok(next_change_from(tariff, calendar, stay, now))
+    Ok(next_change_from(tariff, calendar, stay, now, None))
 }
 
-/// [`next_change`] of a stay that costs `now`.
+/// [`next_change`] of a stay that costs `now`; `likely` is where to look first.
 pub(crate) fn next_change_from(
     tariff: &Tariff,
     calendar: Option<&Calendar>,
     stay: &Stay,
     now: Amount,
+    likely: Option<i64>,
 ) -> Option<NextChange> {
-    let fee = Fee::new(tariff, calendar, stay);
+    let fee = Fee { likely, ..Fee::new(tariff, calendar, stay) };
     let from = stay.exit.as_nanos();
     let found = fee.first(from, from.saturating_add(HORIZON.as_nanos()), |total| total != Some(now))?;
     let change = fee.change(found);
@@ -153,12 +154,14 @@ struct Fee<'a> {
     stay: &'a Stay,
     /// Exits within one such span cost the same: a nanosecond, or a minute.
     grain: i64,
+    /// An instant at which the fee may well change; it only makes the search shorter.
+    likely: Option<i64>,
 }
 
 impl<'a> Fee<'a> {
     fn new(tariff: &'a Tariff, calendar: Option<&'a Calendar>, stay: &'a Stay) -> Self {
         let grain = if tariff.document().to_the_minute { MINUTE } else { 1 };
-        Self { tariff, calendar, stay, grain }
+        Self { tariff, calendar, stay, grain, likely: None }
     }
 
     fn at(&self, exit: i64) -> Option<Amount> {
@@ -195,6 +198,10 @@ impl<'a> Fee<'a> {
         // From here on everything counts in grains.
         let (low, last) = (from.div_euclid(self.grain), to.div_euclid(self.grain));
         let hit = |grains: i64| sought(self.at(grains * self.grain));
+        let likely = self.likely.map(|at| at.div_euclid(self.grain)).filter(|at| low < *at && *at < last);
+        if let Some(at) = likely.and_then(|at| at_or_after(at, low, &hit)) {
+            return Some(at * self.grain);
+        }
         if low >= last || !hit(last) && !hit(low + 1) {
             return None;
         }
@@ -261,4 +268,9 @@ impl<'a> Fee<'a> {
         let marks = [Instant::EPOCH, self.stay.entry].into_iter().chain(ends).chain(payments);
         marks.map(|mark| mark.as_nanos()).any(|mark| (at - mark).rem_euclid(SECOND) == 0)
     }
+}
+
+/// The first grain that is hit, if it is this one or the next.
+fn at_or_after(at: i64, low: i64, hit: &impl Fn(i64) -> bool) -> Option<i64> {
+    if hit(at) { (at - 1 == low || !hit(at - 1)).then_some(at) } else { hit(at + 1).then_some(at + 1) }
 }

@@ -243,14 +243,13 @@ pub(crate) fn whole_number(number: &str) -> Option<u64> {
 /// Appends `text` as a JSON string, escaped as RFC 8785 wants it.
 pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let mut copied = 0;
-    let raw = text.as_bytes();
-    for (at, byte) in raw.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(raw.get(copied..at).unwrap_or_default());
-        copied = at + 1;
+    let mut rest = text.as_bytes();
+    // Whole runs without an escape are copied at once.
+    while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') {
+        let (run, tail) = rest.split_at(at);
+        out.extend_from_slice(run);
+        let Some((byte, after)) = tail.split_first() else { break };
+        rest = after;
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),
             b'\\' => out.extend_from_slice(b"\\\\"),
@@ -266,7 +265,7 @@ pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
             }
         }
     }
-    out.extend_from_slice(raw.get(copied..).unwrap_or_default());
+    out.extend_from_slice(rest);
     out.push(b'"');
 }
 

@@ -38,8 +38,8 @@ pub fn price<'a>(
     calendar: Option<&'a Calendar>,
     stay: &'a Stay,
 ) -> Result<Receipt<'a>, PriceError> {
-    let mut receipt = price_as_of(tariff, calendar, stay)?;
-    receipt.next_change = crate::curve::next_change_from(tariff, calendar, stay, receipt.total);
+    let (mut receipt, running) = lines::receipt(tariff, calendar, stay)?;
+    receipt.next_change = crate::curve::next_change_from(tariff, calendar, stay, receipt.total, running);
     Ok(receipt)
 }
 
@@ -52,7 +52,7 @@ pub fn price_as_of<'a>(
     calendar: Option<&'a Calendar>,
     stay: &'a Stay,
 ) -> Result<Receipt<'a>, PriceError> {
-    lines::receipt(tariff, calendar, stay)
+    lines::receipt(tariff, calendar, stay).map(|(receipt, _)| receipt)
 }
 
 /// What a stay costs, and nothing else: no line is made and nothing is allocated.
@@ -109,6 +109,7 @@ impl Sink for Tiers {
         }
     }
     fn left(&mut self, _: u32, _: i64) {}
+    fn running(&mut self, _: i64) {}
     fn cut(&mut self, _: walk::CutFrom, _: &mut u32, _: i128) {}
     fn kept(&mut self, _: i32, _: i128) {}
     fn free(&mut self, _: i32, _: i64) {}

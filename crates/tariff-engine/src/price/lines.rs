@@ -13,12 +13,12 @@ use crate::{
     walk::{self, Charge, CutFrom, Kind, Sink, period_bounds, start_of, window_pieces},
 };
 
-/// The receipt of a stay, without the next change.
+/// The receipt of a stay, without the next change, and where a unit that the exit cuts would have ended.
 pub(super) fn receipt<'a>(
     tariff: &'a Tariff,
     calendar: Option<&'a Calendar>,
     stay: &'a Stay,
-) -> Result<Receipt<'a>, PriceError> {
+) -> Result<(Receipt<'a>, Option<i64>), PriceError> {
     let asked = Asked::new(tariff, calendar, stay, stay.exit)?;
     let exit = asked.final_payment().map_or(asked.exit, |(last, _)| last);
     let mut kept = Kept::default();
@@ -28,7 +28,7 @@ pub(super) fn receipt<'a>(
     let total = asked.settle(source, &mut changes)?;
     close(&mut lines, total, asked.entry, exit);
     let paid = asked.paid();
-    Ok(Receipt {
+    let receipt = Receipt {
         id: stay.id.as_deref(),
         entry: asked.entry,
         exit: asked.exit,
@@ -43,7 +43,8 @@ pub(super) fn receipt<'a>(
         tariff: DocumentRef { id: tariff.id(), digest: tariff.digest() },
         calendar,
         zone: tariff.zone(),
-    })
+    };
+    Ok((receipt, kept.running))
 }
 
 /// What the walk charged, still in fractions.
@@ -55,6 +56,7 @@ struct Kept {
     days: Vec<(i32, i128)>,
     /// Free time used by natural day, ascending.
     free: Vec<(i32, i64)>,
+    running: Option<i64>,
 }
 
 impl Sink for Kept {
@@ -83,6 +85,10 @@ impl Sink for Kept {
         if let Some(tier) = open.filter(|charge| charge.kind == Kind::Tier && charge.to > at) {
             tier.to = at;
         }
+    }
+
+    fn running(&mut self, end: i64) {
+        self.running = Some(end);
     }
 
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: i128) {

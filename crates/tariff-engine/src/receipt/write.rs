@@ -72,9 +72,10 @@ impl Receipt<'_> {
 fn write_reference(out: &mut Vec<u8>, document: DocumentRef<'_>) {
     out.extend_from_slice(b"{\"id\":");
     write_text(out, document.id);
-    out.extend_from_slice(b",\"digest\":");
-    write_text(out, document.digest);
-    out.push(b'}');
+    out.extend_from_slice(b",\"digest\":\"");
+    // Hexadecimal digits need no escapes.
+    out.extend_from_slice(document.digest.as_bytes());
+    out.extend_from_slice(b"\"}");
 }
 
 fn write_line(out: &mut Vec<u8>, line: &Line<'_>, clock: &mut Clock<'_>, decimals: usize) {

@@ -227,6 +227,9 @@ impl<S: Sink> Walk<'_, '_, S> {
         } else {
             let longest = at + unit.every.min(room);
             let used = self.unit_end(rule, at, longest) - at;
+            if at + used == self.task.exit {
+                self.ledger.running(longest);
+            }
             let share = unit.share(used, scale);
             (used, 1, share)
         };

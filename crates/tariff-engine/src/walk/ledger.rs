@@ -55,6 +55,8 @@ pub(crate) trait Sink {
     fn charge(&mut self, charge: &Charge);
     /// The chargeable time of a rule has come to the end of its fixed step.
     fn left(&mut self, rule: u32, at: i64);
+    /// The exit cuts a unit that would end here, if nothing else ended it.
+    fn running(&mut self, end: i64);
     /// A cap cut so much more; `mark` is for the sink to find the scope again.
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: i128);
     /// So much is kept after all caps on this natural day.
@@ -71,6 +73,7 @@ impl Sink for NoLines {
     const COUNTS_DAYS: bool = true;
     fn charge(&mut self, _: &Charge) {}
     fn left(&mut self, _: u32, _: i64) {}
+    fn running(&mut self, _: i64) {}
     fn cut(&mut self, _: CutFrom, _: &mut u32, _: i128) {}
     fn kept(&mut self, _: i32, _: i128) {}
     fn free(&mut self, _: i32, _: i64) {}
@@ -161,7 +164,8 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
         }
         let inner = self.pass(0..self.inner_levels, charge.rule, &charge.keys, amount)?;
         self.inner = self.inner.checked_add(inner).ok_or(TooMuch)?;
-        let kept = self.pass(self.inner_levels..self.levels.len(), charge.rule, &charge.keys, inner)?;
+        let kept =
+            self.pass(self.inner_levels..self.compiled.caps.len(), charge.rule, &charge.keys, inner)?;
         self.keep(charge.keys.day, kept)
     }
 
@@ -181,9 +185,9 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
         keys: &Keys,
         mut amount: i128,
     ) -> Result<i128, TooMuch> {
-        let (from, count) = (levels.start, levels.len());
-        let states = self.compiled.caps.iter().zip(&mut self.levels).skip(from).take(count);
-        for (level, state) in states {
+        let caps = self.compiled.caps.get(levels.clone()).unwrap_or_default();
+        let states = self.levels.get_mut(levels).unwrap_or_default();
+        for (level, state) in caps.iter().zip(states) {
             let scope = scope(level.per, keys);
             if state.scope != scope {
                 *state = open(level, scope, self.entry_day, self.used, self.compiled.scale);
@@ -210,7 +214,7 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
     /// Takes a day's charges that the caps of scopes of at most a day have kept.
     pub(super) fn lump(&mut self, kept: i128, day: i32, rolling_7d: i32) -> Result<(), TooMuch> {
         let keys = Keys { day, rolling_7d, ..Keys::default() };
-        let kept = self.pass(self.inner_levels..self.levels.len(), 0, &keys, kept)?;
+        let kept = self.pass(self.inner_levels..self.compiled.caps.len(), 0, &keys, kept)?;
         self.charged = self.charged.checked_add(kept).ok_or(TooMuch)?;
         Ok(())
     }
@@ -260,6 +264,10 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
 
     pub(super) fn free(&mut self, day: i32, taken: i64) {
         self.sink.free(day, taken);
+    }
+
+    pub(super) fn running(&mut self, end: i64) {
+        self.sink.running(end);
     }
 
     pub(super) fn left(&mut self, rule: u32, at: i64) {
