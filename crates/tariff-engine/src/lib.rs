@@ -1,6 +1,26 @@
 //! Prices parking stays: tariff document + calendar + stay → receipt.
 //!
-//! Exact to the last digit, explained line by line, pure: no clock, no I/O, no float, no panic on any input.
+//! A [`Tariff`] is read from a JSON document, checked to the last field and compiled; a [`Calendar`] tells workdays, rest
+//! days and special days; a [`Stay`] is read from JSON or made in place. [`price`] gives the [`Receipt`], line by line;
+//! [`total`] only the amount, without allocating. What the documents mean is in `docs/tariff.md`.
+//!
+//! Exact to the last digit, pure: no clock, no I/O, no float, no panic on any input.
+//!
+//! ```
+//! use tariff_engine::{Lang, Stay, Tariff, explain, price};
+//! let tariff = Tariff::from_json(br#"{ "format": 1, "id": "day", "currency": "CNY", "time_zone": "Asia/Shanghai",
+//!     "rules": [ { "id": "r", "from": "07:30", "to": "21:00",
+//!         "charge": { "steps": [ { "upto": "30m", "price": "0" }, { "every": "1h", "price": "2.00" } ] } } ] }"#)?;
+//! let stay = Stay::from_json(br#"{ "id": "a1", "entry": "2026-03-02T20:00:00+08:00", "exit": "2026-03-03T08:20:00+08:00" }"#)?;
+//! let receipt = price(&tariff, None, &stay)?;
+//! assert_eq!(receipt.total.to_string(), "4");
+//! assert!(explain(&receipt, Lang::En, 32).contains("1 × 2.00"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! How it works: document (`document`) ▶ compiled tariff (`compiled`) ▶ the walk over a stay (`walk`) ▶ the order of
+//! decision around it (`price`) ▶ `receipt`. The walk is written once, for totals and for receipts, and tells a sink what
+//! it charges. Around it: the fee as a function of the exit (`curve`), text for people (`explain`), passes (`pass`).
 #![deny(clippy::float_arithmetic)]
 
 mod adjust;
