@@ -138,7 +138,7 @@ impl Roadside {
             }
             (None, false) => self.end_after_silence(contact, setting),
             (Some(true), true) => {
-                if contact.change && contact.missing > 0 {
+                if contact.change && (contact.missing == 1 || doubt) {
                     // The departure was lost: this is another arrival.
                     self.end_lost(contact, setting);
                     self.begin(contact.entry(self.last_contact), contact, setting);
