@@ -14,7 +14,13 @@ pub(crate) fn crc16_modbus(bytes: &[u8]) -> u16 {
     let crc = chunks.iter().fold(0xffff, |crc: u16, chunk| {
         let [a, b, c, d, e, f, g, h] = *chunk;
         let [low, high] = crc.to_le_bytes();
-        entry(7, a ^ low) ^ entry(6, b ^ high) ^ entry(5, c) ^ entry(4, d) ^ entry(3, e) ^ entry(2, f) ^ entry(1, g)
+        entry(7, a ^ low)
+            ^ entry(6, b ^ high)
+            ^ entry(5, c)
+            ^ entry(4, d)
+            ^ entry(3, e)
+            ^ entry(2, f)
+            ^ entry(1, g)
             ^ entry(0, h)
     });
     rest.iter().fold(crc, |crc, b| crc >> 8 ^ entry(0, crc as u8 ^ b))

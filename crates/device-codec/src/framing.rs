@@ -186,7 +186,9 @@ fn milesight(stream: &[u8]) -> Step {
 fn barrier(stream: &[u8]) -> Step {
     const MAGIC: &[u8] = &[0xaa, 0x55];
     match front::<BARRIER_LEN>(stream, MAGIC) {
-        Ok([_, _, a, b, c, sum]) if a.wrapping_add(*b).wrapping_add(*c) == *sum => Step::Frame { len: BARRIER_LEN },
+        Ok([_, _, a, b, c, sum]) if a.wrapping_add(*b).wrapping_add(*c) == *sum => {
+            Step::Frame { len: BARRIER_LEN }
+        }
         Ok(_) => noise(stream, MAGIC, ErrorCode::Checksum, 5, "sum"),
         Err(step) => step,
     }
@@ -194,7 +196,8 @@ fn barrier(stream: &[u8]) -> Step {
 
 fn led(stream: &[u8]) -> Step {
     // Its first byte is an address, so the constant bytes behind it are looked for.
-    let begins = |rest: &[u8]| rest.iter().skip(1).zip([0x64, 0xff, 0xff]).all(|(have, wanted)| *have == wanted);
+    let begins =
+        |rest: &[u8]| rest.iter().skip(1).zip([0x64, 0xff, 0xff]).all(|(have, wanted)| *have == wanted);
     let skip = |code, at, field| {
         let len = (1..stream.len()).find(|from| begins(stream.get(*from..).unwrap_or_default()));
         Step::Noise { len: len.unwrap_or(stream.len()), error: DecodeError::new(code, at, field) }
@@ -202,7 +205,9 @@ fn led(stream: &[u8]) -> Step {
     if !stream.is_empty() && !begins(stream) {
         return skip(ErrorCode::Marker, 1, "version");
     }
-    let Some([.., len]) = stream.first_chunk::<LED_HEADER>() else { return Step::NeedMore { at_least: LED_HEADER } };
+    let Some([.., len]) = stream.first_chunk::<LED_HEADER>() else {
+        return Step::NeedMore { at_least: LED_HEADER };
+    };
     let end = LED_HEADER + usize::from(*len);
     let Some((covered, crc)) = stream.get(..end + 2).and_then(|frame| frame.split_at_checked(end)) else {
         return Step::NeedMore { at_least: end + 2 };

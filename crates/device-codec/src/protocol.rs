@@ -9,18 +9,18 @@ use crate::reading::Reading;
 use crate::trace::{Quiet, Trace};
 
 mod bosch;
+mod camera;
 mod cicicom;
 mod dingtek;
 mod f6213;
+mod gate;
 mod libelium;
+mod manual;
 mod netvox;
 mod nwave;
+mod parkline;
 mod pni;
 mod tekzitel;
-mod camera;
-mod gate;
-mod manual;
-mod parkline;
 mod yuncitys;
 
 pub use f6213::reply as f6213_reply;

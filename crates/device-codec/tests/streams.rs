@@ -98,7 +98,9 @@ proptest! {
 /// Text is the noise that lines carry at power-on; what follows it is read.
 #[test]
 fn a_frame_behind_text_is_found() {
-    for framing in [Framing::Native, Framing::VzTcp, Framing::MilesightTcp, Framing::BarrierStatus, Framing::Led] {
+    for framing in
+        [Framing::Native, Framing::VzTcp, Framing::MilesightTcp, Framing::BarrierStatus, Framing::Led]
+    {
         for (line, frame) in frames(framing) {
             let stream = [b"boot ok\r\n".as_slice(), &line, b"\r\n", &line].concat();
             assert_eq!(run(framing, &stream, &[3, 5]).0, [frame.clone(), frame.clone()], "{framing:?}");

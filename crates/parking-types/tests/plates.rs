@@ -5,7 +5,10 @@ use parking_types::{Plate, PlateClass};
 
 /// The classes that a label of the sources stands for; colours alone do not tell a layout.
 fn fits(label: &str, class: PlateClass) -> bool {
-    use PlateClass::{Consulate, Embassy, HongKong, Learner, Macau, NewEnergyLarge, NewEnergySmall, Ordinary, Police, Trailer};
+    use PlateClass::{
+        Consulate, Embassy, HongKong, Learner, Macau, NewEnergyLarge, NewEnergySmall, Ordinary, Police,
+        Trailer,
+    };
     match label {
         "blue" | "blue_or_yellow" => class == Ordinary,
         "yellow_single" => matches!(class, Ordinary | Learner),
@@ -50,7 +53,10 @@ fn a_misread_plate_resembles_itself_and_few_others() {
     for (index, plate) in plates.iter().enumerate() {
         let misread: String = plate.as_str().replacen('8', "B", 1);
         assert!(plate.resembles(&Plate::parse(&misread).unwrap()), "{plate} {misread}");
-        let others = plates.iter().enumerate().filter(|(other, p)| *other != index && *p != plate && plate.resembles(p));
+        let others = plates
+            .iter()
+            .enumerate()
+            .filter(|(other, p)| *other != index && *p != plate && plate.resembles(p));
         assert_eq!(others.count(), 0, "{plate}");
     }
 }
