@@ -120,7 +120,7 @@ fn plain(lines: &[Line], volume: &BTreeSet<String>) -> Vec<Line> {
     let least = Q::new(1.into(), 1_000_000.into());
     let mut sorted: Vec<Line> = lines
         .iter()
-        .filter(|l| charges.contains(&l.kind.as_str()) && !of_volume(l) && !near(&l.amount, &zero(), &least))
+        .filter(|l| charges.contains(&l.kind.as_str()) && !of_volume(l) && l.amount != zero())
         .cloned()
         .collect();
     sorted.sort_by_key(|line| line.from);
@@ -145,6 +145,7 @@ fn plain(lines: &[Line], volume: &BTreeSet<String>) -> Vec<Line> {
             _ => joined.push(line),
         }
     }
+    joined.retain(|line| !near(&line.amount, &zero(), &least));
     joined
 }
 

@@ -39,6 +39,14 @@ pub(crate) fn engine(
     Ok(json)
 }
 
+/// The total that the engine gives.
+pub(crate) fn total_of(case: &Case) -> Answer<Q> {
+    let bytes = |value: &Value| value.to_string().into_bytes();
+    let calendar = case.calendar.as_ref().map(bytes);
+    let receipt = engine(&bytes(&case.tariff), calendar.as_deref(), &bytes(&case.stay), false)?;
+    q(&receipt["total"]).ok_or_else(|| ("no total".to_owned(), String::new()))
+}
+
 /// The oracle's reading of the same documents.
 pub(crate) struct Read {
     pub(crate) tariff: oracle::document::Tariff,

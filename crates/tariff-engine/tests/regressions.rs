@@ -1,0 +1,26 @@
+//! What once went wrong in the engine, found by the property tests and the fuzz targets.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod compare;
+mod oracle;
+mod sentence;
+
+use std::fs;
+use std::path::Path;
+
+#[test]
+fn what_went_wrong_stays_right() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/regressions.jsonl");
+    let mut wrong = Vec::new();
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let (case, says, expected) = sentence::read(line);
+        if let Err(difference) = compare::check(&case, true) {
+            wrong.push(format!("{says}: {difference}"));
+        }
+        let total = compare::total_of(&case).map_err(|(code, _)| code);
+        if total != expected {
+            wrong.push(format!("{says}: {total:?}, not {expected:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
