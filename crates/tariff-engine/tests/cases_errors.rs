@@ -1,4 +1,5 @@
 //! Every error code, its path, and which of several is reported.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use tariff_engine::{Calendar, Code, Stay, Tariff, TariffSet, price};
 
