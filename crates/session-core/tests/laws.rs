@@ -4,7 +4,7 @@
 
 mod support;
 
-use parking_types::{Amount, Direction, Id, Instant, Plate, PlateReading, Span};
+use parking_types::{Amount, Direction, Instant, Plate, PlateReading, Span};
 use proptest::{
     prelude::*,
     test_runner::{TestCaseResult, TestRunner},
