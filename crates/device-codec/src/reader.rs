@@ -51,12 +51,6 @@ impl<'a, T: Trace> Reader<'a, T> {
         self.base
     }
 
-    /// Four bytes, least significant first, read a second time; 0 where there are none.
-    #[inline]
-    pub(crate) fn peek_u32_le(&self, at: usize) -> u32 {
-        self.raw(at, "").map_or(0, u32::from_le_bytes)
-    }
-
     /// An error at this offset.
     pub(crate) fn error(&self, code: ErrorCode, at: usize, field: &'static str) -> DecodeError {
         DecodeError::new(code, self.base + at, field)

@@ -58,18 +58,18 @@ pub struct Head {
 /// The header's numbers that are about the frame itself.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
+    crc: u32,
+    payload_len: u32,
     pub(crate) message: u16,
-    header_len: usize,
-    fixed_len: usize,
-    payload_len: usize,
-    tagged: bool,
+    header_len: u16,
+    fixed_len: u16,
+    flags: u16,
 }
 
 /// A whole frame whose lengths and checksum are right.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     bytes: &'a [u8],
-    head: Head,
     layout: Layout,
 }
 
@@ -94,29 +94,29 @@ pub(super) fn micros(at: Option<Instant>) -> i64 {
     at.map_or(0, |at| at.as_nanos().div_euclid(1000))
 }
 
-/// Reads and checks a header; the frame may go on or end after it.
+/// Reads and checks what the header says of the frame itself; the frame may go on or end after it.
 ///
 /// Where all of it is there, it is read from an array, so that one comparison stands for those of all its fields.
 #[inline(always)]
-fn header<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError> {
+fn layout<T: Trace>(frame: &Reader<'_, T>) -> Result<Layout, DecodeError> {
     match frame.all().first_chunk::<HEADER_LEN>() {
-        Some(array) => fields(&Reader::new(array, frame.trace())),
-        None => fields(frame),
+        Some(array) => layout_fields(&Reader::new(array, frame.trace())),
+        None => layout_fields(frame),
     }
 }
 
 #[inline(always)]
-fn fields<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError> {
+fn layout_fields<T: Trace>(frame: &Reader<'_, T>) -> Result<Layout, DecodeError> {
     if frame.array::<4>(at::MAGIC, "magic")? != MAGIC {
         return Err(frame.error(ErrorCode::Marker, at::MAGIC, "magic"));
     }
-    frame.u32_le(at::CRC, "crc32c")?;
+    let crc = frame.u32_le(at::CRC, "crc32c")?;
     if frame.u8(at::MAJOR, "major")? != MAJOR {
         return Err(frame.error(ErrorCode::Version, at::MAJOR, "major"));
     }
-    let header_len = usize::from(frame.u8(at::HEADER_WORDS, "header_words")?) * 8;
+    let header_len = u16::from(frame.u8(at::HEADER_WORDS, "header_words")?) * 8;
     frame.means(|| format!("{header_len} bytes of header"));
-    if header_len < HEADER_LEN {
+    if usize::from(header_len) < HEADER_LEN {
         return Err(frame.error(ErrorCode::Length, at::HEADER_WORDS, "header_words"));
     }
     let flags = frame.u16_le(at::FLAGS, "flags")?;
@@ -126,29 +126,41 @@ fn fields<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError
     }
     let message = frame.u16_le(at::MESSAGE, "message")?;
     frame.means(|| super::message::name(message).to_owned());
-    let fixed_len = usize::from(frame.u16_le(at::FIXED_LEN, "fixed_len")?);
+    let fixed_len = frame.u16_le(at::FIXED_LEN, "fixed_len")?;
     let payload_len = frame.u32_le(at::PAYLOAD_LEN, "payload_len")?;
     if payload_len > MAX_PAYLOAD {
         return Err(frame.error(ErrorCode::TooLarge, at::PAYLOAD_LEN, "payload_len"));
     }
-    let payload_len = payload_len as usize;
     if !payload_len.is_multiple_of(8) {
         return Err(frame.error(ErrorCode::Length, at::PAYLOAD_LEN, "payload_len"));
     }
-    if !fixed_len.is_multiple_of(8) || fixed_len > payload_len {
+    if !fixed_len.is_multiple_of(8) || u32::from(fixed_len) > payload_len {
         return Err(frame.error(ErrorCode::Length, at::FIXED_LEN, "fixed_len"));
     }
+    // The rest of the header is there, or the frame ends too early.
+    frame.at_least(HEADER_LEN)?;
+    Ok(Layout { crc, payload_len, message, header_len, fixed_len, flags })
+}
+
+/// Reads what the header says of the sender.
+#[inline(always)]
+pub(crate) fn head<T: Trace>(frame: &Reader<'_, T>, layout: &Layout) -> Result<Head, DecodeError> {
+    match frame.all().first_chunk::<HEADER_LEN>() {
+        Some(array) => head_fields(&Reader::new(array, frame.trace()), layout.flags),
+        None => head_fields(frame, layout.flags),
+    }
+}
+
+#[inline(always)]
+fn head_fields<T: Trace>(frame: &Reader<'_, T>, flags: u16) -> Result<Head, DecodeError> {
     let key_id = frame.u32_le(at::KEY_ID, "key_id")?;
     let device_id = frame.u64_le(at::DEVICE_ID, "device_id")?;
+    frame.means(|| format!("{device_id:016x}"));
     let boot_id = frame.u32_le(at::BOOT_ID, "boot_id")?;
     let seq = frame.u32_le(at::SEQ, "seq")?;
     let sent_at = instant(frame.i64_le(at::SENT_AT, "sent_at")?);
     frame.means(|| sent_at.map_or("clock not set".to_owned(), |at| at.to_string()));
-    let tagged = flags & flag::TAG != 0;
-    Ok((
-        Head { flags, key_id, device_id, boot_id, seq, sent_at },
-        Layout { message, header_len, fixed_len, payload_len, tagged },
-    ))
+    Ok(Head { flags, key_id, device_id, boot_id, seq, sent_at })
 }
 
 fn flags_text(flags: u16) -> String {
@@ -157,36 +169,52 @@ fn flags_text(flags: u16) -> String {
     set.collect::<Vec<_>>().join(", ")
 }
 
-/// Reads a header and checks it against the bytes of one whole frame.
+/// Checks the bytes of one whole frame.
 #[inline(always)]
-pub(crate) fn check<T: Trace>(frame: &Reader<'_, T>) -> Result<(Head, Layout), DecodeError> {
-    let (head, layout) = header(frame)?;
-    frame.exactly(layout.frame_len())?;
-    let covered = frame.all().get(at::COVERED..).unwrap_or_default();
-    if frame.peek_u32_le(at::CRC) != crc32c::crc32c(covered) {
-        return Err(frame.error(ErrorCode::Checksum, at::CRC, "crc32c"));
+pub(crate) fn check<T: Trace>(frame: &Reader<'_, T>) -> Result<Layout, DecodeError> {
+    let checked = layout(frame).and_then(|layout| layout.check(frame).map(|()| layout));
+    if checked.is_err() {
+        // For whoever prints a broken frame: the sender may still be readable.
+        let _ = head_fields(frame, 0);
     }
-    if head.flags & flag::ENCRYPTED != 0 {
-        return Err(frame.error(ErrorCode::Encrypted, at::FLAGS, "flags"));
-    }
-    Ok((head, layout))
+    checked
 }
 
 impl Layout {
+    fn tagged(&self) -> bool {
+        self.flags & flag::TAG != 0
+    }
+
+    #[inline]
     fn frame_len(&self) -> usize {
-        self.header_len + self.payload_len + if self.tagged { TAG_LEN } else { 0 }
+        usize::from(self.header_len) + self.payload_len as usize + if self.tagged() { TAG_LEN } else { 0 }
+    }
+
+    /// Checks the length, the checksum and that the payload can be read.
+    #[inline(always)]
+    fn check<T: Trace>(&self, frame: &Reader<'_, T>) -> Result<(), DecodeError> {
+        frame.exactly(self.frame_len())?;
+        let covered = frame.all().get(at::COVERED..).unwrap_or_default();
+        if self.crc != crc32c::crc32c(covered) {
+            return Err(frame.error(ErrorCode::Checksum, at::CRC, "crc32c"));
+        }
+        if self.flags & flag::ENCRYPTED != 0 {
+            return Err(frame.error(ErrorCode::Encrypted, at::FLAGS, "flags"));
+        }
+        Ok(())
     }
 
     /// The fixed part of the message.
     #[inline]
     pub(crate) fn fixed<'a, T: Trace>(&self, frame: &Reader<'a, T>) -> Result<Reader<'a, T>, DecodeError> {
-        frame.part(self.header_len, self.fixed_len, "fixed")
+        frame.part(usize::from(self.header_len), usize::from(self.fixed_len), "fixed")
     }
 
     /// The TLVs behind the fixed part.
     pub(crate) fn tlvs<'a, T: Trace>(&self, frame: &Reader<'a, T>) -> Result<Tlvs<'a, T>, DecodeError> {
-        let at = self.header_len + self.fixed_len;
-        frame.part(at, self.payload_len - self.fixed_len, "tlvs").map(Tlvs::new)
+        let fixed_len = usize::from(self.fixed_len);
+        let len = (self.payload_len as usize).saturating_sub(fixed_len);
+        frame.part(usize::from(self.header_len) + fixed_len, len, "tlvs").map(Tlvs::new)
     }
 }
 
@@ -197,8 +225,8 @@ impl<'a> Frame<'a> {
     /// # Errors
     /// [`DecodeError`] with the offset of the field that is wrong.
     pub fn new_checked(bytes: &'a [u8]) -> Result<Self, DecodeError> {
-        let (head, layout) = check(&Reader::new(bytes, Quiet))?;
-        Ok(Self { bytes, head, layout })
+        let layout = check(&Reader::new(bytes, Quiet))?;
+        Ok(Self { bytes, layout })
     }
 
     /// Looks for a frame at the front of a stream. Nothing that is announced is believed beyond [`MAX_FRAME`].
@@ -217,8 +245,8 @@ impl<'a> Frame<'a> {
             let error = DecodeError::new(ErrorCode::Marker, at::MAGIC, "magic");
             return Split::Skip(next_start(stream), error);
         }
-        let layout = match header(&Reader::new(stream, Quiet)) {
-            Ok((_, layout)) => layout,
+        let layout = match layout(&Reader::new(stream, Quiet)) {
+            Ok(layout) => layout,
             Err(error) if error.code == ErrorCode::Truncated => return Split::NeedMore(HEADER_LEN),
             Err(error) => return Split::Skip(next_start(stream), error),
         };
@@ -244,12 +272,12 @@ impl<'a> Frame<'a> {
 
     /// Sender, number and flags.
     pub fn head(&self) -> Head {
-        self.head
+        head(&Reader::new(self.bytes, Quiet), &self.layout).unwrap_or_default()
     }
 
     /// Whether a tag follows the payload; a sender that has a key always adds one.
     pub fn is_tagged(&self) -> bool {
-        self.layout.tagged
+        self.layout.tagged()
     }
 
     /// Checks the tag in constant time.
@@ -260,7 +288,7 @@ impl<'a> Frame<'a> {
         let end = self.bytes.len() - TAG_LEN.min(self.bytes.len());
         let (covered, tag) = self.bytes.split_at(end);
         let covered = covered.get(at::COVERED..).unwrap_or_default();
-        if self.layout.tagged && key.fits(covered, tag) {
+        if self.layout.tagged() && key.fits(covered, tag) {
             return Ok(());
         }
         Err(DecodeError::new(ErrorCode::Tag, end, "tag"))

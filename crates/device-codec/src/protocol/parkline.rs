@@ -7,8 +7,8 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::native::{
     Alarm, BayState, CommandResult, GateReport, Head, Heartbeat, LockReport, Occupancy, PlateEvent, Reason,
-    Startup, TimeRequest, Tlvs, check, confirmed, flag, gate_state, instant, plate_color, proof, tlv_kind,
-    vehicle,
+    Startup, TimeRequest, Tlvs, check, confirmed, flag, gate_state, head, instant, plate_color, proof,
+    tlv_kind, vehicle,
 };
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::Reader;
@@ -67,7 +67,8 @@ pub(super) fn decode<'a, T: Trace>(
     _: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    let (head, layout) = check(&frame)?;
+    let layout = check(&frame)?;
+    let head = head(&frame, &layout)?;
     let mut reading = Reading::new(Kind::Debug);
     numbered(&head, &mut reading);
     let fixed = layout.fixed(&frame)?;
