@@ -1,0 +1,60 @@
+//! A city that knows the truth, and the pipeline that hears of it through devices and networks that lose, repeat and
+//! delay. After every step it is checked that no driver pays for more than a true stay, that no payment is lost, that
+//! who has paid gets out, and that a restored state goes on as the one that was saved.
+//!
+//! `cargo run --release --example city -- --seed 7 --hours 24`
+
+mod check;
+mod dice;
+mod run;
+mod town;
+
+use std::io::{IsTerminal, Write};
+
+fn main() {
+    let (seed, hours) = (option("--seed").unwrap_or(7), option("--hours").unwrap_or(24));
+    println!("seed {seed}, {hours} hours");
+    if let Err(broken) = simulate(seed, hours as i64) {
+        eprintln!("\nseed {seed}: {broken}");
+        std::process::exit(1);
+    }
+}
+
+fn simulate(seed: u64, hours: i64) -> Result<(), check::Broken> {
+    let mut run = run::Run::new(seed, hours)?;
+    let mut shown = -1;
+    while let Some(now) = run.step()? {
+        let percent = now * 100 / (hours * 3_600);
+        if percent != shown && std::io::stderr().is_terminal() {
+            shown = percent;
+            let done = (percent / 4).clamp(0, 25) as usize;
+            eprint!("\r[{:25}] {percent:3} %", "#".repeat(done));
+            let _ = std::io::stderr().flush();
+        }
+    }
+    eprintln!();
+    summary(&run);
+    Ok(())
+}
+
+fn summary(run: &run::Run) {
+    let counts = run.pipeline.counts();
+    let stays: usize = run.town.truth.values().map(Vec::len).sum();
+    println!("true stays on the street {stays:>8}");
+    println!("frames                   {:>8}", counts.frames());
+    println!("  applied                {:>8}", counts.applied);
+    println!("  seen before            {:>8}", counts.duplicate);
+    println!("  dead letters           {:>8}", counts.dead_letters);
+    println!("sessions                 {:>8}", run.check.sessions.len());
+    println!("charges                  {:>8}", run.check.charges.len());
+    println!("money received           {:>8}", run.check.kept().as_micros() / 1_000_000);
+    println!("refused at the garage    {:>8}", run.refused);
+    println!("stopped and restored     {:>8}", run.restored);
+    for (kind, count) in &run.check.alerts {
+        println!("alert {kind:19}{count:>8}");
+    }
+}
+
+fn option(name: &str) -> Option<u64> {
+    std::env::args().skip_while(|arg| arg != name).nth(1).and_then(|value| value.parse().ok())
+}

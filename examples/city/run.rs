@@ -1,0 +1,186 @@
+//! One run: the city's events in order into the pipeline, and what came out into the checks.
+
+use std::collections::BTreeSet;
+
+use parking_types::Amount;
+use parkline::{pipeline::Pipeline, site::Site, stage::Outcome, stage::Stage};
+use session_core::{CommandAction, Effect, FrameName};
+
+use crate::{
+    check::{Broken, Check},
+    dice::Dice,
+    town::{Event, PLACES, Town, camera, plate, site, text},
+};
+
+/// A city, the pipeline beside it, and how far they are.
+pub(crate) struct Run {
+    pub town: Town,
+    pub check: Check,
+    pub pipeline: Pipeline,
+    dice: Dice,
+    queue: BTreeSet<(i64, u64, Event)>,
+    steps: u64,
+    frames: u64,
+    paid: Amount,
+    exit_free_at: i64,
+    inside: u32,
+    pub refused: u64,
+    pub restored: u64,
+}
+
+impl Run {
+    pub(crate) fn new(seed: u64, hours: i64) -> Result<Self, Broken> {
+        let mut dice = Dice(seed);
+        let town = Town::new(&mut dice, hours);
+        let events = town.events.iter().cloned().enumerate();
+        Ok(Self {
+            queue: events.map(|(index, (at, event))| (at, index as u64, event)).collect(),
+            steps: town.events.len() as u64,
+            pipeline: Pipeline::new(reference()?),
+            town,
+            check: Check::default(),
+            dice,
+            frames: 0,
+            paid: Amount::ZERO,
+            exit_free_at: 0,
+            inside: 0,
+            refused: 0,
+            restored: 0,
+        })
+    }
+
+    /// The next event; `None` when the run is over.
+    pub(crate) fn step(&mut self) -> Result<Option<i64>, Broken> {
+        let Some((now, _, event)) = self.queue.pop_first() else {
+            self.pipeline.finish();
+            self.effects()?;
+            self.books()?;
+            return Ok(None);
+        };
+        if self.frames.is_multiple_of(997) {
+            self.restart()?;
+        }
+        match event {
+            Event::Record(line) => {
+                let money = line.contains("\"payment\"").then(|| amount(&line));
+                let outcome = self.apply(&line)?.0;
+                if let Some(amount) = money.filter(|_| outcome == Outcome::Applied) {
+                    self.paid = self.paid.saturating_add(amount);
+                    self.books()?;
+                }
+            }
+            // The gates stand still while we are out.
+            Event::Arrive(_) | Event::Leave(_) | Event::Pay(_) if self.out(now) => {
+                let later = self.town.outage.1 + 1;
+                self.exit_free_at = self.exit_free_at.max(later);
+                self.then(later + (now - self.town.outage.0), event);
+            }
+            Event::Arrive(car) => self.arrive(car, now)?,
+            Event::Leave(car) => self.leave(car, now)?,
+            Event::Pay(car) => self.pay(car, now)?,
+        }
+        Ok(Some(now))
+    }
+
+    fn out(&self, now: i64) -> bool {
+        self.town.outage.0 <= now && now <= self.town.outage.1
+    }
+
+    fn then(&mut self, at: i64, event: Event) {
+        if at < self.town.hours * 3_600 {
+            self.steps += 1;
+            self.queue.insert((at, self.steps, event));
+        }
+    }
+
+    fn arrive(&mut self, car: u32, now: i64) -> Result<(), Broken> {
+        let opens = self.apply(&camera("in", car, self.steps, now))?.1;
+        if opens {
+            self.inside += 1;
+            let stay = self.dice.between(300, 14_000);
+            self.exit_free_at = self.exit_free_at.max(now + stay) + 120;
+            self.then(self.exit_free_at, Event::Leave(car));
+        } else if self.inside >= PLACES {
+            self.refused += 1;
+        } else {
+            return Err(format!("{} was not let in with {} of {PLACES} inside", plate(car), self.inside));
+        }
+        Ok(())
+    }
+
+    fn leave(&mut self, car: u32, now: i64) -> Result<(), Broken> {
+        if self.apply(&camera("out", car, self.steps, now))?.1 {
+            self.inside -= 1;
+            return Ok(());
+        }
+        if self.check.owed(&plate(car)).is_none_or(|owed| owed == Amount::ZERO) {
+            return Err(format!("{} owes nothing and stands before a shut gate", plate(car)));
+        }
+        self.then(now + 20, Event::Pay(car));
+        Ok(())
+    }
+
+    fn pay(&mut self, car: u32, now: i64) -> Result<(), Broken> {
+        let owed = self.check.owed(&plate(car)).unwrap_or_default();
+        let (when, micros) = (text(now), owed.as_micros());
+        let line = format!(
+            r#"{{"received_at":"{when}","protocol":"manual","payload":{{"id":"g-{car}","action":"payment","at":"{when}","by":{{"kind":"partner","id":"app"}},"reason":"arm","payment":"g-{car}","amount":"{}.{:02}","currency":"CNY","lane":"G1-out"}}}}"#,
+            micros / 1_000_000,
+            micros % 1_000_000 / 10_000
+        );
+        let (outcome, opens) = self.apply(&line)?;
+        if outcome != Outcome::Applied || !opens {
+            return Err(format!("{} paid {micros} at the arm and the gate stays shut", plate(car)));
+        }
+        self.paid = self.paid.saturating_add(owed);
+        self.inside -= 1;
+        self.books()
+    }
+
+    /// Applies a record; also whether a gate opens.
+    fn apply(&mut self, line: &str) -> Result<(Outcome, bool), Broken> {
+        let name = FrameName { partition: 0, offset: self.frames, index: None };
+        self.frames += 1;
+        let outcome = self.pipeline.apply_record(line.as_bytes(), name);
+        Ok((outcome, self.effects()?))
+    }
+
+    fn effects(&mut self) -> Result<bool, Broken> {
+        let mut opens = false;
+        for effect in self.pipeline.take_effects() {
+            if let Effect::Command(command) = &effect {
+                opens |= command.action == CommandAction::Open;
+            }
+            self.check.take(effect, &self.town)?;
+        }
+        Ok(opens)
+    }
+
+    /// No payment is lost, and none counts twice.
+    fn books(&self) -> Result<(), Broken> {
+        let kept = self.check.kept();
+        if kept == self.paid { Ok(()) } else { Err(format!("paid {:?}, kept {kept:?}", self.paid)) }
+    }
+
+    /// The machine stops and another goes on from its state.
+    fn restart(&mut self) -> Result<(), Broken> {
+        let saved = self.pipeline.save();
+        let mut other = Pipeline::new(reference()?);
+        if !other.restore(&saved) || other.save() != saved {
+            return Err("a restored state is another one".to_owned());
+        }
+        self.pipeline = other;
+        self.restored += 1;
+        Ok(())
+    }
+}
+
+fn reference() -> Result<Site, Broken> {
+    Site::parse(&[("city.json", site().as_bytes())])
+        .map_err(|error| format!("the site is refused: {error:?}"))
+}
+
+fn amount(line: &str) -> Amount {
+    let text = line.split(r#""amount":""#).nth(1).and_then(|rest| rest.split('"').next());
+    text.and_then(|text| text.parse().ok()).unwrap_or_default()
+}
