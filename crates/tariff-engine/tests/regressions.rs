@@ -24,3 +24,15 @@ fn what_went_wrong_stays_right() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Where units of several odd lengths are charged pro rata in one tariff, their common fraction may need more than the
+/// engine's 128 bits. Such a stay is refused with `overflow`; it is never charged a wrong or a zero fee.
+#[test]
+fn sums_too_fine_for_the_engine_are_refused() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/too-fine.jsonl");
+    for line in fs::read_to_string(path).unwrap().lines() {
+        let (case, says, _) = sentence::read(line);
+        let engine = compare::total_of(&case).map_err(|(code, _)| code);
+        assert!(engine.as_ref().is_err_and(|code| code.to_string() == "overflow"), "{says}: {engine:?}");
+    }
+}
