@@ -31,6 +31,8 @@ struct Draft {
     exit: Option<Edge>,
     plate: Option<(u8, Plate)>,
     lost_entry: bool,
+    lost_exit: bool,
+    /// Frames are missing within, and it was kept together.
     lost: bool,
     suspect: bool,
     uploaded: bool,
@@ -226,7 +228,7 @@ fn open(drafts: &mut Vec<Draft>, entry: Edge, lost: bool) {
 fn close(drafts: &mut [Draft], exit: Edge, lost: bool) {
     if let Some(last) = drafts.last_mut().filter(|draft| draft.exit.is_none()) {
         last.exit = Some(exit);
-        last.lost |= lost;
+        last.lost_exit |= lost;
     }
 }
 
@@ -254,7 +256,9 @@ fn flickers(drafts: Vec<Draft>, policy: &Policy) -> Vec<Draft> {
     for draft in drafts {
         match merged.last_mut() {
             Some(last) if last.exit.is_some_and(|exit| draft.entry.at - exit.at < policy.flicker) => {
+                // The edges between are no edges of the session, nor is what was lost about them.
                 last.exit = draft.exit;
+                last.lost_exit = draft.lost_exit;
                 last.lost |= draft.lost;
                 last.suspect |= draft.suspect;
                 last.uploaded |= draft.uploaded;
@@ -343,7 +347,7 @@ fn finish(berth: Id, draft: &Draft, policy: &Policy) -> Stay {
     let charged = state == "closed" && !(length == Some(Span::ZERO) && by_interval);
     let mut marks = Vec::new();
     for (on, mark) in [
-        (draft.lost || draft.lost_entry, "frames_lost"),
+        (draft.lost || draft.lost_entry || draft.lost_exit, "frames_lost"),
         (draft.suspect, "clock_suspect"),
         (short, "too_short"),
         (draft.uploaded, "backfilled"),
