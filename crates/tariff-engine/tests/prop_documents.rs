@@ -188,4 +188,37 @@ proptest! {
         let twice = format!("{}{name}:null,{}", &text[..at], &text[at..]);
         prop_assert_eq!(Tariff::from_json(twice.as_bytes()).err().map(|e| e.code()), Some(Code::BadJson), "{}", twice);
     }
+
+    #[test]
+    fn damaged_bytes_are_refused_alike(
+        bytes in vec(any::<u8>(), 0..300),
+        edits in vec((any::<u16>(), 0u8..4, prop::sample::select(&b"\"{}[],:0129.-+eE\\ \n\t\0\x7f\x80\xc3\xa9\xffTZ"[..])), 1..4),
+    ) {
+        let (tariff, calendar, stay) = cases(&bytes, &[]);
+        let damaged = |document: &Value| {
+            let mut text = document.to_string().into_bytes();
+            for (place, how, byte) in &edits {
+                let at = usize::from(*place) % text.len().max(1);
+                match how {
+                    0 if at < text.len() => { text.remove(at); }
+                    1 if at < text.len() => text[at] = *byte,
+                    2 => text.truncate(at),
+                    _ => text.insert(at, *byte),
+                }
+            }
+            text
+        };
+        let code = |code: Option<Code>| code.map(Code::as_str);
+        let text = damaged(&tariff);
+        let theirs = oracle::parse::tariff(&text).err().map(|(code, _)| code);
+        prop_assert_eq!(code(Tariff::from_json(&text).err().map(|e| e.code())), theirs, "{}", String::from_utf8_lossy(&text));
+        let text = damaged(&calendar);
+        let theirs = oracle::parse_parts::calendar(&text).err().map(|(code, _)| code);
+        prop_assert_eq!(code(Calendar::from_json(&text).err().map(|e| e.code())), theirs, "{}", String::from_utf8_lossy(&text));
+        let text = damaged(&stay);
+        let theirs = oracle::parse_parts::stay(&text).err();
+        let later = theirs.as_ref().is_some_and(|(_, path)| path.starts_with("paid[") && path.ends_with("].at"));
+        let ours = code(Stay::from_json(&text).err().map(|e| e.code()));
+        prop_assert!((ours.is_none() && later) || ours == theirs.map(|(code, _)| code), "{ours:?} {}", String::from_utf8_lossy(&text));
+    }
 }
