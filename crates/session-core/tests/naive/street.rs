@@ -36,8 +36,6 @@ struct Draft {
     lost: bool,
     suspect: bool,
     uploaded: bool,
-    /// Another plate took over: no flicker reaches over this.
-    replaced: bool,
 }
 
 impl Draft {
@@ -47,10 +45,10 @@ impl Draft {
             exit: None,
             plate: None,
             lost_entry: false,
+            lost_exit: false,
             lost: false,
             suspect: false,
             uploaded: false,
-            replaced: false,
         }
     }
 }
@@ -311,12 +309,12 @@ fn by_plate(drafts: &[Draft], contacts: &[Contact], reads: &[Read], _: &Policy) 
                     let seen = detector.chain(camera).filter(|at| inside(*at) && *at < read.at).max();
                     let seen = seen.unwrap_or(current.entry.at);
                     let exit = Edge::inferred(seen, Some(seen), Some(read.at));
-                    out.push(Draft { exit: Some(exit), ..current.clone() });
+                    out.push(Draft { exit: Some(exit), lost_exit: false, ..current.clone() });
                     current = Draft {
                         entry: Edge::inferred(read.at, Some(seen), Some(read.at)),
                         exit: draft.exit,
                         plate: Some((read.confidence, read.plate)),
-                        replaced: true,
+                        lost_exit: draft.lost_exit,
                         ..Draft::new(draft.entry)
                     };
                 }
