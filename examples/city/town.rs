@@ -64,7 +64,7 @@ pub(crate) fn site() -> String {
         lots.push(format!(
             r#"{{"id":"L{street}","kind":"roadside","time_zone":"Asia/Shanghai","tariffs":["t"]}}"#
         ));
-        let protocol = if street % 2 == 0 { "bosch-tps110" } else { "yuncitys-gateway" };
+        let protocol = if street.is_multiple_of(2) { "bosch-tps110" } else { "yuncitys-gateway" };
         for berth in 0..BERTHS {
             berths.push(format!(r#"{{"id":"L{street}-{berth}","lot":"L{street}"}}"#));
             devices.push(format!(
@@ -148,7 +148,7 @@ impl Town {
             counter += 1;
             let mut state = occupied(at);
             let mut received = vec![at];
-            let line = if street % 2 == 0 {
+            let line = if street.is_multiple_of(2) {
                 let restarts = kind == "beat" && dice.percent(2);
                 if restarts {
                     counter = 0;
@@ -166,7 +166,7 @@ impl Town {
             // A start-up frame that is lost cannot be told from frames that came.
             let lost = dice.percent(4) && !line.contains(r#""port":3"#);
             for when in received {
-                let heard = !lost && !(self.outage.0 <= when && when <= self.outage.1);
+                let heard = !lost && !(self.outage.0..=self.outage.1).contains(&when);
                 if heard && when < end {
                     self.record(when, line.replace("RECEIVED", &text(when)));
                 }
