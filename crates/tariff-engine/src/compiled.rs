@@ -173,8 +173,8 @@ impl Compiled {
     }
 }
 
-/// The greatest scale: above it, totals of 10^12 would no longer fit 128 bits.
-const GREATEST_SCALE: i128 = 100_000_000_000_000_000_000;
+/// The greatest scale: with it, the greatest amount that a document can name still fits 128 bits.
+const GREATEST_SCALE: i128 = 10_000_000_000_000_000_000;
 
 fn scale(document: &Document) -> Option<i128> {
     let mut scale: i128 = 1;

@@ -17,7 +17,7 @@ pub(crate) fn half_even(numerator: i128, denominator: i128) -> Amount {
         }
         _ => (numerator.div_euclid(denominator), numerator.rem_euclid(denominator)),
     };
-    let up = match (rest * 2).cmp(&denominator) {
+    let up = match rest.cmp(&(denominator - rest)) {
         core::cmp::Ordering::Less => 0,
         core::cmp::Ordering::Greater => 1,
         core::cmp::Ordering::Equal => quotient & 1,

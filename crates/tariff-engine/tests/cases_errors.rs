@@ -193,3 +193,38 @@ fn stays_without_a_price() {
     assert_eq!(code(&dear, at, "2026-01-05T09:00:00", "small"), Ok("999999999999".to_owned()));
     assert_eq!(code(&dear, at, "2026-01-05T11:00:00", "small"), Err(Overflow));
 }
+
+/// The ends of what documents can say: refused or priced, but no panic.
+#[test]
+fn the_greatest_figures() {
+    let greatest = "9223372036854.775807";
+    for (every, partial) in [
+        ("106751d", "up"),
+        ("106751d", "pro_rata"),
+        ("1s", "up"),
+        ("86399s", "pro_rata"),
+        ("3607s", "pro_rata"),
+    ] {
+        for tiers in ["total", "add", "volume"] {
+            let text = format!(
+                r#"{{ "format": 1, "id": "t", "currency": "CNY", "time_zone": "Asia/Shanghai", "ladder": "stay", "minimum": "{greatest}",
+                     "caps": [ {{ "per": "24h", "amount": "{greatest}" }} ],
+                     "rules": [ {{ "id": "r", "charge": {{ "tiers": "{tiers}", "steps": [ {{ "upto": "1s", "price": "{greatest}" }},
+                       {{ "every": "{every}", "price": "{greatest}", "partial": "{partial}" }} ] }} }} ] }}"#
+            );
+            let tariff = Tariff::from_json(text.as_bytes()).unwrap();
+            for exit in
+                ["2026-01-05T08:00:01", "2026-01-05T08:00:02", "2026-01-15T08:00:00", "2125-01-05T08:00:00"]
+            {
+                let text = format!(
+                    r#"{{ "id": "s", "entry": "2026-01-05T08:00:00Z", "exit": "{exit}Z", "used": {{ "2026-01-05": {{ "charged": "{greatest}" }} }},
+                         "adjust": [ {{ "multiply": "{greatest}" }}, {{ "percent_off": "99.999999" }}, {{ "amount_off": "{greatest}" }} ],
+                         "paid": [ {{ "at": "2026-01-05T08:00:00Z", "amount": "{greatest}" }}, {{ "at": "2026-01-05T08:00:00Z", "amount": "{greatest}" }} ] }}"#
+                );
+                let stay = Stay::from_json(text.as_bytes()).unwrap();
+                let error = price(&tariff, None, &stay).unwrap_err();
+                assert_eq!(error.code(), Code::Overflow, "{every} {partial} {tiers} {exit}");
+            }
+        }
+    }
+}

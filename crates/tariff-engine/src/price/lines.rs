@@ -71,8 +71,8 @@ impl Sink for Kept {
                 == (charge.at, charge.rule, charge.price, charge.types)
         {
             last.to = charge.to;
-            last.amount += charge.amount;
-            last.quantity += charge.quantity;
+            last.amount = last.amount.saturating_add(charge.amount);
+            last.quantity = last.quantity.saturating_add(charge.quantity);
             return;
         }
         self.charges.push(*charge);
@@ -93,7 +93,7 @@ impl Sink for Kept {
 
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: i128) {
         match self.cuts.get_mut(*mark as usize) {
-            Some((_, sum)) => *sum += amount,
+            Some((_, sum)) => *sum = sum.saturating_add(amount),
             None => {
                 *mark = self.cuts.len() as u32;
                 self.cuts.push((from, amount));
@@ -103,7 +103,7 @@ impl Sink for Kept {
 
     fn kept(&mut self, day: i32, amount: i128) {
         match self.days.last_mut() {
-            Some((last, sum)) if *last == day => *sum += amount,
+            Some((last, sum)) if *last == day => *sum = sum.saturating_add(amount),
             _ => self.days.push((day, amount)),
         }
     }
@@ -212,7 +212,7 @@ impl<'a> Asked<'a> {
             let before = walk::used_on(&self.stay.used, day);
             let charged = days.next_if(|(of, _)| *of == day).map_or(0, |(_, sum)| *sum);
             let taken = free.next_if(|(of, _)| *of == day).map_or(0, |(_, sum)| *sum);
-            let sum = i128::from(before.charged.as_micros()) * scale + charged;
+            let sum = (i128::from(before.charged.as_micros()) * scale).saturating_add(charged);
             let taken = before.free + Span::from_nanos(if daily_free { taken } else { 0 });
             used.push((
                 date,

@@ -110,7 +110,7 @@ impl<S: Sink> Walk<'_, '_, S> {
             let place = (usize::from(state) * PLANS + today) * PLANS + tomorrow;
             match days.known.get(place) {
                 Some(Day { kept, next }) if *next != UNKNOWN => {
-                    sum += *kept;
+                    sum = sum.checked_add(*kept).ok_or(TooMuch)?;
                     state = *next;
                     if by_day {
                         self.ledger.lump(core::mem::take(&mut sum), now, rolling_7d)?;

@@ -225,14 +225,16 @@ impl<S: Sink> Walk<'_, '_, S> {
             let count = i128::from(inside);
             (inside * unit.every, count, count * scale)
         } else {
-            let longest = at + unit.every.min(room);
+            let longest = at.saturating_add(unit.every.min(room));
             let used = self.unit_end(rule, at, longest) - at;
-            if at + used == self.task.exit {
-                self.ledger.running(longest);
-            }
             let share = unit.share(used, scale);
             (used, 1, share)
         };
+        if at + used == self.task.exit {
+            // The unit that the exit cuts, or the one that would follow.
+            let begun = at + used - used % unit.every;
+            self.ledger.running(begun.saturating_add(unit.every).min(at.saturating_add(room)));
+        }
         let amount = if quantity == count * scale {
             step.amount.checked_mul(count).ok_or(TooMuch)?
         } else {

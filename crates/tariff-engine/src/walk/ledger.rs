@@ -55,7 +55,7 @@ pub(crate) trait Sink {
     fn charge(&mut self, charge: &Charge);
     /// The chargeable time of a rule has come to the end of its fixed step.
     fn left(&mut self, rule: u32, at: i64);
-    /// The exit cuts a unit that would end here, if nothing else ended it.
+    /// The stay ends in or right before a unit that would end here, if nothing else ended it.
     fn running(&mut self, end: i64);
     /// A cap cut so much more; `mark` is for the sink to find the scope again.
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: i128);
