@@ -33,6 +33,6 @@ fn sums_too_fine_for_the_engine_are_refused() {
     for line in fs::read_to_string(path).unwrap().lines() {
         let (case, says, _) = sentence::read(line);
         let engine = compare::total_of(&case).map_err(|(code, _)| code);
-        assert!(engine.as_ref().is_err_and(|code| code.to_string() == "overflow"), "{says}: {engine:?}");
+        assert!(engine.as_ref().is_err_and(|code| *code == "overflow"), "{says}: {engine:?}");
     }
 }
