@@ -68,6 +68,13 @@ pub fn stays(berth: Id, detectors: &[Id], frames: &[Sent], policy: &Policy) -> V
     stays
 }
 
+/// Whether a vacancy was too short to count. Whether what was lost about it marks the session, no rule says.
+pub fn flickered(berth: Id, detectors: &[Id], frames: &[Sent], policy: &Policy) -> bool {
+    let Some(decider) = detectors.first() else { return false };
+    let drafts = walk(&contacts(berth, *decider, frames, policy), policy);
+    flickers(drafts.clone(), policy).len() < drafts.len()
+}
+
 /// What one detector says about a berth, in order.
 fn contacts(berth: Id, detector: Id, frames: &[Sent], policy: &Policy) -> Vec<Contact> {
     let own: Vec<Sent> = frames.iter().filter(|sent| sent.device == detector).cloned().collect();
@@ -254,9 +261,8 @@ fn flickers(drafts: Vec<Draft>, policy: &Policy) -> Vec<Draft> {
     for draft in drafts {
         match merged.last_mut() {
             Some(last) if last.exit.is_some_and(|exit| draft.entry.at - exit.at < policy.flicker) => {
-                // The edges between are no edges of the session, nor is what was lost about them.
                 last.exit = draft.exit;
-                last.lost_exit = draft.lost_exit;
+                last.lost_exit |= draft.lost_exit;
                 last.lost |= draft.lost;
                 last.suspect |= draft.suspect;
                 last.uploaded |= draft.uploaded;

@@ -123,7 +123,7 @@ impl Plan {
             let number = counter.take();
             let received = |late: i64| at(said.at + late) + Span::from_millis(index as i64);
             let mut sent = Sent::new(device, received(0), number, reading);
-            if restarted && matches!(self.make, Make::Lora | Make::LoraState) {
+            if restarted {
                 sent = sent.restarted();
             }
             match fate {
