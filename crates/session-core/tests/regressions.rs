@@ -181,6 +181,29 @@ fn a_joined_session_is_marked() {
     });
 }
 
+/// A new join is a new run, also where its first frame says what the first frame of the join before said.
+#[test]
+fn two_joins_within_two_minutes() {
+    regression("two_joins_within_two_minutes", || {
+        let join = |run: u64, sent: Sent| {
+            let value = sent.number;
+            let Some(Number::Cyclic { value, first, last, .. }) = value else { return sent };
+            let number = Number::Cyclic { value, first, last, run: Some(run) };
+            Sent { number: Some(number), restart: value == 0, ..sent }
+        };
+        let stays = run(&[
+            join(1, lora(60, 824, Change, true)),
+            join(1, lora(61, 2_163, Contact, true)),
+            join(2, lora(0, 2_714, Change, false)),
+            join(2, lora(1, 2_764, Change, true)),
+            join(3, lora(0, 2_785, Change, false)),
+            join(3, lora(1, 2_884, Contact, false)),
+        ]);
+        let exit = Edge::inferred(at(2_764), Some(at(2_764)), Some(at(2_785)));
+        assert_eq!(edges(&stays)[1], (Some(Edge::exact(at(2_764))), Some(exit)));
+    });
+}
+
 /// "Otherwise: event time, then device id, then payload": reads of one instant are told apart by their cameras, not by
 /// which of them arrived first.
 #[test]
