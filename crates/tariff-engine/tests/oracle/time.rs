@@ -162,5 +162,9 @@ pub(crate) fn instant(text: &str) -> Option<Nanos> {
     if fraction[..digits].trim_end_matches('0').len() > 9 || &text[17..19] == "60" {
         return None;
     }
-    DateTime::parse_from_rfc3339(text).ok()?.timestamp_nanos_opt()
+    // Centuries that no stay can reach are held at their ends: they only have to stay out of range.
+    let moment = DateTime::parse_from_rfc3339(text).ok()?;
+    let nanos =
+        i128::from(moment.timestamp()) * i128::from(SECOND) + i128::from(moment.timestamp_subsec_nanos());
+    Some(nanos.clamp(-1_000_000_000_000_000_000, 8_000_000_000_000_000_000) as Nanos)
 }
