@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use parking_types::{Id, Instant};
-use session_core::{AlertRecord, ChargeRecord, CommandRecord, Effect, FrameName, SessionId, SessionRecord};
+use parking_types::{Amount, Currency, Id, Instant};
+use session_core::{
+    AlertRecord, Certainty, ChargeRecord, CommandRecord, Effect, FrameName, SessionId, SessionRecord,
+};
 
 use crate::{
     pipeline::{Counts, Pipeline},
@@ -45,6 +47,19 @@ pub struct Report {
     pub dead_letters: Vec<String>,
     /// The figures.
     pub summary: Summary,
+    /// How many entries and exits are inferred.
+    pub inferred_edges: u64,
+    /// What the charges come to, by currency.
+    pub revenue: BTreeMap<Currency, Revenue>,
+}
+
+/// What the charges in one currency come to; `None`: more than an amount can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Revenue {
+    /// Charged.
+    pub total: Option<Amount>,
+    /// Of it still owed.
+    pub outstanding: Option<Amount>,
 }
 
 /// A replay that is under way.
@@ -171,6 +186,8 @@ impl Last {
         let print = |effect: Effect| text(printer.publish(&effect).value);
         let charges: Vec<_> =
             sessions.iter().filter_map(|session| self.charges.remove(&session.session)).collect();
+        let inferred_edges = inferred_edges(&sessions);
+        let revenue = revenue(&charges);
         let charges: Vec<String> = charges.into_iter().map(|charge| print(Effect::Charge(charge))).collect();
         let sessions: Vec<String> =
             sessions.into_iter().map(|session| print(Effect::Session(session))).collect();
@@ -190,8 +207,27 @@ impl Last {
             commands: commands.into_iter().map(|command| print(Effect::Command(command))).collect(),
             dead_letters: self.dead_letters,
             summary,
+            inferred_edges,
+            revenue,
         }
     }
+}
+
+fn inferred_edges(sessions: &[Box<SessionRecord>]) -> u64 {
+    let edges = sessions.iter().flat_map(|session| [session.entry, session.exit]).flatten();
+    edges.filter(|edge| edge.certainty == Certainty::Inferred).count() as u64
+}
+
+fn revenue(charges: &[Box<ChargeRecord>]) -> BTreeMap<Currency, Revenue> {
+    let mut sums = BTreeMap::new();
+    for charge in charges {
+        let (Some(currency), Some(total)) = (charge.currency, charge.total) else { continue };
+        let nothing = Revenue { total: Some(Amount::ZERO), outstanding: Some(Amount::ZERO) };
+        let sum = sums.entry(currency).or_insert(nothing);
+        sum.total = sum.total.and_then(|sum| sum.checked_add(total));
+        sum.outstanding = sum.outstanding.and_then(|sum| sum.checked_add(charge.outstanding));
+    }
+    sums
 }
 
 fn text(json: Vec<u8>) -> String {

@@ -1,10 +1,6 @@
 //! Charge records: the receipt, and what the session machine adds to it.
 
-use core::fmt;
-
 use parking_types::{Amount, Currency, tzdb_version};
-use serde::de::{Deserializer as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
 use session_core::{ChargeRecord, Order};
 
 use super::json::{Object, string};
@@ -58,7 +54,7 @@ const fn order(order: Order) -> &'static str {
 }
 
 /// An amount with the decimals of its currency; with two where no tariff has told it yet.
-fn money(object: &mut Object<'_>, name: &str, amount: Amount, currency: Option<Currency>) {
+fn money(object: &mut Object<'_>, name: &'static str, amount: Amount, currency: Option<Currency>) {
     match currency.or_else(|| Currency::parse("CNY").ok()) {
         Some(currency) => object.plain(name, amount.in_currency(currency)),
         None => object.plain(name, amount),
@@ -68,36 +64,80 @@ fn money(object: &mut Object<'_>, name: &str, amount: Amount, currency: Option<C
 /// The receipt's members. What was paid too much counts all payments, whenever made; what the plate used before
 /// stands only where the tariff looks at it.
 fn copy_receipt(object: &mut Object<'_>, receipt: &str, charge: &ChargeRecord) {
-    let mut overpaid = Some(charge.overpaid).filter(|amount| *amount > Amount::ZERO);
-    each_member(receipt, |name, json| match name {
-        "overpaid" => {}
-        "used" if !charge.show_used => {}
-        _ => {
-            object.raw(name, json.as_bytes());
-            if name == "due"
-                && let Some(amount) = overpaid.take()
-            {
-                money(object, "overpaid", amount, charge.currency);
-            }
-        }
-    });
+    let Parts { money: amounts, lines, used, documents } = Parts::of(receipt);
+    object.members(amounts);
+    if !lines.is_empty() && charge.overpaid > Amount::ZERO {
+        money(object, "overpaid", charge.overpaid, charge.currency);
+    }
+    object.members(lines);
+    if charge.show_used {
+        object.members(used);
+    }
+    object.members(documents);
 }
 
-/// Calls `each` with every member of an object, in order.
-fn each_member(object: &str, each: impl FnMut(&str, &str)) {
-    struct Members<F>(F);
-    impl<'de, F: FnMut(&str, &str)> Visitor<'de> for Members<F> {
-        type Value = ();
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-        fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
-            while let Some((name, value)) = map.next_entry::<&str, &RawValue>()? {
-                (self.0)(name, value.get());
-            }
-            Ok(())
-        }
+/// A receipt's members in the order in which the tariff engine writes them, cut where a charge differs.
+///
+/// Quotes within a value are escaped, so what the cuts are made at stands nowhere else.
+#[derive(Debug, PartialEq)]
+struct Parts<'r> {
+    /// Up to `due`; of a receipt without a price, everything.
+    money: &'r str,
+    /// `lines` and `next_change`.
+    lines: &'r str,
+    /// `used`.
+    used: &'r str,
+    /// The tariff and the calendar.
+    documents: &'r str,
+}
+
+impl<'r> Parts<'r> {
+    fn of(receipt: &'r str) -> Self {
+        let members = receipt.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(receipt);
+        let (money, rest) = cut(members, members.find(",\"lines\":["));
+        let (money, _overpaid) = cut(money, money.find(",\"overpaid\":"));
+        let (lines, rest) = cut(rest, rest.rfind(",\"used\":{"));
+        let (used, documents) = cut(rest, rest.find(",\"tariff\":{"));
+        Self { money, lines, used, documents }
     }
-    // The receipt comes from the tariff engine, which writes objects with plain names.
-    let _ = serde_json::Deserializer::from_str(object).deserialize_map(Members(each));
+}
+
+/// The text before a place and from it on.
+fn cut(text: &str, at: Option<usize>) -> (&str, &str) {
+    at.and_then(|at| text.split_at_checked(at)).unwrap_or((text, ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tariff_engine::{Stay, Tariff, price};
+
+    #[test]
+    fn a_receipt_is_cut_where_a_charge_differs() {
+        let tariff = Tariff::from_json(
+            br#"{ "format": 1, "id": "t", "currency": "CNY", "time_zone": "Asia/Shanghai", "rules": [
+                { "id": "a,\"used\":{ \"lines\":[", "charge": { "steps": [ { "every": "1h", "price": "2" } ] } } ] }"#,
+        )
+        .unwrap();
+        let stay = Stay::from_json(
+            br#"{ "id": "a1", "entry": "2026-03-02T08:00:00+08:00", "exit": "2026-03-02T10:20:00+08:00",
+                "paid": [ { "at": "2026-03-02T08:30:00+08:00", "amount": "9" } ] }"#,
+        )
+        .unwrap();
+        let receipt = price(&tariff, None, &stay).unwrap().to_json();
+        let parts = Parts::of(&receipt);
+        assert!(parts.money.starts_with("\"id\":\"a1\"") && parts.money.ends_with("\"due\":\"0.00\""), "{parts:?}");
+        assert!(parts.lines.starts_with(",\"lines\":[{") && parts.lines.contains(",\"next_change\":"), "{parts:?}");
+        assert!(parts.used.starts_with(",\"used\":{\"2026-03-02\":{") && parts.used.ends_with("}}"), "{parts:?}");
+        assert!(parts.documents.starts_with(",\"tariff\":{") && parts.documents.contains(",\"calendar\":"));
+        let whole = [parts.money, ",\"overpaid\":\"3.00\"", parts.lines, parts.used, parts.documents].concat();
+        assert_eq!(format!("{{{whole}}}"), receipt);
+    }
+
+    #[test]
+    fn a_receipt_without_a_price_is_kept_whole() {
+        let error = r#"{"id":"a1","error":{"code":"overflow","message":"m","path":""}}"#;
+        let parts = Parts::of(error);
+        assert_eq!((parts.money.len() + 2, parts.lines, parts.used), (error.len(), "", ""));
+    }
 }

@@ -1,14 +1,16 @@
 //! Writing JSON: compact, members in the order in which they are written.
 
-use core::fmt::Display;
-use std::io::Write as _;
-
-use parking_types::{Id, Instant, Zone};
+use parking_types::{Id, Instant, Text, Zone};
 use session_core::{Actor, FrameName};
 
 /// A JSON string, escaped as little as JSON asks for.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
+    if !text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     let mut plain = 0;
     for (at, b) in text.bytes().enumerate() {
         let escape: &[u8] = match b {
@@ -62,53 +64,65 @@ impl<'o> Object<'o> {
         self.out.push(b'}');
     }
 
-    pub(super) fn key(&mut self, name: &str) -> &mut Vec<u8> {
-        if !core::mem::take(&mut self.first) {
-            self.out.push(b',');
-        }
-        string(self.out, name);
-        self.out.push(b':');
+    /// The name of the next member, which needs no escapes.
+    pub(super) fn key(&mut self, name: &'static str) -> &mut Vec<u8> {
+        self.out.extend_from_slice(if core::mem::take(&mut self.first) { b"\"" } else { b",\"" });
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
         self.out
     }
 
-    pub(super) fn text(&mut self, name: &str, value: &str) {
+    /// Members as they stand, without the braces around them; nothing where there are none.
+    pub(super) fn members(&mut self, json: &str) {
+        let json = json.strip_prefix(',').unwrap_or(json);
+        if !json.is_empty() {
+            if !core::mem::take(&mut self.first) {
+                self.out.push(b',');
+            }
+            self.out.extend_from_slice(json.as_bytes());
+        }
+    }
+
+    pub(super) fn text(&mut self, name: &'static str, value: &str) {
         string(self.key(name), value);
     }
 
     /// A value whose text needs no escapes.
-    pub(super) fn plain(&mut self, name: &str, value: impl Display) {
-        // Writing into a vector cannot fail.
-        let _ = write!(self.key(name), "\"{value}\"");
+    pub(super) fn plain(&mut self, name: &'static str, value: impl Text) {
+        let out = self.key(name);
+        out.push(b'"');
+        value.append_to(out);
+        out.push(b'"');
     }
 
-    pub(super) fn number(&mut self, name: &str, value: impl Display) {
-        let _ = write!(self.key(name), "{value}");
+    pub(super) fn number(&mut self, name: &'static str, value: impl Text) {
+        value.append_to(self.key(name));
     }
 
-    pub(super) fn flag(&mut self, name: &str, value: bool) {
+    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
         self.key(name).extend_from_slice(if value { b"true" } else { b"false" });
     }
 
     /// A member that is absent when it is not known.
-    pub(super) fn maybe(&mut self, name: &str, value: Option<impl Display>) {
+    pub(super) fn maybe(&mut self, name: &'static str, value: Option<impl Text>) {
         if let Some(value) = value {
             self.plain(name, value);
         }
     }
 
     /// JSON as it stands.
-    pub(super) fn raw(&mut self, name: &str, json: &[u8]) {
+    pub(super) fn raw(&mut self, name: &'static str, json: &[u8]) {
         self.key(name).extend_from_slice(json);
     }
 
-    pub(super) fn instant(&mut self, name: &str, at: Instant, zone: Option<&Zone>) {
+    pub(super) fn instant(&mut self, name: &'static str, at: Instant, zone: Option<&Zone>) {
         self.plain(name, at.at_offset(zone.map_or(0, |zone| zone.offset_secs(at))));
     }
 
     /// An array, item by item.
     pub(super) fn list<T>(
         &mut self,
-        name: &str,
+        name: &'static str,
         items: impl IntoIterator<Item = T>,
         mut write: impl FnMut(&mut Vec<u8>, T),
     ) {
@@ -123,7 +137,7 @@ impl<'o> Object<'o> {
         out.push(b']');
     }
 
-    pub(super) fn actor(&mut self, name: &str, actor: Actor, id: &Id) {
+    pub(super) fn actor(&mut self, name: &'static str, actor: Actor, id: &Id) {
         let mut by = Object::open(self.key(name));
         by.plain("kind", actor_word(actor));
         by.plain("id", id);
@@ -144,10 +158,15 @@ pub(super) const fn actor_word(actor: Actor) -> &'static str {
 /// Prints a frame's name: `partition-offset` or `partition-offset.index`.
 pub(super) struct Named(pub(super) FrameName);
 
-impl Display for Named {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}-{}", self.0.partition, self.0.offset)?;
-        self.0.index.map_or(Ok(()), |index| write!(f, ".{index}"))
+impl Text for Named {
+    fn append_to(&self, out: &mut Vec<u8>) {
+        self.0.partition.append_to(out);
+        out.push(b'-');
+        self.0.offset.append_to(out);
+        if let Some(index) = self.0.index {
+            out.push(b'.');
+            index.append_to(out);
+        }
     }
 }
 

@@ -145,8 +145,8 @@ impl fmt::Display for Amount {
 /// An [`Amount`] that prints with its currency's decimals; made by [`Amount::in_currency`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct InCurrency {
-    amount: Amount,
-    decimals: u8,
+    pub(crate) amount: Amount,
+    pub(crate) decimals: u8,
 }
 
 impl fmt::Display for InCurrency {

@@ -314,8 +314,8 @@ impl Neg for Span {
 /// An [`Instant`] with the offset it is printed at; made by [`Instant::at_offset`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AtOffset {
-    at: Instant,
-    offset_secs: i32,
+    pub(crate) at: Instant,
+    pub(crate) offset_secs: i32,
 }
 
 impl fmt::Display for AtOffset {

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use parking_types::Id;
+use parking_types::{Id, Text};
 use serde::{Deserialize, Serialize};
 
 /// The id of a session: 26 characters of lower-case Crockford base32.
@@ -57,6 +57,12 @@ impl SessionId {
 impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(core::str::from_utf8(&self.text()).unwrap_or_default())
+    }
+}
+
+impl Text for SessionId {
+    fn append_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.text());
     }
 }
 

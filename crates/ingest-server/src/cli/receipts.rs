@@ -1,14 +1,9 @@
 //! What a replay came to, in words: figures, revenue, and some receipts explained line by line.
 
-use std::{
-    borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap},
-    fmt::Write,
-    path::Path,
-};
+use std::{borrow::Cow, cmp::Reverse, collections::BTreeSet, fmt::Write, path::Path};
 
 use parking_types::{Amount, Currency};
-use parkline::replay::Report;
+use parkline::replay::{Report, Revenue};
 use serde::Deserialize;
 
 /// How many receipts are explained.
@@ -16,8 +11,6 @@ const SHOWN: usize = 5;
 
 #[derive(Deserialize)]
 struct Session<'a> {
-    #[serde(borrow)]
-    session: Cow<'a, str>,
     #[serde(borrow)]
     berth: Option<Cow<'a, str>>,
     #[serde(borrow)]
@@ -84,79 +77,83 @@ struct Line<'a> {
 
 /// The whole text.
 pub(super) fn summary(report: &Report, folder: &Path) -> String {
-    let sessions: HashMap<Cow<'_, str>, Session<'_>> = report
-        .sessions
-        .iter()
-        .filter_map(|line| serde_json::from_str::<Session<'_>>(line).ok())
-        .map(|session| (session.session.clone(), session))
-        .collect();
-    let charges: Vec<Charge<'_>> =
-        report.charges.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let mut text = figures(report, &sessions);
-    text.push_str(&revenue(&charges));
-    for charge in chosen(&charges) {
-        text.push_str(&receipt(charge, sessions.get(&charge.session)));
+    let mut text = figures(report);
+    text.extend(report.revenue.iter().map(|(currency, sums)| revenue(*currency, sums)));
+    for charge in chosen(&report.charges) {
+        text.push_str(&receipt(&charge, session_of(&charge, &report.sessions).as_ref()));
     }
     let _ = writeln!(text, "\nJSON: {}", folder.display());
     text
 }
 
-fn figures(report: &Report, sessions: &HashMap<Cow<'_, str>, Session<'_>>) -> String {
+fn figures(report: &Report) -> String {
     let figures = report.summary;
-    let edges = sessions.values().flat_map(|session| [&session.entry, &session.exit]).flatten();
-    let inferred = edges.filter(|edge| edge.certainty == "inferred").count();
     let dead = match figures.readings_dead {
         0 => figures.dead_letters.to_string(),
         readings => format!("{} and {readings} single readings", figures.dead_letters),
     };
     format!(
-        "frames          {}\n  applied       {}\n  copies        {}\n  dead letters  {dead}\nsessions        {}\n  inferred edges {inferred}\n  charges       {}\nalerts          {}\ncommands        {}\n",
+        "frames          {}\n  applied       {}\n  copies        {}\n  dead letters  {dead}\nsessions        {}\n  inferred edges {}\n  charges       {}\nalerts          {}\ncommands        {}\n",
         figures.frames,
         figures.applied,
         figures.duplicate,
         figures.sessions,
+        report.inferred_edges,
         figures.charges,
         report.alerts.len(),
         report.commands.len(),
     )
 }
 
-/// What was charged and what of it is outstanding, by currency.
-fn revenue(charges: &[Charge<'_>]) -> String {
-    let mut sums: BTreeMap<&str, (Option<Amount>, Option<Amount>)> = BTreeMap::new();
-    for charge in charges {
-        let (Some(currency), Some(total)) = (&charge.currency, &charge.total) else { continue };
-        let zero = (Some(Amount::ZERO), Some(Amount::ZERO));
-        let (charged, owed) = sums.entry(currency).or_insert(zero);
-        let outstanding = charge.outstanding.as_deref().unwrap_or("0");
-        *charged = charged.and_then(|sum| sum.checked_add(total.parse().ok()?));
-        *owed = owed.and_then(|sum| sum.checked_add(outstanding.parse().ok()?));
-    }
-    let shown = |currency: &str, sum: Option<Amount>| match (sum, Currency::parse(currency)) {
-        (Some(sum), Ok(currency)) => sum.in_currency(currency).to_string(),
-        (Some(sum), Err(_)) => sum.to_string(),
-        (None, _) => "too much to count".to_owned(),
+/// What was charged in a currency and what of it is outstanding.
+fn revenue(currency: Currency, sums: &Revenue) -> String {
+    let shown = |sum: Option<Amount>| {
+        sum.map_or_else(|| "too much to count".to_owned(), |sum| sum.in_currency(currency).to_string())
     };
-    let line = |(currency, (charged, owed)): (&&str, &(Option<Amount>, Option<Amount>))| {
-        format!(
-            "revenue         {currency} {} ({} outstanding)\n",
-            shown(currency, *charged),
-            shown(currency, *owed)
-        )
-    };
-    sums.iter().map(line).collect()
+    format!(
+        "revenue         {currency} {} ({} outstanding)\n",
+        shown(sums.total),
+        shown(sums.outstanding)
+    )
 }
 
 /// Receipts that show something: first those whose kinds of lines have not been seen yet, then the longest.
-fn chosen<'c, 'a>(charges: &'c [Charge<'a>]) -> Vec<&'c Charge<'a>> {
-    let mut candidates: Vec<&Charge<'_>> = charges.iter().filter(|charge| !charge.lines.is_empty()).collect();
-    candidates.sort_by_key(|charge| std::cmp::Reverse(charge.lines.len().min(12)));
-    let mut seen: BTreeSet<BTreeSet<&str>> = BTreeSet::new();
-    let kinds =
-        |charge: &'c Charge<'a>| charge.lines.iter().map(|line| &*line.kind).collect::<BTreeSet<&str>>();
-    let (new, known): (Vec<&Charge<'_>>, Vec<_>) =
-        candidates.into_iter().partition(|charge| seen.insert(kinds(charge)));
-    new.into_iter().chain(known).take(SHOWN).collect()
+fn chosen(charges: &[String]) -> Vec<Charge<'_>> {
+    let mut candidates: Vec<(usize, Vec<&str>, &str)> = charges
+        .iter()
+        .map(|charge| kinds(charge))
+        .zip(charges)
+        .filter(|(kinds, _)| !kinds.is_empty())
+        .map(|(mut kinds, charge)| {
+            let lines = kinds.len();
+            kinds.sort_unstable();
+            kinds.dedup();
+            (lines, kinds, charge.as_str())
+        })
+        .collect();
+    candidates.sort_by_key(|(lines, ..)| Reverse((*lines).min(12)));
+    let mut seen = BTreeSet::new();
+    let (new, known): (Vec<_>, Vec<_>) =
+        candidates.into_iter().partition(|(_, kinds, _)| seen.insert(kinds.clone()));
+    let texts = new.into_iter().chain(known).map(|(_, _, charge)| charge);
+    texts.filter_map(|charge| serde_json::from_str(charge).ok()).take(SHOWN).collect()
+}
+
+/// The kinds of a receipt's lines. Quotes within values are escaped, so this finds members only.
+fn kinds(charge: &str) -> Vec<&str> {
+    let lines = charge.find("\"lines\":[").and_then(|from| charge.get(from..)).unwrap_or_default();
+    let kinds = lines.match_indices("\"kind\":\"").filter_map(|(at, found)| {
+        let rest = lines.get(at + found.len()..)?;
+        rest.split_once('"').map(|(kind, _)| kind)
+    });
+    kinds.collect()
+}
+
+/// The session that a charge is for. Few are looked for, and a session's id stands near its beginning.
+fn session_of<'r>(charge: &Charge<'_>, sessions: &'r [String]) -> Option<Session<'r>> {
+    let named = format!("\"session\":\"{}\"", charge.session);
+    let line = sessions.iter().find(|line| line.contains(&named))?;
+    serde_json::from_str(line).ok()
 }
 
 fn receipt(charge: &Charge<'_>, session: Option<&Session<'_>>) -> String {

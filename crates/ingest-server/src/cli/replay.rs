@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::{self, BufWriter, Write},
     path::{Path, PathBuf},
 };
 
@@ -61,9 +62,18 @@ pub(super) fn site(path: &Path) -> Result<Site, CannotRun> {
     Site::parse(&borrowed).map_err(CannotRun::new)
 }
 
+fn write_lines(path: &Path, lines: &[String]) -> io::Result<()> {
+    let mut file = BufWriter::with_capacity(1 << 18, fs::File::create(path)?);
+    for line in lines {
+        file.write_all(line.as_bytes())?;
+        file.write_all(b"\n")?;
+    }
+    file.flush()
+}
+
 fn write(folder: &Path, report: &Report, summary: &str) -> Result<(), CannotRun> {
     let failed =
-        |path: &Path, error: std::io::Error| CannotRun(format!("cannot write {}: {error}", path.display()));
+        |path: &Path, error: io::Error| CannotRun(format!("cannot write {}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     let lists = [
         ("sessions.jsonl", &report.sessions),
@@ -73,9 +83,8 @@ fn write(folder: &Path, report: &Report, summary: &str) -> Result<(), CannotRun>
         ("dead-letters.jsonl", &report.dead_letters),
     ];
     for (name, list) in lists {
-        let text: String = list.iter().flat_map(|line| [line.as_str(), "\n"]).collect();
         let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| failed(&path, error))?;
+        write_lines(&path, list).map_err(|error| failed(&path, error))?;
     }
     let path = folder.join("summary.json");
     fs::write(&path, format!("{summary}\n")).map_err(|error| failed(&path, error))
