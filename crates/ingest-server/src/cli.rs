@@ -4,6 +4,7 @@ mod decode;
 mod explain;
 mod frames;
 mod input;
+mod lint;
 mod output;
 mod protocols;
 mod quote;
@@ -58,6 +59,8 @@ enum Command {
     Quote(quote::Args),
     /// Print what stays cost for every exit: each instant at which the price changes
     Curve(quote::CurveArgs),
+    /// Find what is odd about tariffs and calendars, with stays that show it
+    Lint(lint::Args),
     /// Run the server: listeners, durable log, workers, HTTP API
     Serve(serve::Args),
 }
@@ -96,6 +99,7 @@ pub fn run() -> ExitCode {
         Command::Protocols => protocols::run(),
         Command::Quote(args) => quote::run(&args),
         Command::Curve(args) => quote::run_curve(&args),
+        Command::Lint(args) => lint::run(&args),
         Command::Serve(args) => serve::run(&args),
     };
     match done {

@@ -155,3 +155,60 @@ fn what_cannot_run_ends_with_two() {
     }
     assert_eq!(run(&["--help"], b"").status.code(), Some(0));
 }
+
+#[test]
+fn lint_tells_what_is_odd_and_ends_by_the_worst() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, value: serde_json::Value| {
+        let path = folder.path().join(name);
+        fs::write(&path, value.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let tariff = |grace: &str, rules: serde_json::Value| json!({"format": 1, "id": "t", "currency": "CNY", "time_zone": "Asia/Shanghai", "ladder": "stay", "grace": grace, "rules": rules});
+    let hourly = |id: &str| json!({"id": id, "charge": {"steps": [{"every": "1h", "price": "5.00"}]}});
+    let clean = file("clean.json", tariff("0s", json!([hourly("all")])));
+    let steep = file("steep.json", tariff("2h", json!([hourly("all")])));
+    let hidden = file("hidden.json", tariff("0s", json!([hourly("all"), hourly("more")])));
+    let year = file(
+        "cn-2026.json",
+        json!({"format": 1, "id": "cn-2026", "covers": {"from": "2026-01-01", "until": "2027-01-01"}}),
+    );
+    let lint = |arguments: &[&str]| run(&[&["lint", "--today", "2026-03-02"], arguments].concat(), b"");
+
+    let output = lint(&[&clean, "--strict", "--calendar", &year]);
+    assert_eq!((output.status.code(), output.stdout.len()), (Some(0), 0), "{}", text(&output.stderr));
+    assert_eq!(text(&output.stderr), "nothing found\n");
+
+    let output = lint(&[&steep]);
+    let lines = json_lines(&output.stdout);
+    assert_eq!(output.status.code(), Some(0));
+    let cliff = lines.iter().find(|line| line["code"] == "cliff").unwrap();
+    assert_eq!((&cliff["file"], &cliff["path"]), (&json!(steep), &json!("grace")));
+    assert_eq!((&cliff["total"], &cliff["compared"][0]["total"]), (&json!("0.00"), &json!("15.00")));
+    for part in ["warning cliff at grace", "one minute more than 2h costs 15.00 more", "10:01:00  CNY 15.00"]
+    {
+        assert!(text(&output.stderr).contains(part), "{part} is not in:\n{}", text(&output.stderr));
+    }
+    // The stay that is shown costs what is shown.
+    let priced = run(&["quote", "--tariff", &steep], cliff["compared"][0]["stay"].to_string().as_bytes());
+    assert_eq!(json_lines(&priced.stdout)[0]["total"], "15.00");
+    assert_eq!(lint(&[&steep, "--strict"]).status.code(), Some(1));
+
+    let output = lint(&["--json", &hidden, &clean]);
+    assert_eq!(
+        (output.status.code(), json_lines(&output.stdout)[0]["code"].clone()),
+        (Some(1), json!("unreachable_rule"))
+    );
+    assert_eq!(text(&output.stderr), "");
+
+    let late = run(&["lint", &year, "--today", "2026-12-01"], b"");
+    assert_eq!(json_lines(&late.stdout)[0]["code"], "calendar_ends");
+    let bad = run(&["lint"], b"{\"format\":2}");
+    assert_eq!((bad.status.code(), json_lines(&bad.stdout)[0]["file"].clone()), (Some(1), json!("-")));
+    let mut site = site();
+    site["tariffs"][0]["rules"] = json!([hourly("all"), hourly("more")]);
+    let site = file("site.json", site);
+    let found = json_lines(&lint(&[&site]).stdout);
+    assert_eq!(found[0]["path"], "tariffs[0].rules[1]", "{found:?}");
+    assert_eq!(lint(&["/nowhere/t.json"]).status.code(), Some(2));
+}

@@ -182,6 +182,10 @@ impl Calendar {
     pub fn has_gaps(&self) -> bool {
         self.0.covers.len() > 1
     }
+    /// The covered dates as `[from, until)`, ascending, apart from each other; `None` is open.
+    pub(crate) fn ranges(&self) -> &[(Option<Date>, Option<Date>)] {
+        &self.0.covers
+    }
     /// The dates that are listed, ascending, with their types.
     pub fn listed(&self) -> impl Iterator<Item = (Date, DayTypes)> + '_ {
         self.0.days.iter().map(|(date, types)| (*date, *types))

@@ -14,7 +14,7 @@ use crate::{
     read::{Fields, Path, Reader},
 };
 
-pub(crate) use charge::{Charge, Once, Partial, Tiers, Unit};
+pub(crate) use charge::{Charge, Once, Partial, Step, Tiers, Unit};
 pub(crate) use package::{ExitDay, Package};
 pub(crate) use rule::{Rule, Window};
 

@@ -32,6 +32,7 @@ mod document;
 mod error;
 mod explain;
 mod json;
+pub mod lint;
 mod money;
 mod named;
 mod pass;

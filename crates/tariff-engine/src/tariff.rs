@@ -43,13 +43,26 @@ impl Tariff {
         Ok(Self::compile(document, &value))
     }
 
-    fn compile(document: Document, value: &Json<'_>) -> Self {
+    pub(crate) fn compile(document: Document, value: &Json<'_>) -> Self {
         let mut canonical = Vec::new();
         json::write_canonical(&mut canonical, value);
         let digest = json::sha256_hex(&canonical);
         let compiled = Compiled::new(&document);
         let second_evenings = second_evenings(&document.zone);
         Self(Arc::new(Inner { document, compiled, second_evenings, digest, canonical }))
+    }
+
+    /// The same tariff with its document changed, for trying out; it has no digest and no canonical form.
+    pub(crate) fn with_document(&self, document: Document) -> Self {
+        let compiled = Compiled::new(&document);
+        let second_evenings = self.0.second_evenings.clone();
+        Self(Arc::new(Inner {
+            document,
+            compiled,
+            second_evenings,
+            digest: String::new(),
+            canonical: Vec::new(),
+        }))
     }
 
     pub(crate) fn document(&self) -> &Document {
@@ -229,7 +242,7 @@ impl TariffSet {
 
 type Valid = (Option<Local>, Option<Local>);
 
-fn overlap(a: Valid, b: Valid) -> bool {
+pub(crate) fn overlap(a: Valid, b: Valid) -> bool {
     let begins_before_end = |x: Valid, y: Valid| x.0.zip(y.1).is_none_or(|(from, until)| from < until);
     begins_before_end(a, b) && begins_before_end(b, a)
 }
