@@ -1,5 +1,6 @@
 //! The command line: JSON lines to stdout, text for people to stderr, and an exit code that means something.
 
+mod backtest;
 mod decode;
 mod explain;
 mod frames;
@@ -59,6 +60,8 @@ enum Command {
     Quote(quote::Args),
     /// Print what stays cost for every exit: each instant at which the price changes
     Curve(quote::CurveArgs),
+    /// Price recorded stays by an old and a new tariff and tell what changes
+    Backtest(backtest::Args),
     /// Find what is odd about tariffs and calendars, with stays that show it
     Lint(lint::Args),
     /// Run the server: listeners, durable log, workers, HTTP API
@@ -99,6 +102,7 @@ pub fn run() -> ExitCode {
         Command::Protocols => protocols::run(),
         Command::Quote(args) => quote::run(&args),
         Command::Curve(args) => quote::run_curve(&args),
+        Command::Backtest(args) => backtest::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Serve(args) => serve::run(&args),
     };

@@ -27,22 +27,8 @@ impl Quoter {
     /// # Errors
     /// The error object `{"error":{"code","message","path"}}` of the document that cannot be used.
     pub fn new(tariff: &[u8], calendars: &[Vec<u8>]) -> Result<Self, String> {
-        let tariffs = TariffSet::from_json(tariff).map_err(|error| document_error_json(&error))?;
-        let mut ids = tariffs.ids();
-        let id = match (ids.next(), ids.next()) {
-            (Some(id), None) => id.to_owned(),
-            (None, _) => return Err(bad_field("there is no tariff")),
-            (Some(_), Some(_)) => {
-                return Err(bad_field("versions of one tariff are wanted, not several tariffs"));
-            }
-        };
-        drop(ids);
-        let read: Result<Vec<Calendar>, _> = calendars.iter().map(|text| Calendar::from_json(text)).collect();
-        let read = read.map_err(|error| document_error_json(&error))?;
-        let calendar = match read.iter().collect::<Vec<_>>().as_slice() {
-            [] => None,
-            all => Some(Calendar::merge(all).map_err(|error| bad_field(&error.to_string()))?),
-        };
+        let (tariffs, id) = read_versions(tariff)?;
+        let calendar = read_calendars(calendars)?;
         Ok(Self { tariffs, id, calendar })
     }
 
@@ -83,6 +69,37 @@ impl Quoter {
     /// The version in force at entry; where none is, any says so, after the errors that come before that one.
     fn version(&self, stay: &Stay) -> Option<&Tariff> {
         self.tariffs.version_at(&self.id, stay.entry).or(self.tariffs.versions(&self.id).first())
+    }
+}
+
+/// The versions of one tariff, with its id.
+///
+/// # Errors
+/// The error object of a document that cannot be used.
+pub(crate) fn read_versions(tariff: &[u8]) -> Result<(TariffSet, String), String> {
+    let tariffs = TariffSet::from_json(tariff).map_err(|error| document_error_json(&error))?;
+    let mut ids = tariffs.ids();
+    let id = match (ids.next(), ids.next()) {
+        (Some(id), None) => id.to_owned(),
+        (None, _) => return Err(bad_field("there is no tariff")),
+        (Some(_), Some(_)) => {
+            return Err(bad_field("versions of one tariff are wanted, not several tariffs"));
+        }
+    };
+    drop(ids);
+    Ok((tariffs, id))
+}
+
+/// Calendars as one, of which later ones win; `None` where there are none.
+///
+/// # Errors
+/// The error object of a document that cannot be used.
+pub(crate) fn read_calendars(texts: &[Vec<u8>]) -> Result<Option<Calendar>, String> {
+    let read: Result<Vec<Calendar>, _> = texts.iter().map(|text| Calendar::from_json(text)).collect();
+    let read = read.map_err(|error| document_error_json(&error))?;
+    match read.iter().collect::<Vec<_>>().as_slice() {
+        [] => Ok(None),
+        all => Calendar::merge(all).map(Some).map_err(|error| bad_field(&error.to_string())),
     }
 }
 

@@ -212,3 +212,38 @@ fn lint_tells_what_is_odd_and_ends_by_the_worst() {
     assert_eq!(found[0]["path"], "tariffs[0].rules[1]", "{found:?}");
     assert_eq!(lint(&["/nowhere/t.json"]).status.code(), Some(2));
 }
+
+#[test]
+fn backtest_tells_what_a_new_tariff_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let tariff = |name: &str, price: &str| {
+        let path = folder.path().join(name);
+        let rules = json!([{"id": "all", "charge": {"steps": [{"every": "1h", "price": price}]}}]);
+        let tariff =
+            json!({"format": 1, "id": "t", "currency": "CNY", "time_zone": "Asia/Shanghai", "rules": rules});
+        fs::write(&path, tariff.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (old, new) = (tariff("old.json", "2.00"), tariff("new.json", "2.50"));
+    let stay = |id: &str, exit: &str| {
+        json!({"id": id, "entry": "2026-03-02T08:00:00+08:00", "exit": exit}).to_string()
+    };
+    let stays = [stay("a", "2026-03-02T10:00:00+08:00"), stay("b", "2026-03-02T08:00:00+08:00")].join("\n");
+    let output = run(&["backtest", "--old", &old, "--new", &new], stays.as_bytes());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let report = &json_lines(&output.stdout)[0];
+    assert_eq!(
+        (&report["stays"], &report["same"], &report["difference"]),
+        (&json!(2), &json!(1), &json!("1.00"))
+    );
+    assert_eq!(report["dearer"], json!({"stays": 1, "amount": "1.00"}));
+    for part in
+        ["old total              4.00", "(+25.0 %)", "largest changes", "08:00:00 → 2026-03-02 10:00:00"]
+    {
+        assert!(text(&output.stderr).contains(part), "{part} is not in:\n{}", text(&output.stderr));
+    }
+    let bad = run(&["backtest", "--json", "--old", &old, "--new", &new], format!("{stays}\n{{\n").as_bytes());
+    assert_eq!((bad.status.code(), json_lines(&bad.stdout)[0].clone()), (Some(1), report.clone()));
+    assert!(text(&bad.stderr).starts_with("line 3: bad_json"), "{}", text(&bad.stderr));
+    assert_eq!(run(&["backtest", "--old", &old, "--new", "/nowhere"], b"").status.code(), Some(2));
+}

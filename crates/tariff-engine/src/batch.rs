@@ -70,6 +70,29 @@ fn map_many<T: Send>(
     })
 }
 
+/// What the runs of stays that threads take fold into, in the order of the stays.
+pub(crate) fn fold_many<T: Send>(
+    stays: &[Stay],
+    threads: Option<NonZero<usize>>,
+    begin: impl Fn() -> T + Sync,
+    fold: impl Fn(&mut T, &Stay) + Sync,
+) -> Vec<T> {
+    let threads = threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
+    let runs = stays.chunks(stays.len().div_ceil(threads).max(LEAST_RUN));
+    let work = |run: &[Stay]| {
+        run.iter().fold(begin(), |mut folded, stay| {
+            fold(&mut folded, stay);
+            folded
+        })
+    };
+    let work = &work;
+    thread::scope(|scope| {
+        let started: Vec<_> = runs.map(|run| (run, scope.spawn(move || work(run)))).collect();
+        // Nothing in a run panics; if it did, its stays are done here, and whatever panics there is seen.
+        started.into_iter().map(|(run, thread)| thread.join().unwrap_or_else(|_| work(run))).collect()
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -24,6 +24,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod adjust;
+pub mod backtest;
 mod batch;
 mod calendar;
 mod compiled;

@@ -1,0 +1,208 @@
+//! `parkline backtest`
+
+use std::{fmt::Write, path::PathBuf};
+
+use tariff_engine::{
+    Stay,
+    backtest::{Backtest, ItemKind, Moved, Report, Side, SideReport, Sum},
+};
+
+use super::{
+    CannotRun, Ended, input,
+    output::{self, Lines},
+};
+use crate::quoter::{read_calendars, read_versions};
+
+const EXAMPLES: &str = "\
+Examples:
+  parkline backtest --old tariff-2025.json --new proposal.json stays.jsonl
+  parkline backtest --old now.json --new next.json --calendar cn-2025.json --calendar cn-2026.json < stays.jsonl
+  parkline backtest --old now.json --new next.json --json stays.jsonl | jq .difference
+
+A line holds one stay, as for `parkline quote`. Each side is one tariff or an array of its versions; the version in force
+at entry prices the stay, as it is given: with its payments, exemptions and `used`. Totals, dearer, cheaper, same, rules and
+caps are those of the stays that both sides price; what only one side prices is counted apart.
+The report goes to stderr as text; where stdout is no terminal, or with --json, to stdout as one JSON object.
+Exit code 1: a line was no stay.";
+
+/// What `backtest` is told.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// The tariff as it was: one document, or an array of its versions
+    #[arg(long, value_name = "FILE")]
+    old: PathBuf,
+    /// The tariff as it might be: one document, or an array of its versions
+    #[arg(long, value_name = "FILE")]
+    new: PathBuf,
+    /// A calendar for both; several are merged by date, later ones win
+    #[arg(long = "calendar", value_name = "FILE")]
+    calendars: Vec<PathBuf>,
+    /// A calendar for the new side alone, merged after those for both
+    #[arg(long = "new-calendar", value_name = "FILE")]
+    new_calendars: Vec<PathBuf>,
+    /// JSON only, without text
+    #[arg(long)]
+    json: bool,
+    /// Files with one stay a line; stdin where there is none
+    files: Vec<PathBuf>,
+}
+
+/// How many stays are held in memory and priced at once.
+const RUN: usize = 1 << 16;
+/// How many lines that are no stays are told one by one.
+const TOLD: usize = 10;
+
+pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
+    let (old_set, old_id) = read_versions(&input::whole(&args.old)?).map_err(CannotRun)?;
+    let (new_set, new_id) = read_versions(&input::whole(&args.new)?).map_err(CannotRun)?;
+    let texts =
+        |paths: &[PathBuf]| paths.iter().map(|path| input::whole(path)).collect::<Result<Vec<_>, _>>();
+    let shared = texts(&args.calendars)?;
+    let own = [shared.clone(), texts(&args.new_calendars)?].concat();
+    let old_calendar = read_calendars(&shared).map_err(CannotRun)?;
+    let new_calendar = read_calendars(&own).map_err(CannotRun)?;
+    let old = Side { tariffs: &old_set, id: &old_id, calendar: old_calendar.as_ref() };
+    let new = Side { tariffs: &new_set, id: &new_id, calendar: new_calendar.as_ref() };
+    let mut test = Backtest::new(old, new).map_err(CannotRun::new)?;
+    let mut stays = Vec::with_capacity(RUN);
+    let (mut line_number, mut unread) = (0, 0);
+    input::lines(&args.files, |line| {
+        line_number += 1;
+        if line.trim_ascii().is_empty() {
+            return Ok(());
+        }
+        match Stay::from_json(line) {
+            Ok(stay) => stays.push(stay),
+            Err(error) => {
+                unread += 1;
+                if unread <= TOLD {
+                    eprintln!("line {line_number}: {} {}: {error}", error.code(), error.path());
+                }
+            }
+        }
+        if stays.len() == RUN {
+            test.add(&stays, None);
+            stays.clear();
+        }
+        Ok(())
+    })?;
+    test.add(&stays, None);
+    if !args.json {
+        eprint!("{}", text(test.report(), unread));
+    }
+    if args.json || !output::is_terminal() {
+        let mut lines = Lines::new();
+        lines.line(test.report().to_json().as_bytes())?;
+        lines.finish()?;
+    }
+    Ok(Ended::some_bad(unread > 0))
+}
+
+/// The report for people.
+fn text(report: &Report, unread: usize) -> String {
+    let money = |sum: Sum| sum.in_currency(report.currency);
+    let mut text = String::new();
+    let _ = writeln!(text, "stays      {:>12}", report.stays);
+    if unread > 0 {
+        let _ = writeln!(text, "unreadable {unread:>12}");
+    }
+    let _ = writeln!(text, "compared   {:>12}\n", report.old.compared.stays);
+    let (old, new) = (report.old.compared.amount, report.new.compared.amount);
+    let _ = writeln!(text, "           {:>16}", report.currency);
+    let _ = writeln!(text, "old total  {:>16}", money(old));
+    let _ = writeln!(text, "new total  {:>16}", money(new));
+    let _ = writeln!(text, "difference {:>16}{}\n", signed(report, report.difference()), percent(old, new));
+    let _ = writeln!(
+        text,
+        "dearer     {:>12} stays {:>16}",
+        report.dearer.stays,
+        signed(report, report.dearer.amount)
+    );
+    let _ = writeln!(
+        text,
+        "cheaper    {:>12} stays {:>16}",
+        report.cheaper.stays,
+        signed(report, report.cheaper.amount)
+    );
+    let _ = writeln!(text, "same       {:>12} stays", report.same);
+    for (name, side) in [("old", &report.old), ("new", &report.new)] {
+        text.push_str(&apart(name, side, report));
+    }
+    for (kind, title) in [
+        (ItemKind::Rule, "rules"),
+        (ItemKind::Cap, "caps"),
+        (ItemKind::Package, "packages"),
+        (ItemKind::Other, "others"),
+    ] {
+        text.push_str(&items(report, kind, title));
+    }
+    if !report.largest.is_empty() {
+        let _ = writeln!(text, "\n{:40} {:>12} {:>12} {:>12}", "largest changes", "old", "new", "difference");
+    }
+    for change in &report.largest {
+        let at = |(at, offset): (parking_types::Instant, i32)| {
+            at.at_offset(offset).to_string().get(..19).unwrap_or_default().replace('T', " ")
+        };
+        let amount = |amount: parking_types::Amount| amount.in_currency(report.currency).to_string();
+        let times = format!("{} → {}", at(change.entry), at(change.exit));
+        let difference = amount(change.difference());
+        let plus = if difference.starts_with('-') { "" } else { "+" };
+        let _ = writeln!(
+            text,
+            "{times:40}  {:>11} {:>12} {:>12}  {}",
+            amount(change.old),
+            amount(change.new),
+            format!("{plus}{difference}"),
+            change.id.as_deref().unwrap_or("-")
+        );
+    }
+    text
+}
+
+/// What one side does not price, and what only it prices.
+fn apart(name: &str, side: &SideReport, report: &Report) -> String {
+    let mut text = String::new();
+    if side.alone.stays > 0 {
+        let amount = side.alone.amount.in_currency(report.currency);
+        let _ = writeln!(text, "only {name}   {:>12} stays {amount:>16}", side.alone.stays);
+    }
+    for (code, stays) in &side.refused {
+        let _ = writeln!(text, "no {name} price {:>9} stays  {code}", stays);
+    }
+    text
+}
+
+fn items(report: &Report, kind: ItemKind, title: &str) -> String {
+    let mut text = String::new();
+    for item in report.items.iter().filter(|item| item.kind == kind) {
+        if text.is_empty() {
+            let heads = ["old stays", "old amount", "new stays", "new amount"];
+            let _ = write!(text, "\n{title:24}");
+            heads.iter().for_each(|head| text.push_str(&format!(" {head:>14}")));
+            text.push('\n');
+        }
+        let _ = write!(text, "{:24}", item.name);
+        for Moved { stays, amount } in [item.old, item.new] {
+            let _ = write!(text, " {stays:>14} {:>14}", amount.in_currency(report.currency));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn signed(report: &Report, sum: Sum) -> String {
+    let text = sum.in_currency(report.currency);
+    if sum > Sum::default() { format!("+{text}") } else { text }
+}
+
+/// The change in per cent of the old total, to a tenth.
+fn percent(old: Sum, new: Sum) -> String {
+    let (old, new) = (old.as_micros(), new.as_micros());
+    if old == 0 {
+        return String::new();
+    }
+    let tenths = (new - old) * 1000 / old;
+    let sign = if tenths < 0 { '-' } else { '+' };
+    format!("  ({sign}{}.{} %)", tenths.unsigned_abs() / 10, tenths.unsigned_abs() % 10)
+}
