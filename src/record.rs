@@ -3,10 +3,9 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use device_codec::{DecodeError, ImageCut, Milli, json_path};
+use device_codec::{DecodeError, ImageCut, Milli, json_members, json_path};
 use parking_types::{Id, Instant};
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use session_core::{CommandState, DeadCode, FrameName};
 
 use crate::hash::Fnv;
@@ -141,7 +140,8 @@ pub(crate) enum Body<'a> {
 pub(crate) struct FrameRecord<'a> {
     pub(crate) device: Option<Id>,
     pub(crate) protocol: Option<Cow<'a, str>>,
-    pub(crate) payload: &'a RawValue,
+    /// The text of a JSON value.
+    pub(crate) payload: &'a str,
     pub(crate) port: Option<u8>,
     pub(crate) counter: Option<u64>,
     /// A hash of the LoRaWAN session.
@@ -153,44 +153,83 @@ pub(crate) struct FrameRecord<'a> {
     pub(crate) images: Vec<ImageCut>,
 }
 
-#[derive(Deserialize)]
+/// A record's members as they stand.
+#[derive(Default)]
 struct Raw<'a> {
-    #[serde(borrow)]
     received_at: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     device: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     protocol: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    payload: Option<&'a RawValue>,
+    payload: Option<&'a str>,
     port: Option<u8>,
     counter: Option<u64>,
-    #[serde(borrow)]
-    join: Option<&'a RawValue>,
-    #[serde(borrow)]
+    join: Option<&'a str>,
     network_at: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    rssi_dbm: Option<&'a RawValue>,
-    #[serde(borrow)]
+    rssi_dbm: Option<&'a str>,
     route: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     content_type: Option<Cow<'a, str>>,
     images: Option<Vec<RawImage>>,
-    #[serde(borrow)]
     position: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     tenant: Option<Cow<'a, str>>,
     tick: Option<bool>,
-    #[serde(borrow)]
     outage: Option<RawOutage<'a>>,
-    #[serde(borrow)]
-    reference: Option<&'a RawValue>,
-    #[serde(borrow)]
+    reference: Option<&'a str>,
     command: Option<Cow<'a, str>>,
-    #[serde(borrow)]
     state: Option<Cow<'a, str>>,
-    #[serde(borrow)]
-    mark: Option<&'a RawValue>,
+    mark: Option<&'a str>,
+}
+
+impl<'a> Raw<'a> {
+    /// Reads the members; of those with one name the first may stand alone.
+    ///
+    /// # Errors
+    /// The offset of what does not belong there.
+    fn read(line: &'a str) -> Result<Self, usize> {
+        let mut raw = Self::default();
+        let read = json_members(line, |name, value, _| value == "null" || raw.take(name, value).is_some());
+        read.map(|()| raw).map_err(|error| error.offset)
+    }
+
+    /// Takes a member; `None` where its value is of another kind, or the member was there before.
+    fn take(&mut self, name: &str, value: &'a str) -> Option<()> {
+        match name {
+            "received_at" => once(&mut self.received_at, string(value)),
+            "device" => once(&mut self.device, string(value)),
+            "protocol" => once(&mut self.protocol, string(value)),
+            "payload" => once(&mut self.payload, Some(value)),
+            "port" => once(&mut self.port, value.parse().ok()),
+            "counter" => once(&mut self.counter, value.parse().ok()),
+            "join" => once(&mut self.join, Some(value)),
+            "network_at" => once(&mut self.network_at, string(value)),
+            "rssi_dbm" => once(&mut self.rssi_dbm, Some(value)),
+            "route" => once(&mut self.route, string(value)),
+            "content_type" => once(&mut self.content_type, string(value)),
+            "images" => once(&mut self.images, serde_json::from_str(value).ok()),
+            "position" => once(&mut self.position, string(value)),
+            "tenant" => once(&mut self.tenant, string(value)),
+            "tick" => once(&mut self.tick, value.parse().ok()),
+            "outage" => once(&mut self.outage, serde_json::from_str(value).ok()),
+            "reference" => once(&mut self.reference, Some(value)),
+            "command" => once(&mut self.command, string(value)),
+            "state" => once(&mut self.state, string(value)),
+            "mark" => once(&mut self.mark, Some(value)),
+            _ => Some(()),
+        }
+    }
+}
+
+/// Fills a slot that is empty with a value that was read.
+fn once<T>(slot: &mut Option<T>, value: Option<T>) -> Option<()> {
+    if slot.is_some() {
+        return None;
+    }
+    *slot = Some(value?);
+    Some(())
+}
+
+/// A string's text, where the value is one.
+fn string(value: &str) -> Option<Cow<'_, str>> {
+    let inner = value.strip_prefix('"')?.strip_suffix('"')?;
+    if inner.contains('\\') { serde_json::from_str(value).ok() } else { Some(Cow::Borrowed(inner)) }
 }
 
 #[derive(Deserialize)]
@@ -240,11 +279,11 @@ impl<'a> Record<'a> {
             let refusal = Refusal { offset: Some(offset as u64), ..refusal };
             Box::new(Unread { received_at: None, device: None, object, refusal })
         };
-        let line = core::str::from_utf8(line)
+        let line = simdutf8::compat::from_utf8(line)
             .map_err(|error| unread(false, error.valid_up_to(), "the record is no UTF-8"))?;
-        let raw: Raw<'a> = serde_json::from_str(line).map_err(|error| {
+        let raw = Raw::read(line).map_err(|offset| {
             let what = "the record is no JSON object of the wanted form";
-            unread(is_object(line), offset_of(line, &error), what)
+            unread(is_object(line), offset, what)
         })?;
         let text = raw.received_at.as_deref();
         let at = text
@@ -266,7 +305,7 @@ impl<'a> Record<'a> {
         } else if let Some(outage) = &raw.outage {
             Body::Outage { from: instant("outage.from", &outage.from)? }
         } else if let Some(reference) = raw.reference {
-            Body::Reference(reference.get())
+            Body::Reference(reference)
         } else if let Some(command) = &raw.command {
             let state = match raw.state.as_deref() {
                 Some("sent") => CommandState::Sent,
@@ -294,9 +333,9 @@ impl<'a> FrameRecord<'a> {
             payload,
             port: raw.port,
             counter: raw.counter,
-            join: raw.join.map(|join| Fnv::of(join.get().as_bytes())),
+            join: raw.join.map(|join| Fnv::of(join.as_bytes())),
             network_at,
-            rssi: raw.rssi_dbm.and_then(|number| Milli::parse(number.get())),
+            rssi: raw.rssi_dbm.and_then(|number| Milli::parse(number)),
             route: raw.route,
             content_type: raw.content_type,
             images: images.iter().map(|cut| ImageCut { offset: cut.offset, bytes: cut.bytes }).collect(),
@@ -306,27 +345,25 @@ impl<'a> FrameRecord<'a> {
     /// The payload's bytes: hex, or the compact text of a JSON value, which mostly is compact already.
     pub(crate) fn bytes<'b>(&'b self, json: bool, into: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
         into.clear();
-        let text = self.payload.get().as_bytes();
+        let text = self.payload.as_bytes();
         match text {
             [b'"', digits @ .., b'"'] => unhex(digits, into)?,
             _ if !json => return Err(Refusal::field("payload", "expected hex")),
-            _ if !text.iter().any(u8::is_ascii_whitespace) => return Ok(text),
+            _ if !has_blanks(text) => return Ok(text),
             _ => compact(text, into),
         }
         Ok(into)
     }
 }
 
+/// Whether a text may hold blanks; looks at many bytes at a time.
+fn has_blanks(text: &[u8]) -> bool {
+    text.chunks(64).any(|some| some.iter().fold(false, |found, b| found | (*b <= b' ')))
+}
+
 /// Whether a line is one JSON object, whatever its fields.
 fn is_object(line: &str) -> bool {
     line.trim_start().starts_with('{') && serde_json::from_str::<serde::de::IgnoredAny>(line).is_ok()
-}
-
-/// Where serde_json stopped, in bytes from the start.
-fn offset_of(line: &str, error: &serde_json::Error) -> usize {
-    let lines_before = error.line().saturating_sub(1);
-    let skipped: usize = line.split_inclusive('\n').take(lines_before).map(str::len).sum();
-    skipped + error.column().saturating_sub(1)
 }
 
 fn unhex(digits: &[u8], into: &mut Vec<u8>) -> Result<(), Refusal> {

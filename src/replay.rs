@@ -231,5 +231,8 @@ fn revenue(charges: &[Box<ChargeRecord>]) -> BTreeMap<Currency, Revenue> {
 }
 
 fn text(json: Vec<u8>) -> String {
-    String::from_utf8(json).unwrap_or_default()
+    match simdutf8::basic::from_utf8(&json) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::new(),
+    }
 }

@@ -6,7 +6,8 @@ use session_core::{Actor, FrameName};
 /// A JSON string, escaped as little as JSON asks for.
 pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    if !text.bytes().any(|b| b < 0x20 || b == b'"' || b == b'\\') {
+    let special = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
+    if !text.as_bytes().chunks(32).any(|some| some.iter().fold(false, |found, b| found | special(b))) {
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
         return;

@@ -302,11 +302,13 @@ impl Named {
     /// Those that may fit, in order of their ids.
     pub(super) fn candidates(&self, plate: Option<&Plate>, berth: Option<&Id>) -> Vec<Id> {
         let mut found = Vec::new();
-        if let Some(plate) = plate {
+        if let Some(plate) = plate.filter(|_| !self.by_plate.is_empty()) {
             found.extend_from_slice(members(&self.by_plate, plate));
             for part in super::view::parts(plate) {
                 found.extend_from_slice(members(&self.by_plate, &part));
             }
+        }
+        if plate.is_some() {
             found.extend_from_slice(&self.by_class);
         }
         if let Some(berth) = berth {

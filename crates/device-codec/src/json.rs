@@ -4,6 +4,7 @@
 //! ([`Str`]) until somebody decodes them, so a device name in a wrong charset does not cost the plate beside it.
 
 pub(crate) mod explain;
+pub(crate) mod members;
 mod number;
 mod text;
 

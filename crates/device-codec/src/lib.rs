@@ -35,7 +35,7 @@ pub use context::{Context, ImageCut};
 pub use error::{DecodeError, ErrorCode};
 pub use explain::{Explanation, Field, explain};
 pub use framing::{Framing, Step};
-pub use json::explain::path as json_path;
+pub use json::{explain::path as json_path, members::members as json_members};
 pub use milli::Milli;
 pub use photos::{Photo, PhotoForm, photos};
 pub use protocol::{Numbering, Payload, Protocol, ProtocolInfo, decode, f6213_reply};

@@ -112,7 +112,7 @@ pub(crate) type HistoryKey = (Id, Plate, Option<PlateColor>);
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Book {
     #[serde(with = "crate::saved::sorted")]
-    pub(crate) sessions: Map<SessionId, Session>,
+    pub(crate) sessions: Map<SessionId, Box<Session>>,
     pub(crate) payments: BTreeMap<PaymentKey, Payment>,
     /// Open sessions and those that owe, by berth or lot, by entry.
     #[serde(with = "crate::saved::sorted")]
@@ -269,7 +269,7 @@ impl Book {
                 session.superseded_by = session.merged_into;
             }
             None => {
-                self.sessions.insert(id, Session::new(draft, group));
+                self.sessions.insert(id, Box::new(Session::new(draft, group)));
             }
         }
         self.dirty.insert(id);
@@ -324,7 +324,7 @@ impl Book {
                 .get(place)
                 .into_iter()
                 .flatten()
-                .filter_map(|(_, id)| self.sessions.get(id))
+                .filter_map(|(_, id)| self.sessions.get(id).map(Box::as_ref))
                 .filter(|session| fits(session))
         };
         let open = candidates().filter(|session| session.state() == SessionState::Open).last();

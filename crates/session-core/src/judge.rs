@@ -95,7 +95,7 @@ impl<W: World> Judge for Bench<'_, W> {
 
     fn owing(&mut self, draft: &Draft) -> Owing {
         let known = self.ledger.book.sessions.get(&draft.id).cloned();
-        let mut session = known.unwrap_or_else(|| Session::new(draft.clone(), self.group));
+        let mut session = known.unwrap_or_else(|| Box::new(Session::new(draft.clone(), self.group)));
         session.draft = draft.clone();
         if !session.is_priced() {
             return Owing::Nothing;

@@ -1,5 +1,7 @@
 //! Gated lots: events in order, waits, and deriving again when something came late.
 
+use std::collections::BTreeMap;
+
 use parking_types::{Id, Instant};
 
 use crate::{
@@ -52,7 +54,7 @@ impl Core {
         lot: Id,
         group: Id,
         unit: &LotUnit,
-        facts: &mut std::collections::BTreeMap<u64, crate::gated::Fact>,
+        facts: &mut BTreeMap<u64, crate::gated::Fact>,
         live: Option<u64>,
         mute: bool,
         world: &W,
@@ -259,12 +261,14 @@ impl Gated {
 
     /// Sessions of the base go by the ids that they were published with.
     fn keep_ids(&mut self, current: &Self) {
+        let known: BTreeMap<u64, SessionId> =
+            current.drafts.values().map(|draft| (draft.anchor, draft.id)).collect();
         let renamed: Vec<(SessionId, SessionId)> = self
             .drafts
             .values()
             .filter_map(|draft| {
-                let kept = current.drafts.values().find(|other| other.anchor == draft.anchor)?;
-                (kept.id != draft.id).then_some((draft.id, kept.id))
+                let kept = *known.get(&draft.anchor)?;
+                (kept != draft.id).then_some((draft.id, kept))
             })
             .collect();
         for (new, kept) in renamed {
