@@ -1,66 +1,29 @@
 //! Runs a recording through the pipeline in memory and keeps the last state of everything.
 
-use std::collections::{BTreeMap, HashMap};
+mod report;
 
-use parking_types::{Amount, Currency, Id, Instant};
-use session_core::{
-    AlertRecord, Certainty, ChargeRecord, CommandRecord, Effect, FrameName, SessionId, SessionRecord,
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::mpsc,
+    thread,
 };
+
+use parking_types::{Id, Instant};
+use session_core::{AlertRecord, ChargeRecord, CommandRecord, Effect, FrameName, SessionId, SessionRecord};
+
+pub use report::{Lines, Report, Revenue, Summary};
 
 use crate::{
     pipeline::{Counts, Pipeline},
-    record::{Body, Record},
+    record::{Body, Record, Unread},
     site::Site,
 };
 
-/// What a recording came to, in figures. Frames = applied + duplicate + dead letters.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Summary {
-    /// Frames; ticks, outages and reference lines are none.
-    pub frames: u64,
-    /// Used.
-    pub applied: u64,
-    /// Seen before.
-    pub duplicate: u64,
-    /// Could not be used.
-    pub dead_letters: u64,
-    /// Readings that could not be used, of frames whose others were.
-    pub readings_dead: u64,
-    /// Sessions, without superseded ones.
-    pub sessions: u64,
-    /// Charges of those.
-    pub charges: u64,
-}
-
-/// What a recording came to: the last state of everything, one JSON object each.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Sessions without superseded ones, by entry (else exit), lot, session.
-    pub sessions: Vec<String>,
-    /// Their charges, in the same order.
-    pub charges: Vec<String>,
-    /// Alerts, by the time they were opened, lot, id.
-    pub alerts: Vec<String>,
-    /// Commands, by the time of their event, lot, id.
-    pub commands: Vec<String>,
-    /// Dead letters as they came.
-    pub dead_letters: Vec<String>,
-    /// The figures.
-    pub summary: Summary,
-    /// How many entries and exits are inferred.
-    pub inferred_edges: u64,
-    /// What the charges come to, by currency.
-    pub revenue: BTreeMap<Currency, Revenue>,
-}
-
-/// What the charges in one currency come to; `None`: more than an amount can hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Revenue {
-    /// Charged.
-    pub total: Option<Amount>,
-    /// Of it still owed.
-    pub outstanding: Option<Amount>,
-}
+/// So many lines at a time are read ahead of the pipeline, and so many batches of them.
+const BATCH: usize = 256;
+const AHEAD: usize = 4;
+/// Less text than this is not worth a thread.
+const SHORT: usize = 1 << 16;
 
 /// A replay that is under way.
 ///
@@ -76,7 +39,7 @@ pub struct Revenue {
 /// let mut replay = Replay::new(site);
 /// replay.line(br#"{"received_at":"2026-03-02T08:00:00+08:00","device":"m-1","port":1,"counter":1,"payload":"01"}"#);
 /// let report = replay.finish();
-/// assert_eq!((report.summary.applied, report.sessions.len()), (1, 1));
+/// assert_eq!((report.summary.applied, report.sessions().len()), (1, 1));
 /// # Ok::<(), parkline::site::SiteError>(())
 /// ```
 pub struct Replay {
@@ -105,12 +68,40 @@ impl Replay {
 
     /// Applies the next line; a blank one is none.
     pub fn line(&mut self, line: &[u8]) {
-        if line.trim_ascii().is_empty() {
-            return;
+        let line = line.trim_ascii();
+        if !line.is_empty() {
+            self.record(line, Record::read(line, &self.site.tenant()));
         }
+    }
+
+    /// Applies the lines of a text, as [`line`](Self::line) would one by one; a second thread reads ahead.
+    pub fn text(&mut self, text: &[u8]) {
+        if text.len() < SHORT {
+            return text.split(|b| *b == b'\n').for_each(|line| self.line(line));
+        }
+        let tenant = self.site.tenant();
+        thread::scope(|scope| {
+            let (batches, ready) = mpsc::sync_channel(AHEAD);
+            scope.spawn(move || {
+                let lines = text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
+                let mut lines = lines.filter(|line| !line.is_empty()).peekable();
+                while lines.peek().is_some() {
+                    let some = lines.by_ref().take(BATCH);
+                    let batch: Vec<_> = some.map(|line| (line, Record::read(line, &tenant))).collect();
+                    if batches.send(batch).is_err() {
+                        return;
+                    }
+                }
+            });
+            for (line, record) in ready.into_iter().flatten() {
+                self.record(line, record);
+            }
+        });
+    }
+
+    fn record(&mut self, line: &[u8], record: Result<Record<'_>, Box<Unread>>) {
         let name = FrameName { partition: 0, offset: self.lines, index: None };
         self.lines += 1;
-        let record = Record::read(line, &self.site.tenant());
         if let Ok(Record { received_at, body: Body::Reference(text), .. }) = &record {
             self.reference(line, text, *received_at, name);
             return;
@@ -156,8 +147,7 @@ impl Replay {
         }
         let counts = self.counts();
         // Lots know their zone whichever partition they belong to.
-        let printer = Pipeline::new(self.site);
-        self.last.report(&printer, counts)
+        self.last.report(self.site, counts)
     }
 }
 
@@ -171,11 +161,11 @@ impl Last {
                 Effect::Command(command) => drop(self.commands.insert(command.command, command)),
             }
         }
-        let letters = pipeline.take_dead_letters().map(|letter| text(letter.json));
+        let letters = pipeline.take_dead_letters().map(|letter| report::text(&letter.json));
         self.dead_letters.extend(letters);
     }
 
-    fn report(mut self, printer: &Pipeline, counts: Counts) -> Report {
+    fn report(mut self, site: Site, counts: Counts) -> Report {
         let mut sessions: Vec<_> =
             self.sessions.into_values().filter(|session| session.superseded_by.is_none()).collect();
         sessions.sort_unstable_by_key(|s| (s.entry.or(s.exit).map(|moment| moment.at), s.lot, s.session));
@@ -183,56 +173,8 @@ impl Last {
         alerts.sort_unstable_by_key(|alert| (alert.opened_at, alert.lot, alert.alert));
         let mut commands: Vec<_> = self.commands.into_values().collect();
         commands.sort_unstable_by_key(|command| (command.at, command.lot, command.command));
-        let print = |effect: Effect| text(printer.publish(&effect).value);
         let charges: Vec<_> =
             sessions.iter().filter_map(|session| self.charges.remove(&session.session)).collect();
-        let inferred_edges = inferred_edges(&sessions);
-        let revenue = revenue(&charges);
-        let charges: Vec<String> = charges.into_iter().map(|charge| print(Effect::Charge(charge))).collect();
-        let sessions: Vec<String> =
-            sessions.into_iter().map(|session| print(Effect::Session(session))).collect();
-        let summary = Summary {
-            frames: counts.frames(),
-            applied: counts.applied,
-            duplicate: counts.duplicate,
-            dead_letters: counts.dead_letters,
-            readings_dead: counts.readings_dead,
-            sessions: sessions.len() as u64,
-            charges: charges.len() as u64,
-        };
-        Report {
-            sessions,
-            charges,
-            alerts: alerts.into_iter().map(|alert| print(Effect::Alert(alert))).collect(),
-            commands: commands.into_iter().map(|command| print(Effect::Command(command))).collect(),
-            dead_letters: self.dead_letters,
-            summary,
-            inferred_edges,
-            revenue,
-        }
-    }
-}
-
-fn inferred_edges(sessions: &[Box<SessionRecord>]) -> u64 {
-    let edges = sessions.iter().flat_map(|session| [session.entry, session.exit]).flatten();
-    edges.filter(|edge| edge.certainty == Certainty::Inferred).count() as u64
-}
-
-fn revenue(charges: &[Box<ChargeRecord>]) -> BTreeMap<Currency, Revenue> {
-    let mut sums = BTreeMap::new();
-    for charge in charges {
-        let (Some(currency), Some(total)) = (charge.currency, charge.total) else { continue };
-        let nothing = Revenue { total: Some(Amount::ZERO), outstanding: Some(Amount::ZERO) };
-        let sum = sums.entry(currency).or_insert(nothing);
-        sum.total = sum.total.and_then(|sum| sum.checked_add(total));
-        sum.outstanding = sum.outstanding.and_then(|sum| sum.checked_add(charge.outstanding));
-    }
-    sums
-}
-
-fn text(json: Vec<u8>) -> String {
-    match simdutf8::basic::from_utf8(&json) {
-        Ok(text) => text.to_owned(),
-        Err(_) => String::new(),
+        Report::new(site, counts, sessions, charges, alerts, commands, self.dead_letters)
     }
 }

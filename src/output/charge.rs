@@ -126,11 +126,21 @@ mod tests {
         .unwrap();
         let receipt = price(&tariff, None, &stay).unwrap().to_json();
         let parts = Parts::of(&receipt);
-        assert!(parts.money.starts_with("\"id\":\"a1\"") && parts.money.ends_with("\"due\":\"0.00\""), "{parts:?}");
-        assert!(parts.lines.starts_with(",\"lines\":[{") && parts.lines.contains(",\"next_change\":"), "{parts:?}");
-        assert!(parts.used.starts_with(",\"used\":{\"2026-03-02\":{") && parts.used.ends_with("}}"), "{parts:?}");
+        assert!(
+            parts.money.starts_with("\"id\":\"a1\"") && parts.money.ends_with("\"due\":\"0.00\""),
+            "{parts:?}"
+        );
+        assert!(
+            parts.lines.starts_with(",\"lines\":[{") && parts.lines.contains(",\"next_change\":"),
+            "{parts:?}"
+        );
+        assert!(
+            parts.used.starts_with(",\"used\":{\"2026-03-02\":{") && parts.used.ends_with("}}"),
+            "{parts:?}"
+        );
         assert!(parts.documents.starts_with(",\"tariff\":{") && parts.documents.contains(",\"calendar\":"));
-        let whole = [parts.money, ",\"overpaid\":\"3.00\"", parts.lines, parts.used, parts.documents].concat();
+        let whole =
+            [parts.money, ",\"overpaid\":\"3.00\"", parts.lines, parts.used, parts.documents].concat();
         assert_eq!(format!("{{{whole}}}"), receipt);
     }
 

@@ -1,40 +1,8 @@
 //! Writing JSON: compact, members in the order in which they are written.
 
+pub(crate) use parking_types::append_json_string as string;
 use parking_types::{Id, Instant, Text, Zone};
 use session_core::{Actor, FrameName};
-
-/// A JSON string, escaped as little as JSON asks for.
-pub(crate) fn string(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    let special = |b: &u8| *b < 0x20 || *b == b'"' || *b == b'\\';
-    if !text.as_bytes().chunks(32).any(|some| some.iter().fold(false, |found, b| found | special(b))) {
-        out.extend_from_slice(text.as_bytes());
-        out.push(b'"');
-        return;
-    }
-    let mut plain = 0;
-    for (at, b) in text.bytes().enumerate() {
-        let escape: &[u8] = match b {
-            b'"' => b"\\\"",
-            b'\\' => b"\\\\",
-            b'\n' => b"\\n",
-            b'\r' => b"\\r",
-            b'\t' => b"\\t",
-            0..0x20 => b"",
-            _ => continue,
-        };
-        out.extend_from_slice(text.as_bytes().get(plain..at).unwrap_or_default());
-        if escape.is_empty() {
-            out.extend_from_slice(b"\\u00");
-            hex(out, &[b]);
-        } else {
-            out.extend_from_slice(escape);
-        }
-        plain = at + 1;
-    }
-    out.extend_from_slice(text.as_bytes().get(plain..).unwrap_or_default());
-    out.push(b'"');
-}
 
 /// Bytes as lower-case hex.
 pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {

@@ -21,25 +21,26 @@ use crate::{
 /// An effect as a record of its topic.
 pub(crate) fn publish(effect: &Effect, site: &Site) -> Output {
     let mut value = Vec::with_capacity(768);
+    write(&mut value, effect, site);
     let (topic, key) = match effect {
-        Effect::Session(session) => {
-            session::write(&mut value, session, site);
-            ("sessions", session.session.to_string())
-        }
-        Effect::Charge(charge) => {
-            charge::write(&mut value, charge, site);
-            ("charges", charge.session.to_string())
-        }
+        Effect::Session(session) => ("sessions", session.session.to_string()),
+        Effect::Charge(charge) => ("charges", charge.session.to_string()),
         Effect::Command(command) => {
-            command::write(&mut value, command, site);
             ("commands", command.device.map_or_else(String::new, |device| device.to_string()))
         }
-        Effect::Alert(alert) => {
-            alert::write(&mut value, alert, site);
-            ("alerts", alert.alert.to_string())
-        }
+        Effect::Alert(alert) => ("alerts", alert.alert.to_string()),
     };
     Output { topic, key, value }
+}
+
+/// Appends an effect as one JSON object.
+pub(crate) fn write(out: &mut Vec<u8>, effect: &Effect, site: &Site) {
+    match effect {
+        Effect::Session(session) => session::write(out, session, site),
+        Effect::Charge(charge) => charge::write(out, charge, site),
+        Effect::Command(command) => command::write(out, command, site),
+        Effect::Alert(alert) => alert::write(out, alert, site),
+    }
 }
 
 /// The zone of a lot's instants; UTC where there is no such lot.

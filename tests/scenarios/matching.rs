@@ -60,12 +60,12 @@ pub(crate) struct Sessions(Vec<(Value, Option<Value>)>);
 
 impl Sessions {
     pub(crate) fn new(report: &Report) -> Self {
-        let charges: Vec<Value> = report.charges.iter().map(|text| parse(text)).collect();
+        let charges: Vec<Value> = report.charges().map(|text| parse(&text)).collect();
         let with_charge = |session: Value| {
             let charge = charges.iter().find(|charge| charge["session"] == session["session"]).cloned();
             (session, charge)
         };
-        Self(report.sessions.iter().map(|text| with_charge(parse(text))).collect())
+        Self(report.sessions().map(|text| with_charge(parse(&text))).collect())
     }
 
     pub(crate) fn payments_total(&self) -> Option<i64> {
@@ -242,7 +242,7 @@ pub(crate) fn alert_missing(wanted: &Value, report: &Report) -> Option<String> {
             _ => is(alert.get(field), wanted),
         })
     };
-    let raised: Vec<Value> = report.alerts.iter().map(|alert| parse(alert)).collect();
+    let raised: Vec<Value> = report.alerts().map(|alert| parse(&alert)).collect();
     let found = raised.iter().filter(|alert| fits(alert)).count() as u64;
     let enough = wanted["n"].as_u64().map_or(found > 0, |n| n == found);
     (!enough).then(|| format!("alert: wanted {wanted}, raised {}", Value::Array(raised)))
@@ -252,7 +252,7 @@ pub(crate) fn alert_missing(wanted: &Value, report: &Report) -> Option<String> {
 pub(crate) fn commands_unlike(wanted: &[Value], report: &Report) -> Option<String> {
     let looked_at =
         |action: &Value| *action == "open" || wanted.iter().any(|wanted| wanted["action"] == *action);
-    let commands = report.commands.iter().map(|command| parse(command));
+    let commands = report.commands().map(|command| parse(&command));
     let got: Vec<Value> = commands.filter(|command| looked_at(&command["action"])).collect();
     let fits = |command: &Value, wanted: &Value| {
         let fields = wanted.as_object().into_iter().flatten();
@@ -275,7 +275,7 @@ pub(crate) fn commands_unlike(wanted: &[Value], report: &Report) -> Option<Strin
 
 /// What is wrong with the dead letters.
 pub(crate) fn dead_unlike(wanted: &[Value], report: &Report) -> Option<String> {
-    let got: Vec<Value> = report.dead_letters.iter().map(|letter| parse(letter)).collect();
+    let got: Vec<Value> = report.dead_letters().iter().map(|letter| parse(letter)).collect();
     let fits = |(letter, wanted): (&Value, &Value)| {
         is(letter["error"].get("code"), &wanted["code"])
             && wanted.get("received_at").is_none_or(|at| is(letter["frame"].get("received_at"), at))

@@ -35,7 +35,7 @@ fn lines(scenario: &Scenario) -> Result<Vec<String>, String> {
 fn fill(value: &mut Value, report: &Report) -> Result<(), String> {
     if let (Some(field), Some(wanted)) = (value.get("$of").and_then(Value::as_str), value.get("where")) {
         let fits = |session: &Value| matching::session_is(session, wanted);
-        let sessions = report.sessions.iter().map(|text| matching::parse(text));
+        let sessions = report.sessions().map(|text| matching::parse(&text));
         let found: Vec<Value> = sessions.filter(fits).collect();
         let [session] = found.as_slice() else {
             return Err(format!("{} sessions are {wanted}, one is wanted", found.len()));
@@ -63,7 +63,7 @@ pub(crate) fn complaints(scenario: &Scenario, ran: &Result<(Report, Report), Str
         Err(error) => return vec![error.clone()],
     };
     let mut complaints = Vec::new();
-    if report != again {
+    if !same_bytes(report, again) {
         complaints.push("a second replay gives other bytes".to_owned());
     }
     let summary = report.summary;
@@ -90,7 +90,7 @@ pub(crate) fn unexpected(expect: &Value, report: &Report) -> Vec<String> {
                 complaints.extend(wanted.iter().filter_map(|wanted| matching::alert_missing(wanted, report)));
             }
             ("no_alerts", Value::Array(kinds)) => {
-                let raised = report.alerts.iter().map(|alert| matching::parse(alert));
+                let raised = report.alerts().map(|alert| matching::parse(&alert));
                 complaints
                     .extend(raised.filter(|a| kinds.contains(&a["kind"])).map(|a| format!("alert {a}")));
             }
@@ -110,4 +110,13 @@ pub(crate) fn unexpected(expect: &Value, report: &Report) -> Vec<String> {
         }
     }
     complaints
+}
+
+fn same_bytes(one: &Report, other: &Report) -> bool {
+    one.sessions().eq(other.sessions())
+        && one.charges().eq(other.charges())
+        && one.alerts().eq(other.alerts())
+        && one.commands().eq(other.commands())
+        && one.dead_letters() == other.dead_letters()
+        && one.summary == other.summary
 }

@@ -31,7 +31,7 @@ pub use civil::{Date, Local, TimeOfDay, Weekday};
 pub use id::{Id, IdError};
 pub use money::{Amount, AmountError, Currency, CurrencyError};
 pub use plate::{Plate, PlateClass, PlateColor, PlateError, PlateKey, Reading as PlateReading};
-pub use text::Text;
+pub use text::{Text, append_json_string};
 pub use time::{Instant, InstantError, RawInstant, Span, SpanError};
 pub use vehicle::{Direction, VehicleClass};
 pub use zone::{Resolved, Zone, ZoneError, tzdb_version};

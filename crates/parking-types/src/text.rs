@@ -143,6 +143,48 @@ impl Text for Span {
     }
 }
 
+/// Appends a JSON string: in quotes, escaped as little as JSON asks for.
+///
+/// ```
+/// let mut out = Vec::new();
+/// parking_types::append_json_string(&mut out, "粤B \"1\"\n");
+/// assert_eq!(out, r#""粤B \"1\"\n""#.as_bytes());
+/// ```
+pub fn append_json_string(out: &mut Vec<u8>, text: &str) {
+    out.push(b'"');
+    let mut rest = text.as_bytes();
+    let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
+    // Nearly every text has nothing to escape: many bytes are looked at together.
+    if !rest.chunks(32).any(|some| some.iter().fold(false, |found, byte| found | special(byte))) {
+        out.extend_from_slice(rest);
+        out.push(b'"');
+        return;
+    }
+    // Whole runs without an escape are copied at once.
+    while let Some(at) = rest.iter().position(special) {
+        let (run, tail) = rest.split_at(at);
+        out.extend_from_slice(run);
+        let Some((byte, after)) = tail.split_first() else { break };
+        rest = after;
+        match byte {
+            b'"' => out.extend_from_slice(b"\\\""),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            8 => out.extend_from_slice(b"\\b"),
+            9 => out.extend_from_slice(b"\\t"),
+            10 => out.extend_from_slice(b"\\n"),
+            12 => out.extend_from_slice(b"\\f"),
+            13 => out.extend_from_slice(b"\\r"),
+            control => {
+                out.extend_from_slice(b"\\u00");
+                let hex = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+                out.extend_from_slice(&[hex(control >> 4), hex(control & 15)]);
+            }
+        }
+    }
+    out.extend_from_slice(rest);
+    out.push(b'"');
+}
+
 /// The two digits of a number below 100.
 const fn pair(number: u32) -> [u8; 2] {
     [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
@@ -219,6 +261,23 @@ mod tests {
             prop_assert_eq!(appended(Date::from_days(days)), Date::from_days(days).to_string());
             prop_assert_eq!(appended(Span::from_nanos(nanos)), Span::from_nanos(nanos).to_string());
         }
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        let all: String = (0..0x80u8).map(char::from).collect();
+        for text in ["", "粤B12345", "a\"b\\c\n\u{1}\t\r", "\u{7f}é", &all] {
+            let mut out = Vec::new();
+            append_json_string(&mut out, text);
+            let plain = core::str::from_utf8(&out).unwrap();
+            assert!(
+                plain.starts_with('"') && plain.ends_with('"') && !plain.bytes().any(|b| b < 0x20),
+                "{plain}"
+            );
+        }
+        let mut out = Vec::new();
+        append_json_string(&mut out, "\u{1f}\u{8}\u{c}");
+        assert_eq!(out, br#""\u001f\b\f""#);
     }
 
     #[test]

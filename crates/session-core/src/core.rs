@@ -97,9 +97,19 @@ pub(crate) struct LotUnit {
     pub(crate) base: Gated,
     pub(crate) current: Gated,
     pub(crate) events: Vec<LotEvent>,
+    /// The state from which the next base is made.
+    pub(crate) ahead: Option<Ahead>,
     pub(crate) facts: BTreeMap<u64, Fact>,
     pub(crate) ids: Ids,
     pub(crate) full: bool,
+}
+
+/// A lot's state after the first `events` of its unit. It becomes the base when they all have left the window.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Ahead {
+    pub(crate) events: usize,
+    /// `None`: something has reached into its past since, so it must be derived.
+    pub(crate) state: Option<Box<Gated>>,
 }
 
 /// The state of one partition: devices, berths, lots, sessions, payments, alerts, commands, timers.
@@ -120,7 +130,7 @@ pub struct Core {
     #[serde(with = "crate::saved::sorted")]
     pub(crate) berths: Map<Id, BerthUnit>,
     #[serde(with = "crate::saved::sorted")]
-    pub(crate) lots: Map<Id, LotUnit>,
+    pub(crate) lots: Map<Id, Box<LotUnit>>,
     pub(crate) ledger: Ledger,
     /// Actions that were carried out, with the hash of their content.
     #[serde(with = "crate::saved::sorted")]

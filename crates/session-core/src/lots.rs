@@ -6,7 +6,7 @@ use parking_types::{Id, Instant};
 
 use crate::{
     alerts::About,
-    core::{Core, LotUnit},
+    core::{Ahead, Core, LotUnit},
     gated::{Gated, LotEvent},
     hash::stable_hash,
     ids::Origins,
@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// With more events than this a lot's old ones are folded away.
-const FOLD_AT: usize = 512;
+const FOLD_AT: usize = 64;
 
 impl Core {
     /// The next event of a gated lot; `live`: a command may follow from it.
@@ -41,6 +41,9 @@ impl Core {
         } else {
             let at = unit.events.partition_point(|e| e.order() <= event.order());
             unit.events.insert(at, event);
+            if let Some(ahead) = unit.ahead.as_mut().filter(|ahead| at < ahead.events) {
+                (ahead.events, ahead.state) = (ahead.events + 1, None);
+            }
             self.derive_lot(lot, group, &mut unit, live, world);
         }
         self.settle_lot(lot, &mut unit, world);
@@ -151,17 +154,29 @@ impl Core {
     /// Moves what is older than the window into the lot's base.
     fn fold_lot<W: World>(&mut self, lot: Id, group: Id, unit: &mut LotUnit, world: &W) {
         let horizon = self.now() - self.policy(&lot, self.now(), world).late_window;
-        let folded = unit.events.partition_point(|event| event.at < horizon);
-        if folded * 2 < unit.events.len() {
+        let Some(ahead) = unit.ahead.take() else {
+            unit.ahead = Some(unit.now_ahead());
+            return;
+        };
+        let last = ahead.events.checked_sub(1).and_then(|last| unit.events.get(last));
+        if last.is_some_and(|last| last.at >= horizon) {
+            unit.ahead = Some(ahead);
             return;
         }
-        let old: Vec<LotEvent> = unit.events.drain(..folded).collect();
-        let (mut base, mut facts) = (core::mem::take(&mut unit.base), core::mem::take(&mut unit.facts));
-        self.with_bench(lot, group, unit, &mut facts, None, true, world, |bench| {
-            for event in &old {
-                base.apply(event, bench);
+        let old: Vec<LotEvent> = unit.events.drain(..ahead.events.min(unit.events.len())).collect();
+        let mut facts = core::mem::take(&mut unit.facts);
+        let mut base = match ahead.state {
+            Some(state) => *state,
+            None => {
+                let mut base = core::mem::take(&mut unit.base);
+                self.with_bench(lot, group, unit, &mut facts, None, true, world, |bench| {
+                    for event in &old {
+                        base.apply(event, bench);
+                    }
+                });
+                base
             }
-        });
+        };
         base.touched.clear();
         for event in &old {
             facts.remove(&event.key);
@@ -171,6 +186,7 @@ impl Core {
         unit.current.forget(horizon);
         unit.ids.keep(base.drafts.values().chain(unit.current.drafts.values()));
         (unit.base, unit.facts) = (base, facts);
+        unit.ahead = Some(unit.now_ahead());
     }
 
     /// An exit may have waited long enough.
@@ -194,6 +210,7 @@ impl Core {
         let settled = free && session.state() != crate::effect::SessionState::Exception;
         let Some(mut unit) = self.lots.remove(&lot) else { return };
         if let Some(lane) = unit.current.waits_at(id) {
+            unit.forget_ahead();
             let group = Self::group(&lot, event.at, world);
             let (mut state, mut facts) =
                 (core::mem::take(&mut unit.current), core::mem::take(&mut unit.facts));
@@ -213,6 +230,7 @@ impl Core {
     /// A payment may cover what was due at an exit that was withdrawn: it counts again and the gate opens.
     pub(crate) fn restore_exit<W: World>(&mut self, lot: Id, lane: Id, event: &LotEvent, world: &W) -> bool {
         let Some(mut unit) = self.lots.remove(&lot) else { return false };
+        unit.forget_ahead();
         let group = Self::group(&lot, event.at, world);
         let (mut state, mut facts) = (core::mem::take(&mut unit.current), core::mem::take(&mut unit.facts));
         let restored =
@@ -243,6 +261,7 @@ impl Core {
         if let Some(unit) = self.lots.get_mut(&lot) {
             unit.current.replate(id, plate, color);
             unit.base.replate(id, plate, color);
+            unit.forget_ahead();
         }
     }
 
@@ -250,6 +269,22 @@ impl Core {
     pub(crate) fn waiting_at_lane(&self, lot: &Id, lane: &Id) -> Option<SessionId> {
         let state = self.lots.get(lot)?.current.lanes.get(lane)?;
         state.waiting.map(|waiting| waiting.session)
+    }
+}
+
+impl LotUnit {
+    /// The state as it is now, to become the base one day.
+    fn now_ahead(&self) -> Ahead {
+        let mut state = Box::new(self.current.clone());
+        state.touched.clear();
+        Ahead { events: self.events.len(), state: Some(state) }
+    }
+
+    /// What follows from a decision later on is not in the state ahead: it is derived when it is wanted.
+    fn forget_ahead(&mut self) {
+        if let Some(ahead) = &mut self.ahead {
+            ahead.state = None;
+        }
     }
 }
 

@@ -157,7 +157,8 @@ impl Core {
     /// The session that a payment goes with: the one with its plate, else the one that holds its instant, else the
     /// one that ended last before it.
     fn belongs(&self, payment: &Payment, candidates: &[SessionId]) -> Option<SessionId> {
-        let sessions = || candidates.iter().filter_map(|id| self.ledger.book.sessions.get(id).map(Box::as_ref));
+        let sessions =
+            || candidates.iter().filter_map(|id| self.ledger.book.sessions.get(id).map(Box::as_ref));
         let has_plate = |s: &&crate::book::Session| {
             payment.plate.is_some()
                 && (s.draft.exit_plate == payment.plate

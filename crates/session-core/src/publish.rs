@@ -37,7 +37,11 @@ impl Core {
             0 => return None,
             1 => *book.dirty.first()?,
             _ => *book.dirty.iter().min_by_key(|id| {
-                let exit = book.sessions.get(id).and_then(|session| session.exit()).map_or(Instant::MAX, |exit| exit.at);
+                let exit = book
+                    .sessions
+                    .get(id)
+                    .and_then(|session| session.exit())
+                    .map_or(Instant::MAX, |exit| exit.at);
                 (exit, **id)
             })?,
         };

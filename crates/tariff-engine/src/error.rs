@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::json;
+use parking_types::append_json_string;
 
 /// The codes of refusals, in order of precedence: where several apply, the first is reported.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -199,7 +199,7 @@ fn error_object(id: Option<&str>, code: Code, why: &str, path: &str) -> String {
     let mut out = Vec::new();
     out.extend_from_slice(b"{\"id\":");
     match id {
-        Some(id) => json::write_text(&mut out, id),
+        Some(id) => append_json_string(&mut out, id),
         None => out.extend_from_slice(b"null"),
     }
     out.extend_from_slice(b",\"error\":");
@@ -210,10 +210,10 @@ fn error_object(id: Option<&str>, code: Code, why: &str, path: &str) -> String {
 
 fn write_error(out: &mut Vec<u8>, code: Code, why: &str, path: &str) {
     out.extend_from_slice(b"{\"code\":");
-    json::write_text(out, code.as_str());
+    append_json_string(out, code.as_str());
     out.extend_from_slice(b",\"message\":");
-    json::write_text(out, why);
+    append_json_string(out, why);
     out.extend_from_slice(b",\"path\":");
-    json::write_text(out, path);
+    append_json_string(out, path);
     out.push(b'}');
 }

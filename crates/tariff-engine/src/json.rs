@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use parking_types::append_json_string;
+
 /// A parsed JSON value; texts without escapes borrow from the input.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) enum Json<'a> {
@@ -240,35 +242,6 @@ pub(crate) fn whole_number(number: &str) -> Option<u64> {
     if whole == "-0" { Some(0) } else { whole.parse().ok() }
 }
 
-/// Appends `text` as a JSON string, escaped as RFC 8785 wants it.
-pub(crate) fn write_text(out: &mut Vec<u8>, text: &str) {
-    out.push(b'"');
-    let mut rest = text.as_bytes();
-    // Whole runs without an escape are copied at once.
-    while let Some(at) = rest.iter().position(|byte| *byte < 0x20 || *byte == b'"' || *byte == b'\\') {
-        let (run, tail) = rest.split_at(at);
-        out.extend_from_slice(run);
-        let Some((byte, after)) = tail.split_first() else { break };
-        rest = after;
-        match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
-            8 => out.extend_from_slice(b"\\b"),
-            9 => out.extend_from_slice(b"\\t"),
-            10 => out.extend_from_slice(b"\\n"),
-            12 => out.extend_from_slice(b"\\f"),
-            13 => out.extend_from_slice(b"\\r"),
-            control => {
-                out.extend_from_slice(b"\\u00");
-                let hex = |nibble: u8| if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
-                out.extend_from_slice(&[hex(control >> 4), hex(control & 15)]);
-            }
-        }
-    }
-    out.extend_from_slice(rest);
-    out.push(b'"');
-}
-
 /// Appends the canonical form of a value (RFC 8785). Documents hold no other numbers than whole ones; any other is
 /// written as it was read.
 pub(crate) fn write_canonical(out: &mut Vec<u8>, value: &Json<'_>) {
@@ -280,7 +253,7 @@ pub(crate) fn write_canonical(out: &mut Vec<u8>, value: &Json<'_>) {
             Some(whole) => out.extend_from_slice(whole.to_string().as_bytes()),
             None => out.extend_from_slice(number.as_bytes()),
         },
-        Json::Text(text) => write_text(out, text),
+        Json::Text(text) => append_json_string(out, text),
         Json::List(items) => {
             out.push(b'[');
             for (index, item) in items.iter().enumerate() {
@@ -299,7 +272,7 @@ pub(crate) fn write_canonical(out: &mut Vec<u8>, value: &Json<'_>) {
                 if index > 0 {
                     out.push(b',');
                 }
-                write_text(out, name);
+                append_json_string(out, name);
                 out.push(b':');
                 write_canonical(out, item);
             }

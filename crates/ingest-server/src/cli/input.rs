@@ -11,6 +11,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::CannotRun;
 
 const BUFFER: usize = 1 << 20;
+/// How much is given at a time.
+const BLOCK: usize = 8 << 20;
 
 /// Gives every line of the files, or of stdin where there are none or one is called `-`, without its line end.
 ///
@@ -34,6 +36,41 @@ pub(super) fn lines(
                     .map_or(line.as_slice(), |line| line.strip_suffix(b"\r").unwrap_or(line)),
             )?;
             line.clear();
+        }
+    }
+    progress.finish_and_clear();
+    Ok(())
+}
+
+/// Gives the files, or stdin, in blocks of whole lines.
+///
+/// # Errors
+/// A file that cannot be read, or what `each` says.
+pub(super) fn blocks(
+    files: &[PathBuf],
+    mut each: impl FnMut(&[u8]) -> Result<(), CannotRun>,
+) -> Result<(), CannotRun> {
+    let stdin = [PathBuf::from("-")];
+    let files = if files.is_empty() { &stdin } else { files };
+    let progress = progress(files);
+    let mut block = Vec::with_capacity(BLOCK);
+    for path in files {
+        let failed = |error: io::Error| CannotRun(format!("cannot read {}: {error}", path.display()));
+        let mut file = open(path).map_err(failed)?;
+        loop {
+            let room = BLOCK.saturating_sub(block.len()).max(BUFFER) as u64;
+            let read = file.by_ref().take(room).read_to_end(&mut block).map_err(failed)?;
+            progress.inc(read as u64);
+            let whole = match block.iter().rposition(|b| *b == b'\n') {
+                _ if read == 0 => block.len(),
+                Some(last) => last + 1,
+                None => continue,
+            };
+            each(block.get(..whole).unwrap_or_default())?;
+            block.drain(..whole);
+            if read == 0 {
+                break;
+            }
         }
     }
     progress.finish_and_clear();

@@ -2,16 +2,17 @@
 
 use std::{
     fs,
-    io::{self, BufWriter, Write},
+    io::{self, Write},
     path::{Path, PathBuf},
+    thread,
 };
 
 use parkline::{
-    replay::{Replay, Report},
+    replay::{Lines, Replay, Report},
     site::Site,
 };
 
-use super::{CannotRun, Ended, input, output::Lines, receipts};
+use super::{CannotRun, Ended, input, output, receipts};
 use crate::sitefile::SiteDocuments;
 
 const EXAMPLES: &str = "\
@@ -40,15 +41,15 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     let mut replay = Replay::new(site(&args.site)?);
-    input::lines(&args.frames, |line| {
-        replay.line(line);
+    input::blocks(&args.frames, |lines| {
+        replay.text(lines);
         Ok(())
     })?;
     let report = replay.finish();
     let summary = serde_json::to_string(&report.summary).map_err(CannotRun::new)?;
     write(&args.out, &report, &summary)?;
     eprint!("{}", receipts::summary(&report, &args.out));
-    let mut lines = Lines::new();
+    let mut lines = output::Lines::new();
     lines.line(summary.as_bytes())?;
     lines.finish()?;
     Ok(Ended::some_bad(report.summary.dead_letters > 0))
@@ -62,30 +63,40 @@ pub(super) fn site(path: &Path) -> Result<Site, CannotRun> {
     Site::parse(&borrowed).map_err(CannotRun::new)
 }
 
-fn write_lines(path: &Path, lines: &[String]) -> io::Result<()> {
-    let mut file = BufWriter::with_capacity(1 << 18, fs::File::create(path)?);
-    for line in lines {
-        file.write_all(line.as_bytes())?;
-        file.write_all(b"\n")?;
-    }
-    file.flush()
-}
-
+/// Writes everything; the two long files at the same time.
 fn write(folder: &Path, report: &Report, summary: &str) -> Result<(), CannotRun> {
     let failed =
         |path: &Path, error: io::Error| CannotRun(format!("cannot write {}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
-    let lists = [
-        ("sessions.jsonl", &report.sessions),
-        ("charges.jsonl", &report.charges),
-        ("alerts.jsonl", &report.alerts),
-        ("commands.jsonl", &report.commands),
-        ("dead-letters.jsonl", &report.dead_letters),
-    ];
-    for (name, list) in lists {
+    let file = |name: &str, lines: Lines<'_>| {
         let path = folder.join(name);
-        write_lines(&path, list).map_err(|error| failed(&path, error))?;
+        write_lines(&path, lines).map_err(|error| failed(&path, error))
+    };
+    thread::scope(|scope| {
+        let charges = scope.spawn(|| file("charges.jsonl", report.charges()));
+        file("sessions.jsonl", report.sessions())?;
+        file("alerts.jsonl", report.alerts())?;
+        file("commands.jsonl", report.commands())?;
+        charges.join().unwrap_or_else(|_| Err(CannotRun::new("writing the charges failed")))
+    })?;
+    let letters: String = report.dead_letters().iter().flat_map(|letter| [letter.as_str(), "\n"]).collect();
+    for (name, text) in [("dead-letters.jsonl", letters), ("summary.json", format!("{summary}\n"))] {
+        let path = folder.join(name);
+        fs::write(&path, text).map_err(|error| failed(&path, error))?;
     }
-    let path = folder.join("summary.json");
-    fs::write(&path, format!("{summary}\n")).map_err(|error| failed(&path, error))
+    Ok(())
+}
+
+fn write_lines(path: &Path, mut lines: Lines<'_>) -> io::Result<()> {
+    const BUFFER: usize = 1 << 18;
+    let mut file = fs::File::create(path)?;
+    let mut buffer = Vec::with_capacity(BUFFER + (1 << 14));
+    while lines.append_next(&mut buffer) {
+        buffer.push(b'\n');
+        if buffer.len() >= BUFFER {
+            file.write_all(&buffer)?;
+            buffer.clear();
+        }
+    }
+    file.write_all(&buffer)
 }

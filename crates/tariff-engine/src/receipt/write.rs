@@ -1,17 +1,16 @@
 //! The receipt in JSON, fields in the order of the contract, without blanks.
 
-use parking_types::{Amount, Date, Instant, Span, Zone};
+use parking_types::{Amount, Currency, Instant, Text, Zone, append_json_string as write_text};
 
 use super::{DocumentRef, Line, Receipt};
-use crate::json::write_text;
 
 impl Receipt<'_> {
     /// Appends the receipt as one line of JSON, without a line end.
     pub fn write_json(&self, out: &mut Vec<u8>) {
-        let decimals = usize::from(self.currency.decimals());
-        let money = |out: &mut Vec<u8>, name: &str, amount| {
+        let currency = self.currency;
+        let money = |out: &mut Vec<u8>, name: &str, amount: Amount| {
             out.extend_from_slice(name.as_bytes());
-            write_amount(out, amount, decimals);
+            quoted(out, amount.in_currency(currency));
         };
         out.extend_from_slice(b"{\"id\":");
         match self.id {
@@ -33,7 +32,7 @@ impl Receipt<'_> {
             if index > 0 {
                 out.push(b',');
             }
-            write_line(out, line, &mut clock, decimals);
+            write_line(out, line, &mut clock, currency);
         }
         out.extend_from_slice(b"],\"next_change\":");
         match self.next_change {
@@ -48,11 +47,11 @@ impl Receipt<'_> {
         out.extend_from_slice(b",\"used\":{");
         for (index, (date, used)) in self.used.iter().enumerate() {
             out.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
-            write_date(out, *date);
+            date.append_to(out);
             out.extend_from_slice(b"\":{\"stays\":");
-            write_number(out, used.stays, 1);
+            used.stays.append_to(out);
             out.extend_from_slice(b",\"free\":\"");
-            write_span(out, used.free);
+            used.free.append_to(out);
             money(out, "\",\"charged\":", used.charged);
             out.push(b'}');
         }
@@ -78,7 +77,7 @@ fn write_reference(out: &mut Vec<u8>, document: DocumentRef<'_>) {
     out.extend_from_slice(b"\"}");
 }
 
-fn write_line(out: &mut Vec<u8>, line: &Line<'_>, clock: &mut Clock<'_>, decimals: usize) {
+fn write_line(out: &mut Vec<u8>, line: &Line<'_>, clock: &mut Clock<'_>, currency: Currency) {
     out.extend_from_slice(b"{\"kind\":\"");
     out.extend_from_slice(line.kind.as_str().as_bytes());
     out.push(b'"');
@@ -99,14 +98,14 @@ fn write_line(out: &mut Vec<u8>, line: &Line<'_>, clock: &mut Clock<'_>, decimal
     }
     if let Some(quantity) = line.quantity {
         out.extend_from_slice(b",\"quantity\":");
-        write_amount(out, quantity, 0);
+        quoted(out, quantity);
     }
     if let Some(price) = line.unit_price {
         out.extend_from_slice(b",\"unit_price\":");
-        write_amount(out, price, decimals);
+        quoted(out, price.in_currency(currency));
     }
     out.extend_from_slice(b",\"amount\":");
-    write_amount(out, line.amount, decimals);
+    quoted(out, line.amount.in_currency(currency));
     out.push(b'}');
 }
 
@@ -128,130 +127,13 @@ impl<'a> Clock<'a> {
             let (offset_secs, until) = self.zone.offset_until(at);
             (self.from, self.until, self.offset_secs) = (at, until.unwrap_or(Instant::MAX), offset_secs);
         }
-        write_instant(out, at, self.offset_secs);
+        quoted(out, at.at_offset(self.offset_secs));
     }
 }
 
-/// What `Instant::at_offset` prints, in quotes.
-fn write_instant(out: &mut Vec<u8>, at: Instant, offset_secs: i32) {
-    let offset = offset_secs / 60 * 60;
-    let nanos = at.as_nanos().rem_euclid(1_000_000_000).unsigned_abs();
-    let local = at.as_secs() + i64::from(offset);
-    let second = local.rem_euclid(86_400).unsigned_abs();
+/// A value in quotes.
+fn quoted(out: &mut Vec<u8>, value: impl Text) {
     out.push(b'"');
-    write_date(out, Date::from_days(local.div_euclid(86_400) as i32));
-    for (mark, number) in [(b'T', second / 3600), (b':', second / 60 % 60), (b':', second % 60)] {
-        out.push(mark);
-        write_number(out, number, 2);
-    }
-    if nanos != 0 {
-        out.push(b'.');
-        write_decimals(out, nanos, 9, 0);
-    }
-    if offset == 0 {
-        out.extend_from_slice(b"Z\"");
-        return;
-    }
-    let minutes = u64::from(offset.unsigned_abs() / 60);
-    out.push(if offset < 0 { b'-' } else { b'+' });
-    write_number(out, minutes / 60, 2);
-    out.push(b':');
-    write_number(out, minutes % 60, 2);
+    value.append_to(out);
     out.push(b'"');
-}
-
-fn write_date(out: &mut Vec<u8>, date: Date) {
-    let (year, month, day) = date.ymd();
-    write_number(out, u64::from(year.unsigned_abs()), 4);
-    out.push(b'-');
-    write_number(out, u64::from(month), 2);
-    out.push(b'-');
-    write_number(out, u64::from(day), 2);
-}
-
-/// What a `Span` of whole seconds prints.
-fn write_span(out: &mut Vec<u8>, span: Span) {
-    let secs = span.as_secs().unsigned_abs();
-    for (number, unit) in [(secs / 86_400, b'd'), (secs / 3600 % 24, b'h'), (secs / 60 % 60, b'm')] {
-        if number != 0 {
-            write_number(out, number, 1);
-            out.push(unit);
-        }
-    }
-    if !secs.is_multiple_of(60) || secs == 0 {
-        write_number(out, secs % 60, 1);
-        out.push(b's');
-    }
-}
-
-/// An amount in quotes, with at least so many decimals and as many more as it has.
-fn write_amount(out: &mut Vec<u8>, amount: Amount, decimals: usize) {
-    let micros = amount.as_micros();
-    out.extend_from_slice(if micros < 0 { b"\"-" } else { b"\"" });
-    write_number(out, micros.unsigned_abs() / 1_000_000, 1);
-    let fraction = micros.unsigned_abs() % 1_000_000;
-    if fraction != 0 || decimals > 0 {
-        out.push(b'.');
-        write_decimals(out, fraction, 6, decimals);
-    }
-    out.push(b'"');
-}
-
-/// `fraction` as `width` digits, without the zeros at its end that `least` does not ask for.
-fn write_decimals(out: &mut Vec<u8>, mut fraction: u64, mut width: usize, least: usize) {
-    while width > least && fraction.is_multiple_of(10) {
-        fraction /= 10;
-        width -= 1;
-    }
-    write_number(out, fraction, width);
-}
-
-/// A whole number with at least `width` digits (up to 20).
-fn write_number(out: &mut Vec<u8>, mut number: u64, width: usize) {
-    let mut digits = [b'0'; 20];
-    let mut used = 0;
-    for slot in digits.iter_mut().rev() {
-        *slot = b'0' + (number % 10) as u8;
-        number /= 10;
-        used += 1;
-        if number == 0 && used >= width {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(digits.len() - used..).unwrap_or_default());
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use parking_types::Currency;
-    use proptest::prelude::*;
-
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        String::from_utf8(out).unwrap()
-    }
-
-    proptest! {
-        #[test]
-        fn the_writers_print_what_the_types_print(
-            micros in any::<i64>(),
-            nanos in any::<i64>(),
-            minutes in -1439i32..1440,
-            secs in 0i64..9_000_000_000,
-        ) {
-            let amount = Amount::from_micros(micros);
-            for code in ["CNY", "JPY", "KWD"] {
-                let currency = Currency::parse(code).unwrap();
-                let text = written(|out| write_amount(out, amount, usize::from(currency.decimals())));
-                prop_assert_eq!(text, format!("\"{}\"", amount.in_currency(currency)));
-            }
-            let at = Instant::from_nanos(nanos);
-            let text = written(|out| write_instant(out, at, minutes * 60));
-            prop_assert_eq!(text, format!("\"{}\"", at.at_offset(minutes * 60)));
-            let span = Span::from_secs(secs);
-            prop_assert_eq!(written(|out| write_span(out, span)), span.to_string());
-        }
-    }
 }
