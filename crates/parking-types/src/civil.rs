@@ -129,9 +129,10 @@ impl Date {
         Self::from_ymd(year, month, if day < last { day } else { last })
     }
 
-    /// Midnight at the start of this date, by the wall clock.
+    /// Midnight at the start of this date, by the wall clock; of a date outside the years 1677 to 2262, the end of what
+    /// can be said.
     pub const fn midnight(self) -> Local {
-        Local(self.0 as i64 * 86_400_000_000_000)
+        Local((self.0 as i64).saturating_mul(86_400_000_000_000))
     }
 }
 

@@ -9,7 +9,11 @@ mod limits;
 
 use parking_types::{Amount, Instant, Span};
 
-use crate::{Calendar, NextChange, PriceError, Stay, Tariff, price::total_at, total};
+use crate::{
+    Calendar, NextChange, PriceError, Stay, Tariff,
+    price::{LONGEST, total_at},
+    total,
+};
 
 /// How far the next change is looked for.
 const HORIZON: Span = Span::from_days(366);
@@ -175,6 +179,8 @@ impl<'a> Fee<'a> {
         to: i64,
         sought: impl Fn(Option<Amount>) -> bool,
     ) -> Option<(i64, Option<Amount>)> {
+        // No longer stay has a price, so there is nothing to look for beyond the first of these.
+        let to = to.min((self.stay.entry + LONGEST).as_nanos().saturating_add(MINUTE));
         let mut begin = from;
         let ends = NEAR.map(|near| from.saturating_add(near.as_nanos())).into_iter().chain([to]);
         for end in ends.map(|end| end.min(to)) {
@@ -216,7 +222,7 @@ impl<'a> Fee<'a> {
     fn narrow(&self, mut low: i64, mut high: i64, hit: &impl Fn(i64) -> bool) -> i64 {
         // Most changes are near: double the distance until there is one.
         let mut reach = MINUTE / self.grain;
-        while low + reach < high {
+        while low.saturating_add(reach) < high {
             if hit(low + reach) {
                 high = low + reach;
                 break;
@@ -266,7 +272,8 @@ impl<'a> Fee<'a> {
         let ends = self.stay.exempt.iter().flat_map(|(from, to)| [*from, *to]);
         let payments = self.stay.paid.iter().map(|(at, _)| *at);
         let marks = [Instant::EPOCH, self.stay.entry].into_iter().chain(ends).chain(payments);
-        marks.map(|mark| mark.as_nanos()).any(|mark| (at - mark).rem_euclid(SECOND) == 0)
+        // Marks may lie centuries away, so that their distance may be more than can be said.
+        marks.map(|mark| mark.as_nanos()).any(|mark| mark.rem_euclid(SECOND) == at.rem_euclid(SECOND))
     }
 }
 

@@ -264,13 +264,14 @@ fn natural(chosen: Local, months: u16, first: FirstMonth) -> Result<(Local, Loca
     let month_start = Date::from_ymd(year, month, 1).ok_or(PassError::Overflow)?;
     let after = |months: i32| month_start.plus_months(months).ok_or(PassError::Overflow);
     let next = after(1)?;
-    let end = after(i32::from(months))?.midnight();
+    let midnight = |date| Local::new(date, TimeOfDay::MIDNIGHT).ok_or(PassError::Overflow);
+    let end = midnight(after(i32::from(months))?)?;
     let whole = day == 1;
     match first {
-        FirstMonth::Next if !whole => Ok((next.midnight(), after(i32::from(months) + 1)?.midnight(), None)),
+        FirstMonth::Next if !whole => Ok((midnight(next)?, midnight(after(i32::from(months) + 1)?)?, None)),
         FirstMonth::ProRata if !whole => {
             let left = i64::from(next.days() - date.days());
-            Ok((chosen, end, Some((left, next.midnight(), i64::from(next.days() - month_start.days())))))
+            Ok((chosen, end, Some((left, midnight(next)?, i64::from(next.days() - month_start.days())))))
         }
         _ => Ok((chosen, end, None)),
     }

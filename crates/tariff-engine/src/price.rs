@@ -143,7 +143,8 @@ enum Source {
 const FIRST_ENTRY: Instant = Instant::EPOCH;
 /// 2100-01-01T00:00:00Z
 const LAST_ENTRY: i64 = 4_102_444_800;
-const LONGEST: Span = Span::from_days(36_525);
+/// The longest stay that is priced.
+pub(crate) const LONGEST: Span = Span::from_days(36_525);
 
 impl<'a> Asked<'a> {
     fn new(

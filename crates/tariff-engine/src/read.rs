@@ -224,11 +224,6 @@ impl Reader {
             Err(_) => self.bad(path, "not an RFC 3339 time with an offset"),
         }
     }
-
-    /// An instant; what lies outside the years 1677 to 2262 is held at their ends.
-    pub(crate) fn instant(&mut self, value: &Json<'_>, path: &Path<'_>) -> Option<Instant> {
-        self.raw_instant(value, path).map(held)
-    }
 }
 
 /// The instant, held at the ends of the range.

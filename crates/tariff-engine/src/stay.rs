@@ -157,10 +157,12 @@ fn exempt(reader: &mut Reader, value: &Json<'_>, path: &Path<'_>) -> Option<Vec<
     for (index, item) in items.iter().enumerate() {
         let path = path.item(index);
         let Some(fields) = reader.object(item, &path, &["from", "to"]) else { continue };
-        let from = reader.required(fields, &path, "from", Reader::instant);
-        let to = reader.required(fields, &path, "to", Reader::instant);
+        let from = reader.required(fields, &path, "from", Reader::raw_instant);
+        let to = reader.required(fields, &path, "to", Reader::raw_instant);
         match (from, to) {
-            (Some(from), Some(to)) if from <= to => read.push((from, to)),
+            (Some(from), Some(to)) if (from.secs, from.nanos) <= (to.secs, to.nanos) => {
+                read.push((held(from), held(to)));
+            }
             (Some(_), Some(_)) => {
                 reader.refuse(Code::BadField, &path.field("to"), "an interval that ends before it begins")
             }

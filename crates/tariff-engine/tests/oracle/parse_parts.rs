@@ -8,7 +8,7 @@ use super::calendar::{Calendar, Day, weekday};
 use super::json::Json;
 use super::quantity::{decimal, whole, zero};
 use super::stay::{Adjust, Figures, Stay};
-use super::time::{date, duration, instant};
+use super::time::{date, duration, exact_instant, held};
 use super::{Code, Nanos, Q};
 
 /// A code and the path of the field.
@@ -242,8 +242,8 @@ pub(crate) fn stay(bytes: &[u8]) -> Result<Stay, Refusal> {
     Ok(stay.unwrap())
 }
 
-fn moment(json: &Json) -> Option<Nanos> {
-    instant(&text(json)?)
+fn moment(json: &Json) -> Option<i128> {
+    exact_instant(&text(json)?)
 }
 
 fn read_stay(json: &Json, faults: &mut Faults) -> Option<Stay> {
@@ -260,7 +260,7 @@ fn read_stay(json: &Json, faults: &mut Faults) -> Option<Stay> {
         if to < from {
             faults.add("bad_field", &item.at("to"));
         }
-        exempt.push((from, to));
+        exempt.push((held(from), held(to)));
     }
     let mut paid = Vec::new();
     for item in top.objects("paid", &["at", "amount"], faults) {
@@ -268,11 +268,24 @@ fn read_stay(json: &Json, faults: &mut Faults) -> Option<Stay> {
         if at.zip(exit).is_some_and(|(at, exit)| at > exit) {
             faults.add("bad_field", &item.at("at"));
         }
-        paid.extend(at.zip(amount));
+        paid.extend(at.map(held).zip(amount));
     }
     let used = read_used(&top, faults);
     let adjust = read_adjust(&top, faults);
-    Some(Stay { id: id?, entry: entry?, exit: exit?, vehicle, plate_color, exempt, used, adjust, paid })
+    let (entry, exit) = (entry?, exit?);
+    // Two ends beyond the same limit would be held at one instant; their order must not be lost.
+    let exit_held = if exit < entry { held(exit).min(held(entry) - 1) } else { held(exit) };
+    Some(Stay {
+        id: id?,
+        entry: held(entry),
+        exit: exit_held,
+        vehicle,
+        plate_color,
+        exempt,
+        used,
+        adjust,
+        paid,
+    })
 }
 
 fn read_used(top: &Fields<'_>, faults: &mut Faults) -> BTreeMap<chrono::NaiveDate, Figures> {

@@ -150,6 +150,16 @@ pub(crate) fn wall_clock(text: &str) -> Option<NaiveDateTime> {
 
 /// An RFC 3339 instant, to the nanosecond.
 pub(crate) fn instant(text: &str) -> Option<Nanos> {
+    exact_instant(text).map(held)
+}
+
+/// Centuries that no stay can reach are held at their ends: they only have to stay out of range.
+pub(crate) fn held(nanos: i128) -> Nanos {
+    nanos.clamp(-1_000_000_000_000_000_000, 8_000_000_000_000_000_000) as Nanos
+}
+
+/// An RFC 3339 instant of the years 0000 to 9999.
+pub(crate) fn exact_instant(text: &str) -> Option<i128> {
     if !text.is_ascii()
         || text.len() < 20
         || !(text.ends_with(['Z', 'z']) || text.as_bytes()[text.len() - 3] == b':')
@@ -162,9 +172,6 @@ pub(crate) fn instant(text: &str) -> Option<Nanos> {
     if fraction[..digits].trim_end_matches('0').len() > 9 || &text[17..19] == "60" {
         return None;
     }
-    // Centuries that no stay can reach are held at their ends: they only have to stay out of range.
     let moment = DateTime::parse_from_rfc3339(text).ok()?;
-    let nanos =
-        i128::from(moment.timestamp()) * i128::from(SECOND) + i128::from(moment.timestamp_subsec_nanos());
-    Some(nanos.clamp(-1_000_000_000_000_000_000, 8_000_000_000_000_000_000) as Nanos)
+    Some(i128::from(moment.timestamp()) * i128::from(SECOND) + i128::from(moment.timestamp_subsec_nanos()))
 }

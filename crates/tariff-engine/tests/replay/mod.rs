@@ -37,10 +37,11 @@ fn out_of_reach(stay: &Stay) -> bool {
 }
 
 /// Both refuse with the same code, or both give the same total.
-fn agree(tariff: &[u8], calendar: Option<&[u8]>, stay: &[u8]) -> Result<(), String> {
-    let ours: Answer<Value> = compare::engine(tariff, calendar, stay, true);
+pub(crate) fn agree(tariff: &[u8], calendar: Option<&[u8]>, stay: &[u8]) -> Result<(), String> {
     let read = compare::read(tariff, calendar, stay);
-    if read.as_ref().is_ok_and(|read| out_of_reach(&read.stay)) {
+    let far = read.as_ref().is_ok_and(|read| out_of_reach(&read.stay));
+    let ours: Answer<Value> = compare::engine(tariff, calendar, stay, !far);
+    if far {
         return Ok(());
     }
     let theirs = read.and_then(|read| read.price());
