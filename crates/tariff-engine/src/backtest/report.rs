@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use parking_types::{Amount, Currency, Instant};
 
-use crate::{Code, LineKind, PriceError, Receipt, Stay, json};
+use crate::{Code, LineKind, PriceError, Receipt, Stay};
 
 /// A sum of amounts of any size, in millionths.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Debug)]
@@ -372,6 +372,6 @@ fn named<'l>(line: &crate::Line<'l>) -> Named<'l> {
 
 fn text(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
-    json::write_text(&mut out, text);
+    parking_types::append_json_string(&mut out, text);
     String::from_utf8(out).unwrap_or_default()
 }

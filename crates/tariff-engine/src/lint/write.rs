@@ -3,7 +3,6 @@
 use parking_types::Instant;
 
 use super::{Finding, Shown};
-use crate::json;
 
 impl Finding {
     /// One JSON object: `severity`, `code`, `path`, `message`, and where a stay shows it `stay` and `total`; what that is
@@ -62,5 +61,5 @@ impl Shown {
 
 fn text(out: &mut Vec<u8>, before: &str, text: &str) {
     out.extend_from_slice(before.as_bytes());
-    json::write_text(out, text);
+    parking_types::append_json_string(out, text);
 }
