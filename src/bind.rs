@@ -162,18 +162,18 @@ impl Known<'_> {
             kind: kind(said),
             device_time,
             occupied: said.occupied,
-            previous: said.previous_state_min.map(|minutes| PreviousState {
-                minutes,
-                error: said.previous_state_error_min.unwrap_or(0),
-                overflow: said.previous_state_overflow.unwrap_or(false),
+            previous: said.previous.map(|previous| PreviousState {
+                minutes: previous.minutes,
+                error: previous.error.unwrap_or(0),
+                overflow: previous.overflow.unwrap_or(false),
             }),
             plate: said.plate,
             plate_color: said.plate_color,
             confidence: said.plate_confidence.map(whole),
             vehicle: said.vehicle,
             direction: said.direction.or_else(|| direction(device?, said)),
-            ticket: said.ticket.as_deref().and_then(|ticket| Id::new(ticket).ok()),
-            record: said.record.as_deref().map(|record| Fnv::of(record.as_bytes())),
+            ticket: said.ticket().as_deref().and_then(|ticket| Id::new(ticket).ok()),
+            record: said.record().as_deref().map(|record| Fnv::of(record.as_bytes())),
             opened_by: opened_by(said),
             digest: digest(said, device_time),
             battery_pct: said.battery_pct.map(whole),
@@ -268,7 +268,7 @@ fn whole(Milli(value): Milli) -> u8 {
 }
 
 fn direction(device: &Device, said: &device_codec::Reading<'_>) -> Option<Direction> {
-    let code = said.direction_code.as_deref()?;
+    let code = said.direction_code()?;
     device.direction.iter().find(|(known, _)| **known == *code).map(|(_, way)| *way)
 }
 

@@ -3,7 +3,7 @@
 //! One vocabulary, [`Action`], serves every device. [`encode`] writes an action for one protocol and says, as a
 //! [`Wire`], how it has to travel: in the answer to the device's own request, as a request of ours, as an MQTT message
 //! or as a frame on a line. What a device's answer proves comes back from [`decode`](crate::decode) in
-//! [`Reading::answer`](crate::Reading::answer).
+//! [`Reading::proof`](crate::Reading::proof).
 //!
 //! ```
 //! use device_codec::Protocol;

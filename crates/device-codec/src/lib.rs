@@ -39,5 +39,5 @@ pub use json::{explain::path as json_path, members::members as json_members};
 pub use milli::Milli;
 pub use photos::{Photo, PhotoForm, photos};
 pub use protocol::{Numbering, Payload, Protocol, ProtocolInfo, decode, f6213_reply};
-pub use reading::{Answer, DeviceTime, GateState, Kind, Proof, Reading, Value};
+pub use reading::{DeviceTime, GateState, Kind, Previous, Proof, Reading, Value};
 pub use text::{Short, Text};

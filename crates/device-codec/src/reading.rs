@@ -1,13 +1,16 @@
 //! What one frame says, in our words and units, without judging it.
 
 use parking_types::{Direction, Instant, Local, PlateColor, PlateReading, VehicleClass};
-use smallvec::SmallVec;
 
 use crate::milli::Milli;
-use crate::text::Text;
 use crate::words::words;
 
+mod facts;
 mod write;
+
+pub(crate) use facts::Fact;
+use facts::Facts;
+pub use facts::Value;
 
 pub(crate) use write::string;
 
@@ -75,15 +78,6 @@ words! {
     }
 }
 
-/// A device's answer to a command.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer<'a> {
-    /// Which command, by our id or the device's echo of it; absent where the device does not say.
-    pub command: Option<Text<'a>>,
-    /// What the answer proves.
-    pub proof: Proof,
-}
-
 /// A device's own clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeviceTime {
@@ -93,26 +87,22 @@ pub enum DeviceTime {
     Local(Local),
 }
 
-/// A value of [`Reading::more`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// True or false.
-    Bool(bool),
-    /// A whole number.
-    Int(i64),
-    /// A measured value.
-    Milli(Milli),
-    /// Text.
-    Text(Text<'a>),
-    /// Bytes without a known meaning; printed as hex.
-    Bytes(&'a [u8]),
-    /// Three axes, or other small groups of three.
-    Axes([i32; 3]),
+/// How long the state before lasted, as the device tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Previous {
+    /// In minutes.
+    pub minutes: u32,
+    /// By how many minutes more it may have lasted.
+    pub error: Option<u32>,
+    /// It lasted at least that long; the device stopped counting.
+    pub overflow: Option<bool>,
 }
 
 /// What one frame says. What it does not state is `None`; nothing is inferred.
 ///
-/// A decoder builds it in place and hands out a reference, so that no bytes are copied.
+/// What most frames state has a field. Texts, axes and what has no name here lie in one list behind it, which costs
+/// nothing until it is filled: a decoder builds a reading in place and hands out a reference, so that no bytes are
+/// copied, and the heap is only touched for texts of more than 32 bytes that cannot be borrowed.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Reading<'a> {
@@ -128,26 +118,14 @@ pub struct Reading<'a> {
     pub plate_confidence: Option<Milli>,
     /// The vehicle's class, only where the protocol documents one.
     pub vehicle: Option<VehicleClass>,
-    /// The vehicle in the device's own words.
-    pub vehicle_text: Option<Text<'a>>,
     /// Into the lot or out of it, only where the protocol says that.
     pub direction: Option<Direction>,
-    /// The device's raw direction code, for the site's `direction` map; printed in `more` as `direction`.
-    pub direction_code: Option<Text<'a>>,
-    /// The device's own id.
-    pub device: Option<Text<'a>>,
     /// The device's clock when it happened.
     pub device_time: Option<DeviceTime>,
     /// The device's number of this frame.
     pub sequence: Option<u64>,
     /// The run of numbers that `sequence` belongs to, where the protocol counts its starts; printed in `more` as `boot`.
     pub boot: Option<u64>,
-    /// The vendor's own id of the record.
-    pub record: Option<Text<'a>>,
-    /// A paper ticket's number.
-    pub ticket: Option<Text<'a>>,
-    /// A tag or beacon in the vehicle.
-    pub tag: Option<Text<'a>>,
     /// Whether a vehicle is on the lane's induction loop.
     pub on_loop: Option<bool>,
     /// Battery, volts.
@@ -162,22 +140,8 @@ pub struct Reading<'a> {
     pub rssi_dbm: Option<Milli>,
     /// Signal-to-noise ratio, dB.
     pub snr_db: Option<Milli>,
-    /// Magnetic field, in the device's units.
-    pub magnetic: Option<[i32; 3]>,
-    /// Magnetic field of the empty berth, in the device's units.
-    pub baseline: Option<[i32; 3]>,
-    /// How long the state before lasted, in minutes.
-    pub previous_state_min: Option<u32>,
-    /// By how many minutes more it may have lasted.
-    pub previous_state_error_min: Option<u32>,
-    /// It lasted at least that long; the device stopped counting.
-    pub previous_state_overflow: Option<bool>,
-    /// Vehicles counted so far.
-    pub vehicle_count: Option<u32>,
-    /// The device's firmware.
-    pub firmware: Option<Text<'a>>,
-    /// Why the device started.
-    pub reset_cause: Option<Text<'a>>,
+    /// How long the state before lasted.
+    pub previous: Option<Previous>,
     /// Where the arm or bar is.
     pub gate_state: Option<GateState>,
     /// Whether a limit switch confirms it.
@@ -188,10 +152,9 @@ pub struct Reading<'a> {
     pub recalibrated: Option<bool>,
     /// Which of the berths that the device watches.
     pub berth_no: Option<u32>,
-    /// The answer to a command; printed in `more` as `command` and `command_state`.
-    pub answer: Option<Answer<'a>>,
-    /// What has no field here, by the names of the protocol's notes.
-    pub more: SmallVec<[(&'a str, Value<'a>); 12]>,
+    /// What an answer to a command proves; printed in `more` as `command_state`.
+    pub proof: Option<Proof>,
+    facts: Facts<'a>,
 }
 
 impl<'a> Reading<'a> {
@@ -205,16 +168,10 @@ impl<'a> Reading<'a> {
             plate_color: None,
             plate_confidence: None,
             vehicle: None,
-            vehicle_text: None,
             direction: None,
-            direction_code: None,
-            device: None,
             device_time: None,
             sequence: None,
             boot: None,
-            record: None,
-            ticket: None,
-            tag: None,
             on_loop: None,
             battery_v: None,
             battery_pct: None,
@@ -222,81 +179,19 @@ impl<'a> Reading<'a> {
             temperature_c: None,
             rssi_dbm: None,
             snr_db: None,
-            magnetic: None,
-            baseline: None,
-            previous_state_min: None,
-            previous_state_error_min: None,
-            previous_state_overflow: None,
-            vehicle_count: None,
-            firmware: None,
-            reset_cause: None,
+            previous: None,
             gate_state: None,
             at_limit: None,
             offline_upload: None,
             recalibrated: None,
             berth_no: None,
-            answer: None,
-            more: SmallVec::new(),
+            proof: None,
+            facts: Facts::default(),
         }
-    }
-
-    /// Adds to [`more`](Self::more).
-    pub fn put(&mut self, name: &'a str, value: impl Into<Value<'a>>) {
-        self.more.push((name, value.into()));
-    }
-
-    /// The value of [`more`](Self::more) with this name.
-    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
-        self.more.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// Appends the reading as one JSON object, without a line end; what is not known is absent.
     pub fn write_json(&self, out: &mut Vec<u8>) {
         write::reading(self, out);
-    }
-}
-
-impl From<bool> for Value<'_> {
-    fn from(value: bool) -> Self {
-        Self::Bool(value)
-    }
-}
-
-macro_rules! ints {
-    ($($type:ty),+) => { $(impl From<$type> for Value<'_> {
-        fn from(value: $type) -> Self {
-            Self::Int(i64::from(value))
-        }
-    })+ };
-}
-ints!(u8, i8, u16, i16, u32, i32, i64);
-
-impl From<Milli> for Value<'_> {
-    fn from(value: Milli) -> Self {
-        Self::Milli(value)
-    }
-}
-
-impl<'a> From<Text<'a>> for Value<'a> {
-    fn from(value: Text<'a>) -> Self {
-        Self::Text(value)
-    }
-}
-
-impl<'a> From<&'a str> for Value<'a> {
-    fn from(value: &'a str) -> Self {
-        Self::Text(Text::Borrowed(value))
-    }
-}
-
-impl<'a> From<&'a [u8]> for Value<'a> {
-    fn from(value: &'a [u8]) -> Self {
-        Self::Bytes(value)
-    }
-}
-
-impl From<[i32; 3]> for Value<'_> {
-    fn from(value: [i32; 3]) -> Self {
-        Self::Axes(value)
     }
 }

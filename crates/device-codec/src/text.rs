@@ -78,7 +78,7 @@ impl<'a> Text<'a> {
 
     /// Bytes as upper-case hex, without the heap up to sixteen bytes.
     pub fn hex(bytes: &[u8]) -> Text<'static> {
-        Text::format(format_args!("{}", Hex(bytes)))
+        Self::digits(bytes, b"0123456789ABCDEF")
     }
 
     /// A number as sixteen lower-case hex digits: how 64-bit device ids are written.
@@ -92,7 +92,35 @@ impl<'a> Text<'a> {
 
     /// Bytes as lower-case hex, without the heap up to sixteen bytes.
     pub fn hex_lower(bytes: &[u8]) -> Text<'static> {
-        Text::format(format_args!("{}", LowerHex(bytes)))
+        Self::digits(bytes, b"0123456789abcdef")
+    }
+
+    /// Bytes in these sixteen digits.
+    fn digits(bytes: &[u8], digits: &[u8; 16]) -> Text<'static> {
+        let digit = |half: u8| digits.get(usize::from(half)).copied().unwrap_or(b'0');
+        let mut text = [0; SHORT];
+        if bytes.len() * 2 > SHORT {
+            let text = bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|half| char::from(digit(half)));
+            return Text::Owned(text.collect::<String>().into_boxed_str());
+        }
+        for (pair, b) in text.as_chunks_mut::<2>().0.iter_mut().zip(bytes) {
+            *pair = [digit(b >> 4), digit(b & 15)];
+        }
+        Text::Short(Short { bytes: text, len: bytes.len() as u8 * 2 })
+    }
+
+    /// Decimal numbers one behind the other, each with at least so many digits.
+    pub(crate) fn decimals<const N: usize>(parts: [(u32, usize); N]) -> Text<'static> {
+        let mut text = Writer { bytes: [0; SHORT], len: 0 };
+        for (number, width) in parts {
+            let mut buffer = itoa::Buffer::new();
+            let digits = buffer.format(number);
+            let zeros = "0000000000".get(..width.saturating_sub(digits.len())).unwrap_or_default();
+            // Three numbers of at most ten digits always fit.
+            let _ = fmt::Write::write_str(&mut text, zeros);
+            let _ = fmt::Write::write_str(&mut text, digits);
+        }
+        Text::Short(Short { bytes: text.bytes, len: text.len as u8 })
     }
 
     /// GBK bytes, as far as the first NUL; `None` if they are not GBK.
@@ -139,15 +167,6 @@ const fn eight_digits(number: u64) -> u64 {
     // A nibble above 9 carries into the next one's place when 6 is added.
     let letters = (nibbles + 6 * LOW) >> 4 & LOW;
     nibbles + 0x30 * LOW + letters * 0x27
-}
-
-/// Bytes that print as lower-case hex.
-struct LowerHex<'a>(&'a [u8]);
-
-impl fmt::Display for LowerHex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|b| write!(f, "{b:02x}"))
-    }
 }
 
 /// Bytes that print as upper-case hex.

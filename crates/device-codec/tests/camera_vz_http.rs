@@ -1,7 +1,9 @@
 //! `vz-http` frames, by the vendor's document and by what integrators captured; plates are made up.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-use device_codec::{Context, DeviceTime, ErrorCode, GateState, Kind, Protocol, Reading, Value, decode};
+use device_codec::{
+    Context, DeviceTime, ErrorCode, GateState, Kind, Proof, Protocol, Reading, Value, decode,
+};
 use parking_types::{Instant, PlateColor, PlateReading, VehicleClass};
 
 fn one<T>(payload: &str, look: impl FnOnce(&Reading<'_>) -> T) -> T {
@@ -29,11 +31,11 @@ fn a_push_says_all_that_it_states() {
         assert_eq!(reading.plate_color, Some(PlateColor::Blue));
         assert_eq!(reading.plate_confidence.unwrap().to_string(), "94");
         assert_eq!(reading.vehicle, Some(VehicleClass::Small));
-        assert_eq!(reading.vehicle_text.as_deref(), Some("蓝牌小汽车"));
-        assert_eq!(reading.direction_code.as_deref(), Some("4"));
+        assert_eq!(reading.vehicle_text().as_deref(), Some("蓝牌小汽车"));
+        assert_eq!(reading.direction_code().as_deref(), Some("4"));
         assert_eq!(reading.direction, None);
-        assert_eq!(reading.device.as_deref(), Some("0f823866-d2dc45ab"));
-        assert_eq!(reading.record.as_deref(), Some("90034"));
+        assert_eq!(reading.device().as_deref(), Some("0f823866-d2dc45ab"));
+        assert_eq!(reading.record().as_deref(), Some("90034"));
         assert_eq!(reading.offline_upload, Some(true));
         let at: Instant = "2026-03-02T08:00:00.638+08:00".parse().unwrap();
         assert_eq!(reading.device_time, Some(DeviceTime::Utc(at)));
@@ -116,7 +118,7 @@ fn a_heartbeat_keeps_the_password_to_itself() {
     for form in [form, &format!("{parts}--x--\r\n")] {
         one(form, |reading| {
             assert_eq!(
-                (reading.kind, reading.device.as_deref()),
+                (reading.kind, reading.device().as_deref()),
                 (Kind::Heartbeat, Some("d85b1269-8f942256"))
             );
             let mut json = Vec::new();
@@ -132,7 +134,7 @@ fn inputs_serial_data_photos_and_answers() {
     one(
         r#"{"AlarmGioIn":{"result":{"TriggerResult":{"source":3,"value":1}},"serialno":"d85b1269-8f942256"}}"#,
         |reading| {
-            assert_eq!((reading.kind, reading.device.as_deref()), (Kind::Gate, Some("d85b1269-8f942256")));
+            assert_eq!((reading.kind, reading.device().as_deref()), (Kind::Gate, Some("d85b1269-8f942256")));
             assert_eq!(
                 (reading.get("input"), reading.get("level")),
                 (Some(&Value::Int(3)), Some(&Value::Int(1)))
@@ -151,10 +153,9 @@ fn inputs_serial_data_photos_and_answers() {
     });
     let ack = r#"{"error_msg":"success","msgId":"7d13a019-8fab9d9116485467538213","cmd":"manualTrigger","state_code":200,"serialno":"7d13a019-8fab9d91"}"#;
     one(ack, |reading| {
-        let answer = reading.answer.as_ref().unwrap();
-        assert_eq!(answer.proof.as_str(), "accepted");
-        assert_eq!(answer.command.as_deref(), Some("7d13a019-8fab9d9116485467538213"));
-        assert_eq!(reading.device.as_deref(), Some("7d13a019-8fab9d91"));
+        assert_eq!(reading.proof, Some(Proof::Accepted));
+        assert_eq!(reading.command().as_deref(), Some("7d13a019-8fab9d9116485467538213"));
+        assert_eq!(reading.device().as_deref(), Some("7d13a019-8fab9d91"));
     });
 }
 

@@ -44,7 +44,7 @@ pub fn vz<'c>(
     let (mut record, mut offline) = (None, false);
     // A push that cannot be read is answered too: it is kept, and sending it again changes nothing.
     let _ = decode(protocol, push, context, &mut |reading| {
-        record = reading.record.as_ref().map(|record| record.as_str().to_owned());
+        record = reading.record().map(|record| record.as_str().to_owned());
         offline |= reading.offline_upload == Some(true);
     });
     let push = Push { record: record.as_deref(), offline };

@@ -9,7 +9,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading, Value};
+use crate::reading::{Fact, Kind, Reading, Value};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -116,20 +116,16 @@ fn startup<'a, T: Trace>(frame: &Reader<'a, T>, out: Out<'_, 'a>) -> Result<(), 
         }
     }
     let version = frame.array(at::FIRMWARE, "firmware")?;
-    reading.firmware = Some(firmware(version));
-    reading.reset_cause = Some(reset_cause(frame, version)?);
+    reading.set(Fact::Firmware, Some(Value::Version(version)));
+    reading.set(Fact::ResetCause, Some(reset_cause(frame, version)?));
     reading.occupied = occupied(frame, at::STARTUP_STATE)?;
     frame.exactly(17)?;
     out(&reading);
     Ok(())
 }
 
-fn firmware([major, minor, patch]: [u8; 3]) -> Text<'static> {
-    Text::format(format_args!("{major}.{minor}.{patch}"))
-}
-
 /// The table grew with firmware 0.39, and 4 changed its meaning; between 0.29 and 0.39 nobody documents it.
-fn reset_cause<T: Trace>(frame: &Reader<'_, T>, version: [u8; 3]) -> Result<Text<'static>, DecodeError> {
+fn reset_cause<T: Trace>(frame: &Reader<'_, T>, version: [u8; 3]) -> Result<Value<'static>, DecodeError> {
     let raw = frame.u8(at::RESET_CAUSE, "reset_cause")?;
     let cause = match raw {
         1 => "watchdog",
@@ -140,10 +136,10 @@ fn reset_cause<T: Trace>(frame: &Reader<'_, T>, version: [u8; 3]) -> Result<Text
         5 => "lockup",
         6 => "brown_out",
         7 => "other",
-        _ => return Ok(Text::format(format_args!("{raw}"))),
+        _ => return Ok(Value::from(raw)),
     };
     frame.means(|| cause.to_owned());
-    Ok(Text::Borrowed(cause))
+    Ok(Value::from(cause))
 }
 
 /// A debug word: twelve bits of code, low byte first.
@@ -169,7 +165,7 @@ fn debug_code<T: Trace>(frame: &Reader<'_, T>, at: usize, name: &'static str) ->
 fn device_info<'a, T: Trace>(frame: &Reader<'a, T>, out: Out<'_, 'a>) -> Result<(), DecodeError> {
     let mut reading = Reading::new(Kind::Config);
     match frame.len() {
-        3 => reading.firmware = Some(firmware(frame.array(at::INFO_FIRMWARE, "firmware")?)),
+        3 => reading.set(Fact::Firmware, Some(Value::Version(frame.array(at::INFO_FIRMWARE, "firmware")?))),
         11 => {
             let head = frame.array::<3>(at::INFO_FIRMWARE, "dev_eui_head")?;
             let variant = frame.u8(at::VARIANT, "variant")?;
@@ -177,7 +173,7 @@ fn device_info<'a, T: Trace>(frame: &Reader<'a, T>, out: Out<'_, 'a>) -> Result<
             let band = frame.u8(at::BAND, "band")?;
             let tail = frame.array::<5>(at::EUI_REST, "dev_eui_tail")?;
             let ([a, b, c], [d, e, f, g, h]) = (head, tail);
-            reading.device = Some(Text::hex(&[a, b, c, d, e, f, g, h]));
+            reading.set(Fact::Device, Some(Text::hex(&[a, b, c, d, e, f, g, h])));
             reading.put("variant", variant & 0x0f);
             reading.put("product", product);
             reading.put(

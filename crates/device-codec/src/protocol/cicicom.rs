@@ -7,7 +7,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading};
+use crate::reading::{Fact, Kind, Reading};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -57,7 +57,7 @@ pub(super) fn decode<'a, T: Trace>(
         reading.temperature_c = Some(text.number("temperature", true)?);
     }
     if letter == b'R' {
-        reading.firmware = Some(text.firmware()?);
+        reading.set(Fact::Firmware, Some(text.firmware()?));
     }
     if letter == b'E' {
         // Three bytes of malfunction bits whose meaning is not published.

@@ -9,7 +9,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading, Value};
+use crate::reading::{Fact, Kind, Reading, Value};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -154,7 +154,7 @@ fn telemetry<T: Trace>(
     reading.battery_low = Some(more_alarms & 0x0f != 0);
     reading.battery_v = Some(Milli::hundredths(i32::from(frame.u16_be(at::BATTERY, "battery")?)));
     frame.means(|| "0.01 V".to_owned());
-    reading.magnetic = Some(frame.axes_i16_be(at::MAGNETIC, "magnetic")?);
+    reading.set(Fact::Magnetic, Some(frame.axes_i16_be(at::MAGNETIC, "magnetic")?));
     let counter = if model.second {
         reading.temperature_c = Some(Milli::whole(i32::from(frame.i8(at::TEMPERATURE, "temperature")?)));
         reading.put("humidity", frame.u8(at::HUMIDITY, "humidity")?);
@@ -173,7 +173,7 @@ fn parameters<T: Trace>(
 ) -> Result<(), DecodeError> {
     reading.kind = Kind::Config;
     let [major, minor] = frame.array::<2>(at::FIRMWARE, "firmware")?;
-    reading.firmware = Some(Text::format(format_args!("{major}.{minor}")));
+    reading.set(Fact::Firmware, Some(Text::format(format_args!("{major}.{minor}"))));
     reading.put("uploadInterval", frame.u8(at::UPLOAD_HOURS, "upload_interval")?);
     frame.means(|| "h".to_owned());
     if model.second {

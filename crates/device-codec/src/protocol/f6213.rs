@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::error::{DecodeError, ErrorCode};
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{DeviceTime, Kind, Reading, Value};
+use crate::reading::{DeviceTime, Fact, Kind, Reading, Value};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -110,7 +110,8 @@ fn header<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<
         frame.u16_be(at::DEVICE_B, "device")?,
         frame.u8(at::DEVICE_C, "device")?,
     );
-    reading.device = Some(Text::format(format_args!("{a:02}{b:05}{c:02}")));
+    reading
+        .set(Fact::Device, Some(Text::decimals([(u32::from(a), 2), (u32::from(b), 5), (u32::from(c), 2)])));
     let command = frame.u8(at::COMMAND, "command")?;
     reading.sequence = Some(u64::from(frame.u8(at::PACKET, "packet")?));
     let length = usize::from(frame.u8(at::LENGTH, "length")?);
@@ -137,16 +138,16 @@ fn changed<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result
         reading.device_time = Instant::from_secs(i64::from(time)).map(DeviceTime::Utc);
     }
     reading.put("signal", frame.u8(change::SIGNAL, "signal")?);
-    reading.magnetic = Some(frame.axes_i16_be(change::MAGNETIC, "magnetic")?);
-    reading.baseline = Some(frame.axes_i16_be(change::BASELINE, "baseline")?);
+    reading.set(Fact::Magnetic, Some(frame.axes_i16_be(change::MAGNETIC, "magnetic")?));
+    reading.set(Fact::Baseline, Some(frame.axes_i16_be(change::BASELINE, "baseline")?));
     baseline_time(frame, change::BASELINE_TIME, reading)?;
     tail(frame, change::TAIL, reading)
 }
 
 fn periodically<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<usize, DecodeError> {
     reading.put("signal", frame.u8(periodic::SIGNAL, "signal")?);
-    reading.baseline = Some(frame.axes_i16_be(periodic::BASELINE, "baseline")?);
-    reading.magnetic = Some(frame.axes_i16_be(periodic::AMBIENT, "ambient")?);
+    reading.set(Fact::Baseline, Some(frame.axes_i16_be(periodic::BASELINE, "baseline")?));
+    reading.set(Fact::Magnetic, Some(frame.axes_i16_be(periodic::AMBIENT, "ambient")?));
     baseline_time(frame, periodic::BASELINE_TIME, reading)?;
     tail(frame, periodic::TAIL, reading)
 }
@@ -164,7 +165,7 @@ fn baseline_time<T: Trace>(
 fn power_on<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<usize, DecodeError> {
     reading.kind = Kind::Startup;
     let (software, next) = text(frame, at::BODY, "software")?;
-    reading.firmware = Some(Text::Borrowed(software));
+    reading.set(Fact::Firmware, Some(Text::Borrowed(software)));
     let (hardware, next) = text(frame, next, "hardware")?;
     reading.put("hardware", hardware);
     alarms(frame, next, reading)

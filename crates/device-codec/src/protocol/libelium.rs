@@ -9,8 +9,7 @@ use crate::error::DecodeError;
 use crate::milli::Milli;
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading};
-use crate::text::Text;
+use crate::reading::{Fact, Kind, Reading};
 use crate::trace::Trace;
 
 const BASE: ProtocolInfo = ProtocolInfo {
@@ -127,14 +126,14 @@ fn body<'a, T: Trace>(frame: &Reader<'a, T>, kind: u8, reading: &mut Reading<'a>
     match kind {
         0 => {
             reading.temperature_c = Some(temperature(frame, at::BODY)?);
-            reading.magnetic = Some(frame.axes_i16_be(at::INFO_AXES, "magnetic")?);
+            reading.set(Fact::Magnetic, Some(frame.axes_i16_be(at::INFO_AXES, "magnetic")?));
             reading.battery_v = Some(battery(frame)?);
         }
         1 | 6..=8 => {
             reading.put("hours", frame.u8(at::HOUR, "hours")?);
             reading.put("minutes", frame.u8(at::MINUTE, "minutes")?);
             reading.temperature_c = Some(temperature(frame, at::ALIVE_TEMPERATURE)?);
-            reading.magnetic = Some(frame.axes_i16_be(at::ALIVE_AXES, "magnetic")?);
+            reading.set(Fact::Magnetic, Some(frame.axes_i16_be(at::ALIVE_AXES, "magnetic")?));
         }
         2 => {
             reading.put("resets", frame.u8(at::RESETS, "resets")?);
@@ -145,18 +144,17 @@ fn body<'a, T: Trace>(frame: &Reader<'a, T>, kind: u8, reading: &mut Reading<'a>
             frame.means(|| "bits: 0 z, 1 y, 2 x, 3 clock, 4 LoRaWAN, 5 Sigfox".to_owned());
             reading.put("errors", errors);
             reading.temperature_c = Some(temperature(frame, at::ERROR_TEMPERATURE)?);
-            reading.magnetic = Some(frame.axes_i16_be(at::ERROR_AXES, "magnetic")?);
+            reading.set(Fact::Magnetic, Some(frame.axes_i16_be(at::ERROR_AXES, "magnetic")?));
             reading.battery_v = Some(battery(frame)?);
         }
         4 => {
             reading.temperature_c = Some(temperature(frame, at::BODY)?);
-            reading.baseline = Some(frame.axes_i16_be(at::REFERENCE, "reference")?);
+            reading.set(Fact::Baseline, Some(frame.axes_i16_be(at::REFERENCE, "reference")?));
             reading.battery_v = Some(Milli(i32::from(frame.u16_be(at::START_BATTERY, "battery")?)));
             frame.means(|| "mV".to_owned());
         }
         5 => {
-            reading.firmware =
-                Some(Text::format(format_args!("{}", frame.u8(at::BODY, "firmware_version")?)));
+            reading.set(Fact::Firmware, Some(frame.u8(at::BODY, "firmware_version")?));
             const NAMES: [&str; 8] = [
                 "nm_start",
                 "nm_period",
@@ -213,7 +211,7 @@ pub(super) fn decode_sp2<'a, T: Trace>(
         }
         // The same byte was read as a temperature when this generation was new; the later reading is firmware.
         4 => {
-            reading.firmware = Some(Text::format(format_args!("{}", frame.u8(at::BODY, "firmware_version")?)))
+            reading.set(Fact::Firmware, Some(frame.u8(at::BODY, "firmware_version")?));
         }
         _ => {}
     }

@@ -7,7 +7,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading};
+use crate::reading::{Fact, Kind, Reading};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -68,7 +68,7 @@ fn report<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<
 
 fn version<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     let software = frame.u8(at::SOFTWARE, "software")?;
-    reading.firmware = Some(Text::format(format_args!("{}.{}", software / 10, software % 10)));
+    reading.set(Fact::Firmware, Some(Text::format(format_args!("{}.{}", software / 10, software % 10))));
     reading.put("hardware", frame.u8(at::HARDWARE, "hardware")?);
     // Two decimal digits a byte.
     let [a, b, c, d] = frame.array::<4>(at::DATE, "firmware_date")?;

@@ -7,8 +7,7 @@
 use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading};
-use crate::text::Text;
+use crate::reading::{Kind, Reading, Value};
 use crate::trace::Trace;
 
 pub(super) mod ncc405;
@@ -33,20 +32,19 @@ fn state<T: Trace>(frame: &Reader<'_, T>, at: usize) -> Result<(u8, bool), Decod
     Ok((byte, occupied))
 }
 
-fn firmware<T: Trace>(frame: &Reader<'_, T>) -> Result<Option<Text<'static>>, DecodeError> {
-    let [major, minor, patch] = frame.array(at::FIRMWARE, "firmware")?;
-    Ok(Some(Text::format(format_args!("{major}.{minor}.{patch}"))))
+fn firmware<T: Trace>(frame: &Reader<'_, T>) -> Result<Option<Value<'static>>, DecodeError> {
+    frame.array(at::FIRMWARE, "firmware").map(|version| Some(Value::Version(version)))
 }
 
 /// The reset cause by the generation's own table; an undefined number stays one.
 fn reset_cause<T: Trace>(
     frame: &Reader<'_, T>,
     table: impl FnOnce(u8) -> Option<&'static str>,
-) -> Result<Option<Text<'static>>, DecodeError> {
+) -> Result<Option<Value<'static>>, DecodeError> {
     let raw = frame.u8(at::RESET_CAUSE, "reset_cause")?;
     let cause = table(raw);
     frame.means(|| cause.unwrap_or("undefined").to_owned());
-    Ok(Some(cause.map_or_else(|| Text::format(format_args!("{raw}")), Text::Borrowed)))
+    Ok(Some(cause.map_or(Value::from(raw), Value::from)))
 }
 
 /// The table of the fourth generation; 4 and 5 are undefined.

@@ -12,7 +12,7 @@ use crate::native::{
 };
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Answer, DeviceTime, Kind, Reading, Value};
+use crate::reading::{DeviceTime, Fact, Kind, Previous, Reading, Value};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -89,7 +89,7 @@ pub(super) fn decode<'a, T: Trace>(
 
 #[inline]
 fn numbered(head: &Head, reading: &mut Reading<'_>) {
-    reading.device = Some(Text::hex_u64(head.device_id));
+    reading.set(Fact::Device, Some(Value::Id(head.device_id)));
     reading.boot = Some(u64::from(head.boot_id));
     reading.sequence = Some(u64::from(head.seq));
     reading.device_time = head.sent_at.map(DeviceTime::Utc);
@@ -198,13 +198,14 @@ fn bay(message: &BayState, reading: &mut Reading<'_>) {
     reading.temperature_c = temperature(message.temperature);
     reading.rssi_dbm = rssi(message.rssi);
     if message.measured & 1 != 0 {
-        reading.magnetic = Some(message.field.map(i32::from));
+        reading.set(Fact::Magnetic, Some(message.field.map(i32::from)));
     }
     if message.measured & 2 != 0 {
-        reading.baseline = Some(message.baseline.map(i32::from));
+        reading.set(Fact::Baseline, Some(message.baseline.map(i32::from)));
     }
     if message.previous_s != u32::MAX {
-        reading.previous_state_min = Some(message.previous_s / 60);
+        let minutes = message.previous_s / 60;
+        reading.previous = Some(Previous { minutes, error: None, overflow: None });
         reading.put("previous_s", Value::Int(i64::from(message.previous_s)));
     }
     if let Some(confidence) = confidence(message.confidence) {
@@ -235,8 +236,8 @@ fn plate<T: Trace>(
         2 => Some(Direction::Exit),
         _ => None,
     };
-    reading.direction_code = Some(Text::format(format_args!("{}", message.direction)));
-    reading.record = Some(Text::hex_lower(&message.event_id));
+    reading.set(Fact::Direction, Some(message.direction));
+    reading.set(Fact::Record, Some(Value::Uuid(message.event_id)));
     reading.berth_no = numbered_place(message.berth);
     for (name, number) in [
         ("lane", message.lane),
@@ -282,22 +283,24 @@ fn lock(message: &LockReport, reading: &mut Reading<'_>) {
 
 fn startup(message: &Startup, reading: &mut Reading<'_>) {
     reading.kind = Kind::Startup;
-    let [major, minor, patch] = message.firmware;
-    reading.firmware = Some(Text::format(format_args!("{major}.{minor}.{patch}")));
-    reading.reset_cause = Some(Text::Borrowed(match message.cause {
-        1 => "power_on",
-        2 => "watchdog",
-        3 => "software",
-        4 => "brown_out",
-        5 => "external_pin",
-        6 => "lockup",
-        7 => "update",
-        _ => "unknown",
-    }));
+    reading.set(Fact::Firmware, Some(Value::Version(message.firmware)));
+    reading.set(
+        Fact::ResetCause,
+        Some(Text::Borrowed(match message.cause {
+            1 => "power_on",
+            2 => "watchdog",
+            3 => "software",
+            4 => "brown_out",
+            5 => "external_pin",
+            6 => "lockup",
+            7 => "update",
+            _ => "unknown",
+        })),
+    );
     reading.occupied = occupied(message.state);
     reading.battery_v = battery(message.battery_mv);
     reading.put("hardware", message.hardware);
-    reading.put("config_digest", Value::Text(Text::hex_u64(message.config_digest)));
+    reading.put("config_digest", Value::Id(message.config_digest));
 }
 
 fn alarm(message: &Alarm, reading: &mut Reading<'_>) {
@@ -339,7 +342,8 @@ fn result(message: &CommandResult, reading: &mut Reading<'_>) {
     since(message.at, reading);
     match proof(message.result) {
         Some(proof) => {
-            reading.answer = Some(Answer { command: id(&message.command_id), proof });
+            reading.set(Fact::Command, id(&message.command_id));
+            reading.proof = Some(proof);
         }
         None => reading.put("result", message.result),
     }
@@ -358,10 +362,10 @@ fn extras<'a, T: Trace>(tlvs: Tlvs<'a, T>, test: bool, reading: &mut Reading<'a>
         let text = || tlv.text().map(Text::Borrowed);
         match tlv.kind {
             tlv_kind::RECORD => reading.put("vendor_record", text()?),
-            tlv_kind::VEHICLE => reading.vehicle_text = Some(text()?),
-            tlv_kind::TICKET => reading.ticket = Some(text()?),
-            tlv_kind::TAG => reading.tag = Some(text()?),
-            tlv_kind::FIRMWARE => reading.firmware = Some(text()?),
+            tlv_kind::VEHICLE => reading.set(Fact::VehicleText, Some(text()?)),
+            tlv_kind::TICKET => reading.set(Fact::Ticket, Some(text()?)),
+            tlv_kind::TAG => reading.set(Fact::Tag, Some(text()?)),
+            tlv_kind::FIRMWARE => reading.set(Fact::Firmware, Some(text()?)),
             tlv_kind::DETAIL => reading.put("detail", text()?),
             tlv_kind::LOOPS => {
                 reading.on_loop = tlv.data.first().and_then(|b| crate::native::Loops(*b).occupied())

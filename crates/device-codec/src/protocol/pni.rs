@@ -8,7 +8,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading, Value};
+use crate::reading::{Fact, Kind, Reading, Value};
 use crate::trace::Trace;
 
 pub(super) const INFO: ProtocolInfo = ProtocolInfo {
@@ -94,7 +94,7 @@ pub(super) fn decode<'a, T: Trace>(
         if let Some(state) = state(&quiet, &record)? {
             let mut reading = Reading::new(state.kind);
             reading.occupied = state.occupied;
-            reading.vehicle_count = state.count;
+            reading.set(Fact::VehicleCount, state.count);
             if state.kind == Kind::Startup {
                 reading.put("rebooted_or_recalibrated", true);
             }

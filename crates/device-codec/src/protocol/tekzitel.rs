@@ -7,7 +7,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading};
+use crate::reading::{Fact, Kind, Reading};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -120,7 +120,7 @@ fn beacons<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Re
     for index in 0..ids / 2 {
         let beacon = frame.u16_be(at::BEACONS + 2 * index, "beacon")?;
         if index == 0 {
-            reading.tag = Some(Text::format(format_args!("{beacon}")));
+            reading.set(Fact::Tag, Some(Text::format(format_args!("{beacon}"))));
         } else {
             reading.put("beacon", beacon);
         }
@@ -129,8 +129,8 @@ fn beacons<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Re
 }
 
 fn measurements<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
-    reading.magnetic = Some(frame.axes_i8(at::DEFLECTION, "deflection")?);
-    reading.baseline = Some(frame.axes_i8(at::BASELINE, "baseline")?);
+    reading.set(Fact::Magnetic, Some(frame.axes_i8(at::DEFLECTION, "deflection")?));
+    reading.set(Fact::Baseline, Some(frame.axes_i8(at::BASELINE, "baseline")?));
     reading.put("fault", frame.u8(at::FAULT, "fault")?);
     reading.put("obstruction", frame.u8(at::OBSTRUCTION, "obstruction")?);
     reading.put("reflection", frame.u8(at::REFLECTION, "reflection")?);

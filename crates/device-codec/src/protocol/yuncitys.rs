@@ -10,7 +10,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::json::{Json, Scalar, Str};
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::{Hexed, Reader};
-use crate::reading::{DeviceTime, Kind, Reading, Value};
+use crate::reading::{DeviceTime, Fact, Kind, Reading, Value};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -148,11 +148,14 @@ fn common<'a>(
     context: &Context<'a>,
     reading: &mut Reading<'a>,
 ) -> Result<(), DecodeError> {
-    reading.device = match message.device {
-        Some(device) => Some(device.decode()?),
-        // Five levels; the fourth names the device.
-        None => context.route.and_then(|topic| topic.split('/').nth(3)).map(Text::from),
-    };
+    reading.set(
+        Fact::Device,
+        match message.device {
+            Some(device) => Some(device.decode()?),
+            // Five levels; the fourth names the device.
+            None => context.route.and_then(|topic| topic.split('/').nth(3)).map(Text::from),
+        },
+    );
     if let Some((at, number)) = message.sequence {
         let number = number.and_then(|number| u8::try_from(number).ok());
         let wrong = DecodeError::new(ErrorCode::Value, at, "2_packageSerialNumberHead");

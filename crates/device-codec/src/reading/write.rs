@@ -4,7 +4,7 @@ use std::io::Write as _;
 
 use parking_types::PlateReading;
 
-use super::{DeviceTime, Reading, Value};
+use super::{DeviceTime, Fact, Reading, Value};
 use crate::milli::Milli;
 use crate::text::Hex;
 
@@ -73,15 +73,15 @@ pub(super) fn reading(reading: &Reading<'_>, out: &mut Vec<u8>) {
     object.text("kind", Some(reading.kind.as_str()));
     object.bool("occupied", reading.occupied);
     vehicle(reading, &mut object);
-    object.text("device", reading.device.as_deref());
+    object.text("device", reading.device().as_deref());
     if let Some(time) = reading.device_time {
         object.key("device_time");
         device_time(object.out, time);
     }
     object.int("sequence", reading.sequence);
-    object.text("record", reading.record.as_deref());
-    object.text("ticket", reading.ticket.as_deref());
-    object.text("tag", reading.tag.as_deref());
+    object.text("record", reading.record().as_deref());
+    object.text("ticket", reading.ticket().as_deref());
+    object.text("tag", reading.tag().as_deref());
     object.bool("loop", reading.on_loop);
     condition(reading, &mut object);
     object.text("gate_state", reading.gate_state.map(|state| state.as_str()));
@@ -106,7 +106,7 @@ fn vehicle(reading: &Reading<'_>, object: &mut Object<'_>) {
     object.text("plate_color", reading.plate_color.map(|color| color.as_str()));
     object.milli("plate_confidence", reading.plate_confidence);
     object.text("vehicle", reading.vehicle.map(|class| class.as_str()));
-    object.text("vehicle_text", reading.vehicle_text.as_deref());
+    object.text("vehicle_text", reading.vehicle_text().as_deref());
     object.text("direction", reading.direction.map(|direction| direction.as_str()));
 }
 
@@ -117,36 +117,44 @@ fn condition(reading: &Reading<'_>, object: &mut Object<'_>) {
     object.milli("temperature_c", reading.temperature_c);
     object.milli("rssi_dbm", reading.rssi_dbm);
     object.milli("snr_db", reading.snr_db);
-    object.axes("magnetic", reading.magnetic);
-    object.axes("baseline", reading.baseline);
-    object.int("previous_state_min", reading.previous_state_min);
-    object.int("previous_state_error_min", reading.previous_state_error_min);
-    object.bool("previous_state_overflow", reading.previous_state_overflow);
-    object.int("vehicle_count", reading.vehicle_count);
-    object.text("firmware", reading.firmware.as_deref());
-    object.text("reset_cause", reading.reset_cause.as_deref());
+    object.axes("magnetic", reading.magnetic());
+    object.axes("baseline", reading.baseline());
+    if let Some(previous) = reading.previous {
+        object.int("previous_state_min", Some(previous.minutes));
+        object.int("previous_state_error_min", previous.error);
+        object.bool("previous_state_overflow", previous.overflow);
+    }
+    object.int("vehicle_count", reading.vehicle_count());
+    object.text("firmware", reading.firmware().as_deref());
+    object.text("reset_cause", reading.reset_cause().as_deref());
+}
+
+/// The facts that stand in `more` though they have a name.
+fn in_more(fact: Fact) -> bool {
+    matches!(fact, Fact::Direction | Fact::Command)
 }
 
 fn more(reading: &Reading<'_>, object: &mut Object<'_>) {
-    let answer = reading.answer.as_ref();
-    let empty = reading.more.is_empty() && reading.direction_code.is_none() && reading.boot.is_none();
-    if empty && answer.is_none() {
+    let named = reading.boot.is_some() || reading.proof.is_some() || reading.states(in_more);
+    if !named && reading.more().next().is_none() {
         return;
     }
     object.key("more");
     let mut more = Object::open(object.out);
     more.int("boot", reading.boot);
-    more.text("direction", reading.direction_code.as_deref());
-    more.text("command", answer.and_then(|answer| answer.command.as_deref()));
-    more.text("command_state", answer.map(|answer| answer.proof.as_str()));
-    for (name, value) in &reading.more {
+    more.text("direction", reading.direction_code().as_deref());
+    more.text("command", reading.command().as_deref());
+    more.text("command_state", reading.proof.map(|proof| proof.as_str()));
+    for (name, value) in reading.more() {
         match value {
             Value::Bool(value) => more.bool(name, Some(*value)),
             Value::Int(value) => more.int(name, Some(*value)),
             Value::Milli(value) => more.milli(name, Some(*value)),
-            Value::Text(value) => more.text(name, Some(value)),
             Value::Bytes(value) => more.text(name, Some(&Hex(value).to_string())),
             Value::Axes(value) => more.axes(name, Some(*value)),
+            Value::Text(_) | Value::Id(_) | Value::Uuid(_) | Value::Version(_) => {
+                more.text(name, value.text().as_deref());
+            }
         }
     }
     more.close();
@@ -198,7 +206,7 @@ mod tests {
     use parking_types::{Instant, Local, Plate, PlateReading};
 
     use super::*;
-    use crate::reading::{Answer, Kind, Proof};
+    use crate::reading::{Kind, Proof};
 
     #[test]
     fn a_reading_prints_what_it_states_and_nothing_else() {
@@ -210,11 +218,11 @@ mod tests {
         };
         assert_eq!(print(&reading), r#"{"kind":"plate"}"#);
         reading.plate = Some(PlateReading::Plate(Plate::parse("粤B12345").unwrap()));
-        reading.device = Some("a\"b\u{1}".into());
+        reading.set(Fact::Device, Some("a\"b\u{1}"));
         reading.device_time = Some(DeviceTime::Local(Local::from_nanos(1_500_000_000)));
         reading.battery_v = Some(Milli(3344));
-        reading.magnetic = Some([-1, 0, 1]);
-        reading.answer = Some(Answer { command: None, proof: Proof::Accepted });
+        reading.set(Fact::Magnetic, Some([-1, 0, 1]));
+        reading.proof = Some(Proof::Accepted);
         reading.put("raw", &[0xca_u8, 0xfe][..]);
         assert_eq!(
             print(&reading),

@@ -103,7 +103,7 @@ pub(super) async fn by_serial(
     let mut serial = None;
     // Whatever is wrong with the body, without a serial number nobody knows whose it is.
     let _ = decode(Protocol::VzHttp, &posted.body, &posted.context(), &mut |reading| {
-        serial = reading.device.as_ref().map(|device| device.as_str().to_owned());
+        serial = reading.device().map(|device| device.as_str().to_owned());
     });
     let device = serial.and_then(|serial| api.0.directory.by_serial(&serial));
     take(&api, device.filter(|device| vz_family(&device.protocol).is_some()), posted).await

@@ -5,7 +5,7 @@ use crate::{
     error::{DecodeError, ErrorCode},
     protocol::{Out, Payload, ProtocolInfo},
     reader::Reader,
-    reading::{Answer, Kind, Proof, Reading},
+    reading::{Kind, Proof, Reading},
     text::Text,
     trace::Trace,
 };
@@ -87,7 +87,7 @@ fn parts<'a>(
 
 fn answer<'a>(proof: Proof, detail: Option<Text<'a>>) -> Reading<'a> {
     let mut reading = Reading::new(Kind::Gate);
-    reading.answer = Some(Answer { command: None, proof });
+    reading.proof = Some(proof);
     if let Some(detail) = detail {
         reading.put("status_text", detail);
     }

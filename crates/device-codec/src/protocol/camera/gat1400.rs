@@ -11,7 +11,7 @@ use crate::{
     json::{Json, Kind as JsonKind, Scalar, Str, first},
     protocol::{Out, ProtocolInfo},
     reader::Reader,
-    reading::{Answer, Kind, Proof, Reading, Value},
+    reading::{Fact, Kind, Proof, Reading, Value},
     trace::Trace,
 };
 
@@ -105,7 +105,7 @@ impl<'a> Found<'a> {
         })?;
         if matches!(own, b"KeepaliveObject" | b"RegisterObject" | b"UnRegisterObject") {
             let mut reading = Reading::new(Kind::Heartbeat);
-            reading.device = fields.device.map(Str::decode).transpose()?;
+            reading.set(Fact::Device, fields.device.map(Str::decode).transpose()?);
             self.readings.push(reading);
         } else if let Some(reading) = fields.into_reading()? {
             self.readings.push(reading);
@@ -152,7 +152,7 @@ impl<'a> Fields<'a> {
         }
         if self.ape.is_some() || self.door.is_some() {
             let mut reading = Reading::new(Kind::Config);
-            reading.device = self.ape.or(self.door).map(Str::decode).transpose()?;
+            reading.set(Fact::Device, self.ape.or(self.door).map(Str::decode).transpose()?);
             if let Some(name) = self.name {
                 reading.put("name", name.decode()?);
             }
@@ -171,14 +171,14 @@ impl<'a> Fields<'a> {
         // Class 99 is "other": a platform that writes it to every plate writes one colour to every plate too.
         let class = self.more.get(1).copied().flatten().and_then(Scalar::int);
         reading.plate_color = self.color.filter(|_| class != Some(99)).and_then(color);
-        reading.record = self.id.map(Str::decode).transpose()?;
-        reading.device = self.device.map(Str::decode).transpose()?;
+        reading.set(Fact::Record, self.id.map(Str::decode).transpose()?);
+        reading.set(Fact::Device, self.device.map(Str::decode).transpose()?);
         if let Some(time) = self.time {
             let bad = DecodeError::new(ErrorCode::Value, time.at(), "PassTime");
             reading.device_time = Some(clock::parse(&time.decode()?).ok_or(bad)?);
         }
         if let Some(brand) = self.brand.filter(|brand| !matches!(brand.raw(), b"" | b"0")) {
-            reading.vehicle_text = Some(brand.decode()?);
+            reading.set(Fact::VehicleText, Some(brand.decode()?));
         }
         self.put_more(&mut reading)?;
         Ok(reading)
@@ -187,7 +187,8 @@ impl<'a> Fields<'a> {
     fn answer(self, status: i64) -> Result<Reading<'a>, DecodeError> {
         let mut reading = Reading::new(Kind::Debug);
         let proof = if status == 0 { Proof::Accepted } else { Proof::Refused };
-        reading.answer = Some(Answer { command: self.status_id.map(Str::decode).transpose()?, proof });
+        reading.set(Fact::Command, self.status_id.map(Str::decode).transpose()?);
+        reading.proof = Some(proof);
         reading.put("status", status);
         if let Some(text) = self.status_text {
             reading.put("status_text", text.decode()?);

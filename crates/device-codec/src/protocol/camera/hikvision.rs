@@ -10,7 +10,7 @@ use crate::{
     milli::Milli,
     protocol::{Out, Payload, ProtocolInfo},
     reader::Reader,
-    reading::{Answer, GateState, Kind, Proof, Reading, Value},
+    reading::{Fact, GateState, Kind, Proof, Reading},
     text::Text,
     trace::Trace,
     xml::{Event, Xml, XmlText},
@@ -202,13 +202,13 @@ impl<'a> Alert<'a> {
         } else {
             self.put_event(&mut reading, event)?;
         }
-        reading.device = self.mac.or(self.device).map(XmlText::decode).transpose()?;
+        reading.set(Fact::Device, self.mac.or(self.device).map(XmlText::decode).transpose()?);
         if let Some(time) = self.time {
             let text = time.decode()?;
             let bad = DecodeError::new(ErrorCode::Value, time.at(), "dateTime");
             reading.device_time = Some(clock::parse(&text).ok_or(bad)?);
         }
-        reading.record = self.uuid.or(self.picture).map(XmlText::decode).transpose()?;
+        reading.set(Fact::Record, self.uuid.or(self.picture).map(XmlText::decode).transpose()?);
         reading.offline_upload = self.retransmitted.map(|text| text.raw() == b"true");
         for (name, text) in self.more {
             if let Some(text) = text {
@@ -227,8 +227,8 @@ impl<'a> Alert<'a> {
             .confidence
             .and_then(|c| Milli::parse(&c.decode().ok()?))
             .filter(|c| (0..=100_000).contains(&c.0));
-        reading.direction_code = self.direction.map(XmlText::decode).transpose()?;
-        reading.vehicle_text = self.vehicle.map(XmlText::decode).transpose()?;
+        reading.set(Fact::Direction, self.direction.map(XmlText::decode).transpose()?);
+        reading.set(Fact::VehicleText, self.vehicle.map(XmlText::decode).transpose()?);
         Ok(())
     }
 
@@ -293,8 +293,8 @@ fn polled_leaf<'a>(reading: &mut Reading<'a>, name: &[u8], text: XmlText<'a>) ->
             let bad = DecodeError::new(ErrorCode::Value, text.at(), "captureTime");
             reading.device_time = Some(clock::parse(&text.decode()?).ok_or(bad)?);
         }
-        b"picName" => reading.record = Some(text.decode()?),
-        b"direction" => reading.direction_code = Some(text.decode()?),
+        b"picName" => reading.set(Fact::Record, Some(text.decode()?)),
+        b"direction" => reading.set(Fact::Direction, Some(text.decode()?)),
         b"laneNo" => reading.put("lane", text.decode()?),
         b"country" => reading.put("country", text.decode()?),
         b"matchingResult" => reading.put("list", text.decode()?),
@@ -322,8 +322,8 @@ fn status<'a>(xml: &mut Xml<'a>) -> Result<Reading<'a>, DecodeError> {
     })?;
     let code = code.ok_or(DecodeError::new(ErrorCode::Missing, 0, "statusCode"))?;
     let proof = if code == 1 { Proof::Accepted } else { Proof::Refused };
-    reading.answer = Some(Answer { command: None, proof });
-    reading.more.insert(0, ("status", Value::Int(code)));
+    reading.proof = Some(proof);
+    reading.put("status", code);
     Ok(reading)
 }
 

@@ -9,7 +9,7 @@ use crate::{
     json::{Json, Scalar, Str, first},
     protocol::{Out, Payload, ProtocolInfo},
     reader::Reader,
-    reading::{Answer, Kind, Proof, Reading, Value},
+    reading::{Fact, Kind, Proof, Reading, Value},
     text::Text,
     trace::Trace,
 };
@@ -76,7 +76,7 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
 fn binary<'a, T: Trace>(frame: Reader<'a, T>, len: usize) -> Result<Reading<'a>, DecodeError> {
     let mut reading = Reading::new(Kind::Debug);
     let guid = frame.slice(at::GUID, 16, "guid")?;
-    reading.record = Some(Text::hex(guid));
+    reading.set(Fact::Record, Some(Text::hex(guid)));
     reading.device_time = i64::try_from(frame.u64_le(at::TIME, "time")?).ok().and_then(clock::millis);
     let rest =
         (at::DATA + len).checked_sub(at::REST).ok_or(frame.error(ErrorCode::Truncated, at::REST, "data"))?;
@@ -109,9 +109,9 @@ fn json<'a>(bytes: &'a [u8]) -> Result<Reading<'a>, DecodeError> {
         plate::put_str(&mut reading, text);
     }
     reading.plate_color = color.and_then(|color| plate::color(&color.decode().ok()?));
-    reading.vehicle_text = vehicle.map(Str::decode).transpose()?;
-    reading.device = device.map(Str::decode).transpose()?;
-    reading.direction_code = direction.map(Str::decode).transpose()?;
+    reading.set(Fact::VehicleText, vehicle.map(Str::decode).transpose()?);
+    reading.set(Fact::Device, device.map(Str::decode).transpose()?);
+    reading.set(Fact::Direction, direction.map(Str::decode).transpose()?);
     reading.device_time = match time {
         Some(Scalar::Text(text)) => clock::parse(&text.decode()?),
         Some(other) => other.int().and_then(clock::millis),
@@ -119,7 +119,7 @@ fn json<'a>(bytes: &'a [u8]) -> Result<Reading<'a>, DecodeError> {
     };
     if let Some(status) = result {
         let proof = if status == 200 { Proof::Accepted } else { Proof::Refused };
-        reading.answer = Some(Answer { command: None, proof });
+        reading.proof = Some(proof);
         reading.put("status", Value::Int(status));
     }
     Ok(reading)

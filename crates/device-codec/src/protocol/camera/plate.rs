@@ -150,6 +150,6 @@ mod tests {
         assert_eq!(reading.get("plate_error"), Some(&"character".into()));
         let mut reading = Reading::new(Kind::Plate);
         put(&mut reading, Text::Borrowed(""));
-        assert_eq!((reading.plate, reading.more.len()), (Some(PlateReading::Unplated), 0));
+        assert_eq!((reading.plate, reading.more().count()), (Some(PlateReading::Unplated), 0));
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     milli::Milli,
     protocol::Out,
     reader::Reader,
-    reading::{Kind, Reading, Value},
+    reading::{Fact, Kind, Reading, Value},
     text::Text,
     trace::Trace,
     xml::{Event, Xml},
@@ -293,10 +293,9 @@ impl Feed {
             return Ok(Some(reading));
         }
         // Several plates of one picture have one id: the index tells them apart.
-        if item > 0
-            && let Some(record) = reading.record.take()
-        {
-            reading.record = Some(Text::format(format_args!("{record}-{item}")));
+        if item > 0 {
+            let record = reading.record().map(|record| Text::format(format_args!("{record}-{item}")));
+            reading.set(Fact::Record, record);
         }
         let has_plate = reading.plate.is_some() || reading.get("raw_plate").is_some();
         Ok(has_plate.then_some(reading))
@@ -325,10 +324,10 @@ fn put<'a>(reading: &mut Reading<'a>, slot: Slot, found: Found<'a>) {
         Slot::Time | Slot::TimeFallback if reading.device_time.is_none() => {
             reading.device_time = clock::parse(&text)
         }
-        Slot::Record if reading.record.is_none() => reading.record = Some(text),
-        Slot::Device if reading.device.is_none() => reading.device = Some(text),
-        Slot::Direction if reading.direction_code.is_none() => reading.direction_code = Some(text),
-        Slot::Vehicle if reading.vehicle_text.is_none() => reading.vehicle_text = Some(text),
+        Slot::Record if reading.record().is_none() => reading.set(Fact::Record, Some(text)),
+        Slot::Device if reading.device().is_none() => reading.set(Fact::Device, Some(text)),
+        Slot::Direction if reading.direction_code().is_none() => reading.set(Fact::Direction, Some(text)),
+        Slot::Vehicle if reading.vehicle_text().is_none() => reading.set(Fact::VehicleText, Some(text)),
         Slot::Event => reading.put("event", text),
         Slot::More(name) => reading.put(name, text),
         _ => {}

@@ -8,7 +8,7 @@ use crate::{
     json::{Json, Scalar, Str, first},
     protocol::{Numbering, Out, ProtocolInfo},
     reader::Reader,
-    reading::{Answer, GateState, Kind, Proof, Reading},
+    reading::{Fact, GateState, Kind, Proof, Reading},
     trace::Trace,
 };
 
@@ -85,7 +85,7 @@ impl<'a> Fields<'a> {
             (None, None, None) => return Err(DecodeError::new(ErrorCode::Missing, 0, "CMD")),
             (Some(_), None, None) => return Err(DecodeError::new(ErrorCode::Kind, 0, "CMD")),
         };
-        reading.device = self.lock.map(Str::decode).transpose()?;
+        reading.set(Fact::Device, self.lock.map(Str::decode).transpose()?);
         reading.device_time = self
             .timestamp
             .filter(|ms| *ms > 0)
@@ -140,7 +140,8 @@ impl<'a> Fields<'a> {
 
     fn answered(&self, proof: Proof) -> Result<Reading<'a>, DecodeError> {
         let mut reading = Reading::new(Kind::Gate);
-        reading.answer = Some(Answer { command: self.message.map(Str::decode).transpose()?, proof });
+        reading.set(Fact::Command, self.message.map(Str::decode).transpose()?);
+        reading.proof = Some(proof);
         Ok(reading)
     }
 }

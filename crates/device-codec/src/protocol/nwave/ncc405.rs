@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::error::DecodeError;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading};
+use crate::reading::{Fact, Kind, Reading};
 use crate::trace::Trace;
 
 pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
@@ -49,14 +49,14 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
 
 fn counted<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     reading.kind = Kind::State;
-    reading.vehicle_count = Some(u32::from(frame.u16_be(COUNTER, "counter")?));
+    reading.set(Fact::VehicleCount, Some(u32::from(frame.u16_be(COUNTER, "counter")?)));
     frame.exactly(2)
 }
 
 fn startup<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     reading.kind = Kind::Startup;
-    reading.firmware = firmware(frame)?;
-    reading.reset_cause = reset_cause(frame, g4_cause)?;
+    reading.set(Fact::Firmware, firmware(frame)?);
+    reading.set(Fact::ResetCause, reset_cause(frame, g4_cause)?);
     frame.exactly(4)
 }
 

@@ -5,7 +5,7 @@ use crate::context::Context;
 use crate::error::DecodeError;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading};
+use crate::reading::{Fact, Kind, Reading};
 use crate::trace::Trace;
 
 pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
@@ -39,8 +39,8 @@ fn report<T: Trace>(frame: &Reader<'_, T>, kind: Kind, reading: &mut Reading<'_>
 
 fn startup<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     reading.kind = Kind::Startup;
-    reading.firmware = firmware(frame)?;
-    reading.reset_cause = reset_cause(frame, |raw| {
+    reading.set(Fact::Firmware, firmware(frame)?);
+    let cause = reset_cause(frame, |raw| {
         Some(match raw {
             1 => "watchdog",
             2 => "power_on",
@@ -50,6 +50,7 @@ fn startup<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result
             _ => return None,
         })
     })?;
+    reading.set(Fact::ResetCause, cause);
     reading.occupied = Some(state(frame, at::STARTUP_STATE)?.1);
     frame.exactly(5)
 }

@@ -8,7 +8,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Kind, Reading};
+use crate::reading::{Fact, Kind, Previous, Reading};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -78,9 +78,7 @@ fn state_and_previous<T: Trace>(
     let (minutes, error, overflow) = previous(byte >> 1);
     frame.means(|| format!("the state before lasted {minutes} to {} minutes", minutes + error));
     reading.occupied = Some(occupied);
-    reading.previous_state_min = Some(minutes);
-    reading.previous_state_error_min = Some(error);
-    reading.previous_state_overflow = Some(overflow);
+    reading.previous = Some(Previous { minutes, error: Some(error), overflow: Some(overflow) });
     Ok(occupied)
 }
 
@@ -121,8 +119,8 @@ fn battery_health(volts: Milli, temperature: Milli) -> &'static str {
 
 fn startup<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
     reading.kind = Kind::Startup;
-    reading.firmware = firmware(frame)?;
-    reading.reset_cause = reset_cause(frame, g4_cause)?;
+    reading.set(Fact::Firmware, firmware(frame)?);
+    reading.set(Fact::ResetCause, reset_cause(frame, g4_cause)?);
     reading.occupied = Some(state(frame, at::STARTUP_STATE)?.1);
     frame.exactly(5)
 }
@@ -138,16 +136,14 @@ fn user_tag<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> R
     };
     if !state_and_previous(frame, reading)? {
         reading.occupied = None;
-        reading.previous_state_min = None;
-        reading.previous_state_error_min = None;
-        reading.previous_state_overflow = None;
+        reading.previous = None;
     }
     if frame.len() == 6 {
         let tenths = frame.u8(TAG_BATTERY, "tag_battery")?;
         frame.means(|| "0.1 V".to_owned());
         reading.put("tag_battery_voltage", Milli::tenths(i32::from(tenths)));
     }
-    reading.tag = Some(Text::hex(&frame.array::<4>(id_at, "tag")?));
+    reading.set(Fact::Tag, Some(Text::hex(&frame.array::<4>(id_at, "tag")?)));
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use parking_types::{Instant, Span};
 use super::super::{clock, plate};
 use crate::{
     milli::Milli,
-    reading::{DeviceTime, Kind, Reading},
+    reading::{DeviceTime, Fact, Kind, Reading},
     text::Text,
 };
 
@@ -97,14 +97,14 @@ impl<'a> Event<'a> {
             let confidence = self.confidence.as_deref().and_then(Milli::parse);
             // 160 was seen, on objects that are no plates.
             reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.0));
-            reading.direction_code = self.direction;
+            reading.set(Fact::Direction, self.direction);
         }
-        reading.device = self.device;
-        reading.record = match (&self.group, &self.index) {
+        reading.set(Fact::Device, self.device);
+        let record = match (self.group, &self.index) {
             (Some(group), Some(index)) => Some(Text::format(format_args!("{group}-{index}"))),
-            (Some(group), None) => Some(group.clone()),
-            (None, _) => None,
+            (group, _) => group,
         };
+        reading.set(Fact::Record, record);
         for (name, value) in self.more {
             reading.put(name, value);
         }

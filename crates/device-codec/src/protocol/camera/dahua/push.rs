@@ -7,7 +7,7 @@ use super::event::Event;
 use crate::{
     error::{DecodeError, ErrorCode},
     json::{Json, Kind as JsonKind, Scalar, Str, first},
-    reading::{Answer, Kind, Proof, Reading, Value},
+    reading::{Fact, Kind, Proof, Reading, Value},
     text::Text,
 };
 
@@ -203,12 +203,12 @@ impl<'a> Notification<'a> {
         } else if let Some(done) = self.result {
             let mut reading = Reading::new(Kind::Gate);
             let proof = if done { Proof::Accepted } else { Proof::Refused };
-            reading.answer = Some(Answer { command: None, proof });
+            reading.proof = Some(proof);
             reading
         } else {
             return Err(DecodeError::new(ErrorCode::Kind, 0, "Picture"));
         };
-        reading.device = self.device.map(Str::decode).transpose()?;
+        reading.set(Fact::Device, self.device.map(Str::decode).transpose()?);
         for (name, value) in self.flags {
             match value {
                 Scalar::Text(text) if !text.raw().is_empty() => reading.put(name, text.decode()?),
@@ -229,10 +229,12 @@ impl<'a> Notification<'a> {
         reading.plate_color = self.color.and_then(|color| plate::color(&color.decode().ok()?));
         reading.plate_confidence =
             self.confidence.and_then(Scalar::milli).filter(|c| (0..=100_000).contains(&c.0));
-        reading.vehicle_text =
-            self.vehicle.map(Str::decode).transpose()?.filter(|text: &Text<'_>| !text.is_empty());
-        reading.direction_code = self.direction.map(Str::decode).transpose()?;
-        reading.record = self.record.map(Str::decode).transpose()?;
+        reading.set(
+            Fact::VehicleText,
+            self.vehicle.map(Str::decode).transpose()?.filter(|text: &Text<'_>| !text.is_empty()),
+        );
+        reading.set(Fact::Direction, self.direction.map(Str::decode).transpose()?);
+        reading.set(Fact::Record, self.record.map(Str::decode).transpose()?);
         let time = self.exact_time.or(self.time).filter(|time| !time.raw().is_empty());
         if let Some(time) = time {
             let bad = DecodeError::new(ErrorCode::Value, time.at(), "SnapTime");

@@ -10,7 +10,7 @@ use crate::{
     error::{DecodeError, ErrorCode},
     json::{Json, Num, Scalar, Str, first},
     protocol::camera::plate,
-    reading::{Answer, DeviceTime, Kind, Proof, Reading},
+    reading::{DeviceTime, Fact, Kind, Proof, Reading},
 };
 
 /// A document with a `cmd`.
@@ -140,7 +140,8 @@ impl<'a> CommandReply<'a> {
             (None, None) => return Ok(()),
         };
         reading.kind = Kind::Gate;
-        reading.answer = Some(Answer { command: self.id.map(Str::decode).transpose()?, proof });
+        reading.set(Fact::Command, self.id.map(Str::decode).transpose()?);
+        reading.proof = Some(proof);
         if let Some(status) = self.status {
             reading.put("status", status);
         }
@@ -149,7 +150,7 @@ impl<'a> CommandReply<'a> {
 
     fn put_values(&self, reading: &mut Reading<'a>, command: Str<'a>) -> Result<(), DecodeError> {
         let value = self.value.and_then(Scalar::text).filter(|_| command.raw() == b"getsn");
-        reading.device = self.serial.or(value).map(Str::decode).transpose()?;
+        reading.set(Fact::Device, self.serial.or(value).map(Str::decode).transpose()?);
         reading.device_time = self.timestamp.and_then(Instant::from_secs).map(DeviceTime::Utc);
         if let Some(input) = self.input {
             reading.put("input", input);
@@ -257,8 +258,8 @@ impl<'a> Record<'a> {
             plate::put_str(&mut reading, text);
         }
         reading.plate_confidence = self.confidence.and_then(Scalar::milli);
-        reading.direction_code = self.direction.map(Num::text);
-        reading.device = self.serial.map(Str::decode).transpose()?;
+        reading.set(Fact::Direction, self.direction.map(Num::text));
+        reading.set(Fact::Device, self.serial.map(Str::decode).transpose()?);
         if let Some(code) = self.plate_type {
             tables::put_type(&mut reading, Dialect::Vzenith, code);
         }

@@ -9,7 +9,7 @@ use crate::{
     json::Json,
     protocol::{Out, ProtocolInfo, camera::form::Form},
     reader::Reader,
-    reading::{Kind, Reading},
+    reading::{Fact, Kind, Reading},
     trace::Trace,
 };
 
@@ -82,13 +82,13 @@ fn heartbeat<'a>(form: Form<'a>, out: Out<'_, 'a>) -> Result<(), DecodeError> {
     let mut reading = Reading::new(Kind::Heartbeat);
     form.each(|field| {
         match field.name {
-            b"serialno" => reading.device = Some(field.text()?),
+            b"serialno" => reading.set(Fact::Device, Some(field.text()?)),
             b"device_name" if !field.value.is_empty() => reading.put("device_name", field.text()?),
             _ => {}
         }
         Ok(())
     })?;
-    if reading.device.is_none() {
+    if reading.device().is_none() {
         return Err(DecodeError::new(ErrorCode::Missing, 0, "serialno"));
     }
     out(&reading);

@@ -9,7 +9,7 @@ use crate::{
     json::{Json, Str, first},
     protocol::{Out, ProtocolInfo},
     reader::Reader,
-    reading::{Answer, DeviceTime, Kind, Proof, Reading},
+    reading::{DeviceTime, Fact, Kind, Proof, Reading},
     text::Text,
     trace::Trace,
 };
@@ -86,9 +86,9 @@ fn document<'a>(json: &mut Json<'a>, context: &Context<'a>) -> Result<Reading<'a
     }
     // The topic is what the broker let the camera write to: it is believed before what the message says.
     if let Some(serial) = topic.serial {
-        reading.device = Some(Text::Borrowed(serial));
+        reading.set(Fact::Device, Some(Text::Borrowed(serial)));
     } else if let Some(serial) = envelope.serial {
-        reading.device = Some(serial.decode()?);
+        reading.set(Fact::Device, Some(serial.decode()?));
     }
     Ok(reading)
 }
@@ -144,7 +144,8 @@ impl<'a> Envelope<'a> {
             408 => Proof::TimedOut,
             _ => Proof::Refused,
         };
-        reading.answer = Some(Answer { command: self.id.map(Str::decode).transpose()?, proof });
+        reading.set(Fact::Command, self.id.map(Str::decode).transpose()?);
+        reading.proof = Some(proof);
         reading.put("status", code);
         if let Some(name) = self.name {
             reading.put("cmd", name.decode()?);

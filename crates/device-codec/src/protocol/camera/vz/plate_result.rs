@@ -9,7 +9,7 @@ use crate::{
     error::DecodeError,
     json::{Json, Num, Str, first},
     milli::Milli,
-    reading::{DeviceTime, GateState, Reading},
+    reading::{DeviceTime, Fact, GateState, Reading},
     text::Text,
 };
 
@@ -99,8 +99,8 @@ impl<'a> PlateResult<'a> {
         if let Some(code) = self.plate_type {
             tables::put_type(reading, dialect, code);
         }
-        reading.direction_code = self.direction.map(Num::text);
-        reading.record = self.record.map(Str::decode).transpose()?;
+        reading.set(Fact::Direction, self.direction.map(Num::text));
+        reading.set(Fact::Record, self.record.map(Str::decode).transpose()?);
         reading.offline_upload = self.offline;
         self.time.put(reading);
         if let Some(trigger) = self.trigger {

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     error::{DecodeError, ErrorCode},
     json::{Json, Scalar, Str, first},
-    reading::{Answer, Kind, Proof, Reading},
+    reading::{Fact, Kind, Proof, Reading},
 };
 
 /// What a push holds, as it stands.
@@ -165,7 +165,7 @@ impl<'a> Push<'a> {
             Root::Answer => answer(reading, self)?,
             Root::Reply => self.reply.put(reading)?,
         }
-        reading.device = serial;
+        reading.set(Fact::Device, serial);
         Ok(())
     }
 }
@@ -234,7 +234,10 @@ fn answer<'a>(reading: &mut Reading<'a>, push: &Push<'a>) -> Result<(), DecodeEr
         (None, None) => None,
     };
     let command = push.message.map(Str::decode).transpose()?;
-    reading.answer = proof.map(|proof| Answer { command, proof });
+    if proof.is_some() {
+        reading.set(Fact::Command, command);
+    }
+    reading.proof = proof;
     if let Some(status) = push.status {
         reading.put("status", status);
     }

@@ -5,7 +5,10 @@
 
 use parking_types::{PlateColor, VehicleClass};
 
-use crate::{reading::Reading, text::Text};
+use crate::{
+    reading::{Fact, Reading},
+    text::Text,
+};
 
 /// The `type` of a vehicle without a plate.
 pub(super) const UNPLATED: i64 = 31;
@@ -37,7 +40,7 @@ pub(super) fn put_type(reading: &mut Reading<'_>, dialect: Dialect, code: i64) {
     reading.put("plate_type", code);
     if let Some(kind) = plate_type(dialect, code) {
         reading.vehicle = kind.vehicle;
-        reading.vehicle_text = Some(Text::Borrowed(kind.words));
+        reading.set(Fact::VehicleText, Some(Text::Borrowed(kind.words)));
     }
 }
 

@@ -17,7 +17,7 @@ use crate::{
     milli::Milli,
     protocol::{Out, Payload, ProtocolInfo, camera::plate},
     reader::Reader,
-    reading::{DeviceTime, Kind, Reading},
+    reading::{DeviceTime, Fact, Kind, Reading},
     text::Text,
     trace::Trace,
 };
@@ -137,7 +137,7 @@ fn document<'a>(json: &mut Json<'a>) -> Result<Reading<'a>, DecodeError> {
     plate.record = plate.record.or(reply.id);
     let mut reading = Reading::new(Kind::Plate);
     plate.put(&mut reading, Dialect::Vzenith, Writing::Plain)?;
-    reading.device = reply.serial.map(Str::decode).transpose()?;
+    reading.set(Fact::Device, reply.serial.map(Str::decode).transpose()?);
     Ok(reading)
 }
 
@@ -181,7 +181,7 @@ fn structure<'a, T: Trace>(data: Reader<'a, T>) -> Result<Reading<'a>, DecodeErr
     super::tables::put_type(&mut reading, Dialect::Vzenith, kind);
     reading.plate_confidence = Some(Milli::whole(data.i32_le(block::CONFIDENCE, "nConfidence")?));
     let direction = data.i32_le(block::DIRECTION, "nDirection")?;
-    reading.direction_code = Some(Text::format(format_args!("{direction}")));
+    reading.set(Fact::Direction, Some(direction));
     let secs = data.u32_le(block::SECONDS, "tvPTS.sec")?;
     let micros = i64::from(data.u32_le(block::MICROS, "tvPTS.usec")?);
     if secs > 0
@@ -190,6 +190,6 @@ fn structure<'a, T: Trace>(data: Reader<'a, T>) -> Result<Reading<'a>, DecodeErr
         reading.device_time = Some(DeviceTime::Utc(at + Span::from_nanos(micros.min(999_999) * 1000)));
     }
     reading.put("trigger", data.u32_le(block::TRIGGER, "trigger")?);
-    reading.record = Some(Text::format(format_args!("{}", data.u32_le(block::ID, "uId")?)));
+    reading.set(Fact::Record, Some(data.u32_le(block::ID, "uId")?));
     Ok(reading)
 }

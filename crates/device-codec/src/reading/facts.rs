@@ -1,0 +1,212 @@
+//! The list behind a reading's fields: texts, axes, and what has no name in [`Reading`].
+
+use smallvec::SmallVec;
+
+use super::Reading;
+use crate::milli::Milli;
+use crate::text::Text;
+
+/// A value in the list of a reading's facts. What a decoder would have to format is kept as the numbers that it is
+/// made of, and formatted when somebody asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value<'a> {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Int(i64),
+    /// A measured value.
+    Milli(Milli),
+    /// Text.
+    Text(Text<'a>),
+    /// Bytes without a known meaning; printed as hex.
+    Bytes(&'a [u8]),
+    /// Three axes, or other small groups of three.
+    Axes([i32; 3]),
+    /// A number that is written as sixteen lower-case hex digits.
+    Id(u64),
+    /// Sixteen bytes that are written as lower-case hex.
+    Uuid([u8; 16]),
+    /// A version of three numbers, written with points.
+    Version([u8; 3]),
+}
+
+impl Value<'_> {
+    /// The value as text; `None` for what is none.
+    pub fn text(&self) -> Option<Text<'_>> {
+        Some(match self {
+            Self::Text(text) => Text::Borrowed(text),
+            Self::Int(number) => Text::format(format_args!("{number}")),
+            Self::Id(number) => Text::hex_u64(*number),
+            Self::Uuid(bytes) => Text::hex_lower(bytes),
+            Self::Version([major, minor, patch]) => Text::format(format_args!("{major}.{minor}.{patch}")),
+            Self::Bool(_) | Self::Milli(_) | Self::Bytes(_) | Self::Axes(_) => return None,
+        })
+    }
+}
+
+/// The facts that have a name in a reading, but no field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fact {
+    Device,
+    Record,
+    Ticket,
+    Tag,
+    Firmware,
+    ResetCause,
+    VehicleText,
+    Direction,
+    Command,
+    Magnetic,
+    Baseline,
+    VehicleCount,
+}
+
+/// What a fact is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Name<'a> {
+    Fact(Fact),
+    More(&'a str),
+}
+
+/// As many facts as published frames of binary protocols state, so that none of those touches the heap.
+const INLINE: usize = 16;
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Facts<'a>(SmallVec<[(Name<'a>, Value<'a>); INLINE]>);
+
+macro_rules! texts {
+    ($($(#[$doc:meta])* $name:ident = $fact:ident;)+) => { $(
+        $(#[$doc])*
+        pub fn $name(&self) -> Option<Text<'_>> {
+            self.fact(Fact::$fact)?.text()
+        }
+    )+ };
+}
+
+impl<'a> Reading<'a> {
+    /// Adds to [`more`](Self::more).
+    #[inline]
+    pub fn put(&mut self, name: &'a str, value: impl Into<Value<'a>>) {
+        self.facts.0.push((Name::More(name), value.into()));
+    }
+
+    /// What has no field or method here, by the names of the protocol's notes.
+    pub fn more(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
+        self.facts.0.iter().filter_map(|(name, value)| match name {
+            Name::More(name) => Some((*name, value)),
+            Name::Fact(_) => None,
+        })
+    }
+
+    /// The value of [`more`](Self::more) with this name.
+    pub fn get(&self, name: &str) -> Option<&Value<'a>> {
+        self.more().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// States a fact, or nothing; a fact that stands already is replaced.
+    #[inline]
+    pub(crate) fn set(&mut self, fact: Fact, value: Option<impl Into<Value<'a>>>) {
+        let Some(value) = value else { return };
+        let value = value.into();
+        match self.facts.0.iter_mut().find(|(name, _)| *name == Name::Fact(fact)) {
+            Some((_, slot)) => *slot = value,
+            None => self.facts.0.push((Name::Fact(fact), value)),
+        }
+    }
+
+    pub(crate) fn fact(&self, fact: Fact) -> Option<&Value<'a>> {
+        self.facts.0.iter().find(|(name, _)| *name == Name::Fact(fact)).map(|(_, value)| value)
+    }
+
+    pub(super) fn states(&self, wanted: impl Fn(Fact) -> bool) -> bool {
+        self.facts.0.iter().any(|(name, _)| matches!(name, Name::Fact(fact) if wanted(*fact)))
+    }
+
+    texts! {
+        /// The device's own id.
+        device = Device;
+        /// The vendor's own id of the record.
+        record = Record;
+        /// A paper ticket's number.
+        ticket = Ticket;
+        /// A tag or beacon in the vehicle.
+        tag = Tag;
+        /// The device's firmware.
+        firmware = Firmware;
+        /// Why the device started.
+        reset_cause = ResetCause;
+        /// The vehicle in the device's own words.
+        vehicle_text = VehicleText;
+        /// The device's raw direction code, for the site's `direction` map; printed in `more` as `direction`.
+        direction_code = Direction;
+        /// Which command an answer is to, by our id or the device's echo of it; printed in `more` as `command`.
+        command = Command;
+    }
+
+    /// Magnetic field, in the device's units.
+    pub fn magnetic(&self) -> Option<[i32; 3]> {
+        self.axes(Fact::Magnetic)
+    }
+
+    /// Magnetic field of the empty berth, in the device's units.
+    pub fn baseline(&self) -> Option<[i32; 3]> {
+        self.axes(Fact::Baseline)
+    }
+
+    /// Vehicles counted so far.
+    pub fn vehicle_count(&self) -> Option<u32> {
+        match self.fact(Fact::VehicleCount)? {
+            Value::Int(count) => u32::try_from(*count).ok(),
+            _ => None,
+        }
+    }
+
+    fn axes(&self, fact: Fact) -> Option<[i32; 3]> {
+        if let Value::Axes(axes) = self.fact(fact)? { Some(*axes) } else { None }
+    }
+}
+
+impl From<bool> for Value<'_> {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+macro_rules! ints {
+    ($($type:ty),+) => { $(impl From<$type> for Value<'_> {
+        fn from(value: $type) -> Self {
+            Self::Int(i64::from(value))
+        }
+    })+ };
+}
+ints!(u8, i8, u16, i16, u32, i32, i64);
+
+impl From<Milli> for Value<'_> {
+    fn from(value: Milli) -> Self {
+        Self::Milli(value)
+    }
+}
+
+impl<'a> From<Text<'a>> for Value<'a> {
+    fn from(value: Text<'a>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl<'a> From<&'a str> for Value<'a> {
+    fn from(value: &'a str) -> Self {
+        Self::Text(Text::Borrowed(value))
+    }
+}
+
+impl<'a> From<&'a [u8]> for Value<'a> {
+    fn from(value: &'a [u8]) -> Self {
+        Self::Bytes(value)
+    }
+}
+
+impl From<[i32; 3]> for Value<'_> {
+    fn from(value: [i32; 3]) -> Self {
+        Self::Axes(value)
+    }
+}
