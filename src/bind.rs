@@ -19,6 +19,33 @@ pub(crate) struct Binder {
     readings: Vec<Reading>,
 }
 
+/// A frame, decoded and bound, without its name in the log.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    device: Id,
+    number: Option<Number>,
+    restart: bool,
+    network_at: Option<Instant>,
+    offline: bool,
+    readings: Vec<Reading>,
+}
+
+impl Bound {
+    /// The frame as the session machine takes it.
+    pub(crate) fn frame(&self, name: FrameName, received_at: Instant) -> Frame<'_> {
+        Frame {
+            name,
+            received_at,
+            device: self.device,
+            number: self.number,
+            restart: self.restart,
+            network_at: self.network_at,
+            offline: self.offline,
+            readings: &self.readings,
+        }
+    }
+}
+
 /// What a record says about a frame as a whole.
 struct Head {
     received_at: Instant,
@@ -45,14 +72,16 @@ struct Known<'s> {
 }
 
 impl Binder {
-    /// A frame of a device, bound as of its event.
-    pub(crate) fn bind<'b>(
-        &'b mut self,
+    /// A frame of a device, bound as of its event. What it holds comes back by [`done_with`](Self::done_with).
+    pub(crate) fn bind(
+        &mut self,
         record: &FrameRecord<'_>,
-        name: FrameName,
         received_at: Instant,
         site: &Site,
-    ) -> Result<Frame<'b>, Refusal> {
+    ) -> Result<Bound, Refusal> {
+        if record.device.is_none() && record.protocol.is_none() {
+            return Err(Refusal::field("protocol", "is missing"));
+        }
         let protocol = match record.protocol.as_deref() {
             Some(name) => Some(protocol(name)?),
             None => None,
@@ -97,16 +126,19 @@ impl Binder {
             return Err(known.nowhere(&device, received_at, &self.readings));
         }
         let number = number(info.numbering, &mut head, record);
-        Ok(Frame {
-            name,
-            received_at,
+        Ok(Bound {
             device,
             number,
             restart: head.restart,
             network_at: record.network_at,
             offline: head.offline,
-            readings: &self.readings,
+            readings: core::mem::take(&mut self.readings),
         })
+    }
+
+    /// Keeps the room of a frame for the next one.
+    pub(crate) fn done_with(&mut self, bound: Bound) {
+        self.readings = bound.readings;
     }
 
     /// The payload's bytes, for records that are no device's frame.

@@ -1,12 +1,11 @@
 //! The pipeline: decode ▶ bind ▶ step ▶ price, as a stage of the log.
 
-use device_codec::Protocol;
 use parking_types::{Id, Instant};
 use session_core::{Core, Effect, FrameName, Priced, SessionId, Unpriced, Verdict};
 
 use crate::{
     action,
-    bind::Binder,
+    bind::{Binder, Bound},
     output,
     record::{Body, FrameRecord, Reason, Record as Line, Refusal, Unread, What},
     saved::{self, Made},
@@ -100,14 +99,15 @@ impl Pipeline {
     /// [`take_dead_letters`](Self::take_dead_letters).
     pub fn apply_record(&mut self, line: &[u8], name: FrameName) -> Outcome {
         let record = Line::read(line, &self.site.tenant());
-        self.apply_read(line, record, name)
+        self.apply_read(line, record, None, name)
     }
 
-    /// Applies a record that was read from `line`.
+    /// Applies a record that was read from `line`, and bound where that has been done already by the same site.
     pub(crate) fn apply_read(
         &mut self,
         line: &[u8],
         record: Result<Line<'_>, Box<Unread>>,
+        bound: Option<Result<Bound, Refusal>>,
         name: FrameName,
     ) -> Outcome {
         let record = match record {
@@ -116,7 +116,7 @@ impl Pipeline {
         };
         let (at, name) = (record.received_at, record.name.unwrap_or(name));
         match record.body {
-            Body::Frame(frame) => self.frame(line, &frame, name, at),
+            Body::Frame(frame) => self.frame(line, &frame, bound, name, at),
             Body::Tick => {
                 self.core.apply_tick(at, &self.site);
                 Outcome::NotAFrame
@@ -165,15 +165,24 @@ impl Pipeline {
         output::publish(effect, &self.site)
     }
 
-    fn frame(&mut self, line: &[u8], frame: &FrameRecord<'_>, name: FrameName, at: Instant) -> Outcome {
-        let verdict = if frame.protocol.as_deref() == Some(Protocol::Manual.name()) {
+    fn frame(
+        &mut self,
+        line: &[u8],
+        frame: &FrameRecord<'_>,
+        bound: Option<Result<Bound, Refusal>>,
+        name: FrameName,
+        at: Instant,
+    ) -> Outcome {
+        let verdict = if frame.is_manual() {
             let action = self.binder.payload(frame).and_then(|payload| action::read(payload, name, at));
             action.map(|action| self.core.apply_action(&action, &self.site))
-        } else if frame.device.is_none() && frame.protocol.is_none() {
-            Err(Refusal::field("protocol", "is missing"))
         } else {
-            let bound = self.binder.bind(frame, name, at, &self.site);
-            bound.map(|frame| self.core.apply_frame(&frame, &self.site))
+            let bound = bound.unwrap_or_else(|| self.binder.bind(frame, at, &self.site));
+            bound.map(|bound| {
+                let verdict = self.core.apply_frame(&bound.frame(name, at), &self.site);
+                self.binder.done_with(bound);
+                verdict
+            })
         };
         match verdict {
             Ok(Verdict::Applied { dead_readings }) => {

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::borrow::Cow;
 
-use device_codec::{DecodeError, ImageCut, Milli, json_members, json_path};
+use device_codec::{DecodeError, ImageCut, Milli, Protocol, json_members, json_path};
 use parking_types::{Id, Instant};
 use serde::Deserialize;
 use session_core::{CommandState, DeadCode, FrameName};
@@ -323,6 +323,11 @@ impl<'a> Record<'a> {
 }
 
 impl<'a> FrameRecord<'a> {
+    /// What a person, a partner or a payment does comes as a frame of this protocol.
+    pub(crate) fn is_manual(&self) -> bool {
+        self.protocol.as_deref() == Some(Protocol::Manual.name())
+    }
+
     fn of(raw: Raw<'a>, device: Option<Id>) -> Result<Self, Refusal> {
         let payload = raw.payload.ok_or(Refusal::field("payload", "is missing"))?;
         let network_at = raw.network_at.as_deref().map(|text| instant("network_at", text)).transpose()?;

@@ -4,7 +4,7 @@ mod report;
 
 use std::{
     collections::{BTreeMap, HashMap},
-    sync::mpsc,
+    sync::{Arc, mpsc},
     thread,
 };
 
@@ -14,8 +14,9 @@ use session_core::{AlertRecord, ChargeRecord, CommandRecord, Effect, FrameName, 
 pub use report::{Lines, Report, Revenue, Summary};
 
 use crate::{
+    bind::{Binder, Bound},
     pipeline::{Counts, Pipeline},
-    record::{Body, Record, Unread},
+    record::{Body, Record, Refusal, Unread},
     site::Site,
 };
 
@@ -43,11 +44,43 @@ const SHORT: usize = 1 << 16;
 /// # Ok::<(), parkline::site::SiteError>(())
 /// ```
 pub struct Replay {
-    /// Reference data as of now, for partitions that are yet to come.
-    site: Site,
+    /// Reference data as of now, as every partition has them.
+    site: Arc<Site>,
     partitions: BTreeMap<Option<u32>, Pipeline>,
     lines: u64,
     last: Last,
+}
+
+/// Reads and binds lines ahead of the pipeline.
+struct Reader {
+    /// `None` from a change of reference data on: what comes after it must be bound by what it says.
+    site: Option<Arc<Site>>,
+    tenant: Id,
+    binder: Binder,
+}
+
+/// A line that was read ahead.
+struct Ahead<'l> {
+    line: &'l [u8],
+    record: Result<Record<'l>, Box<Unread>>,
+    bound: Option<Result<Bound, Refusal>>,
+}
+
+impl Reader {
+    fn read<'l>(&mut self, line: &'l [u8]) -> Ahead<'l> {
+        let record = Record::read(line, &self.tenant);
+        let bound = match &record {
+            Ok(Record { received_at, body: Body::Frame(frame), .. }) if !frame.is_manual() => {
+                self.site.as_ref().map(|site| self.binder.bind(frame, *received_at, site))
+            }
+            Ok(Record { body: Body::Reference(_), .. }) => {
+                self.site = None;
+                None
+            }
+            _ => None,
+        };
+        Ahead { line, record, bound }
+    }
 }
 
 /// The last state of everything.
@@ -63,43 +96,51 @@ struct Last {
 impl Replay {
     /// A replay of records with what was in force before the first one.
     pub fn new(site: Site) -> Self {
-        Self { site, partitions: BTreeMap::new(), lines: 0, last: Last::default() }
+        Self { site: Arc::new(site), partitions: BTreeMap::new(), lines: 0, last: Last::default() }
     }
 
     /// Applies the next line; a blank one is none.
     pub fn line(&mut self, line: &[u8]) {
         let line = line.trim_ascii();
         if !line.is_empty() {
-            self.record(line, Record::read(line, &self.site.tenant()));
+            self.record(line, Record::read(line, &self.site.tenant()), None);
         }
     }
 
-    /// Applies the lines of a text, as [`line`](Self::line) would one by one; a second thread reads ahead.
+    /// Applies the lines of a text, as [`line`](Self::line) would one by one; a second thread reads and binds ahead.
     pub fn text(&mut self, text: &[u8]) {
         if text.len() < SHORT {
             return text.split(|b| *b == b'\n').for_each(|line| self.line(line));
         }
-        let tenant = self.site.tenant();
+        let mut reader = Reader {
+            site: Some(Arc::clone(&self.site)),
+            tenant: self.site.tenant(),
+            binder: Binder::default(),
+        };
         thread::scope(|scope| {
             let (batches, ready) = mpsc::sync_channel(AHEAD);
             scope.spawn(move || {
                 let lines = text.split(|b| *b == b'\n').map(<[u8]>::trim_ascii);
                 let mut lines = lines.filter(|line| !line.is_empty()).peekable();
                 while lines.peek().is_some() {
-                    let some = lines.by_ref().take(BATCH);
-                    let batch: Vec<_> = some.map(|line| (line, Record::read(line, &tenant))).collect();
+                    let batch: Vec<_> = lines.by_ref().take(BATCH).map(|line| reader.read(line)).collect();
                     if batches.send(batch).is_err() {
                         return;
                     }
                 }
             });
-            for (line, record) in ready.into_iter().flatten() {
-                self.record(line, record);
+            for Ahead { line, record, bound } in ready.into_iter().flatten() {
+                self.record(line, record, bound);
             }
         });
     }
 
-    fn record(&mut self, line: &[u8], record: Result<Record<'_>, Box<Unread>>) {
+    fn record(
+        &mut self,
+        line: &[u8],
+        record: Result<Record<'_>, Box<Unread>>,
+        bound: Option<Result<Bound, Refusal>>,
+    ) {
         let name = FrameName { partition: 0, offset: self.lines, index: None };
         self.lines += 1;
         if let Ok(Record { received_at, body: Body::Reference(text), .. }) = &record {
@@ -108,22 +149,22 @@ impl Replay {
         }
         let partition = record.as_ref().ok().and_then(|record| record.name).map(|name| name.partition);
         let site = &self.site;
-        let pipeline = self.partitions.entry(partition).or_insert_with(|| Pipeline::new(site.clone()));
-        pipeline.apply_read(line, record, name);
+        let pipeline = self.partitions.entry(partition).or_insert_with(|| Pipeline::new(Site::clone(site)));
+        pipeline.apply_read(line, record, bound, name);
         self.last.take(pipeline);
     }
 
     /// A change of reference data reaches every partition, those that are yet to come too.
     fn reference(&mut self, line: &[u8], text: &str, at: Instant, name: FrameName) {
         if self.partitions.is_empty() {
-            self.partitions.insert(None, Pipeline::new(self.site.clone()));
+            self.partitions.insert(None, Pipeline::new(Site::clone(&self.site)));
         }
         for pipeline in self.partitions.values_mut() {
             pipeline.apply_record(line, name);
             self.last.take(pipeline);
         }
         // The partitions have reported a change that is refused.
-        let _refused = self.site.apply_reference(text.as_bytes(), at).is_err();
+        let _refused = Arc::make_mut(&mut self.site).apply_reference(text.as_bytes(), at).is_err();
     }
 
     /// The figures so far.
@@ -147,7 +188,7 @@ impl Replay {
         }
         let counts = self.counts();
         // Lots know their zone whichever partition they belong to.
-        self.last.report(self.site, counts)
+        self.last.report(Arc::unwrap_or_clone(self.site), counts)
     }
 }
 

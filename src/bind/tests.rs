@@ -23,7 +23,13 @@ fn site() -> Site {
 fn bound<R>(site: &Site, line: &str, look: impl FnOnce(Result<Frame<'_>, Refusal>) -> R) -> R {
     let record = Record::read(line.as_bytes(), &site.tenant()).unwrap();
     let Body::Frame(frame) = record.body else { panic!("no frame") };
-    look(Binder::default().bind(&frame, FrameName::default(), record.received_at, site))
+    let bound = Binder::default().bind(&frame, record.received_at, site);
+    look(
+        bound
+            .as_ref()
+            .map(|bound| bound.frame(FrameName::default(), record.received_at))
+            .map_err(Clone::clone),
+    )
 }
 
 fn bosch(device: &str, more: &str) -> String {
