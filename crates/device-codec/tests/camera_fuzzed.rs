@@ -18,6 +18,11 @@ fn kept_finds() {
                 .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         }
     }
+    for entry in std::fs::read_dir(root.join("command_spoken")).unwrap() {
+        let path = entry.unwrap().path();
+        spoken(&std::fs::read_to_string(&path).unwrap())
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    }
 }
 
 /// What would make a careless reader ask for memory or time without end.

@@ -95,10 +95,12 @@ fn clock(local: Local) -> Result<Vec<u8>, CommandError> {
     Ok(vec![low, high, month as u8, day as u8, weekday, hour, minute, second])
 }
 
-/// Text in the board's charset; whole or not at all.
+/// Text in the board's charset; whole or not at all. A NUL would end it on the line, and the charset of the web writes
+/// some private characters as bytes that are read as others.
 fn gbk(text: &str, max: usize, field: &'static str) -> Result<Vec<u8>, CommandError> {
     let (bytes, _, lost) = GBK.encode(text);
-    if lost {
+    let same = || GBK.decode_without_bom_handling(&bytes).0 == text;
+    if lost || text.contains('\0') || !same() {
         return Err(CommandError::Encoding(field));
     }
     if bytes.len() > max { Err(CommandError::TooLong(field)) } else { Ok(bytes.into_owned()) }
