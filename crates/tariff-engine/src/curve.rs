@@ -7,12 +7,16 @@
 
 mod limits;
 
+use core::cell::Cell;
+
 use parking_types::{Amount, Instant, Span};
 
 use crate::{
     Calendar, NextChange, PriceError, Stay, Tariff,
+    compiled::DAY,
     price::{LONGEST, total_at},
     total,
+    walk::start_of,
 };
 
 /// How far the next change is looked for.
@@ -36,15 +40,15 @@ pub fn next_change(
     Ok(next_change_from(tariff, calendar, stay, now, None))
 }
 
-/// [`next_change`] of a stay that costs `now`; `likely` is where to look first.
+/// [`next_change`] of a stay that costs `now`; `running` is where the unit ends that runs at its exit.
 pub(crate) fn next_change_from(
     tariff: &Tariff,
     calendar: Option<&Calendar>,
     stay: &Stay,
     now: Amount,
-    likely: Option<i64>,
+    running: Option<i64>,
 ) -> Option<NextChange> {
-    let fee = Fee { likely, ..Fee::new(tariff, calendar, stay) };
+    let fee = Fee { likely: likely(tariff, stay, running), ..Fee::new(tariff, calendar, stay) };
     let from = stay.exit.as_nanos();
     let found = fee.first(from, from.saturating_add(HORIZON.as_nanos()), |total| total != Some(now))?;
     let change = fee.change(found);
@@ -146,6 +150,22 @@ impl Iterator for Curve<'_> {
     }
 }
 
+/// Where the fee changes nearly always: where the grace ends, the running unit, the period with its caps and free time.
+fn likely(tariff: &Tariff, stay: &Stay, running: Option<i64>) -> [Option<i64>; 3] {
+    let document = tariff.document();
+    let (entry, exit) = (stay.entry.as_nanos(), stay.exit.as_nanos());
+    let (length, grace) = (exit.saturating_sub(entry), document.grace.as_nanos());
+    let period_end = if document.rolling {
+        entry.saturating_add((length / DAY + i64::from(length % DAY != 0)).saturating_mul(DAY))
+    } else {
+        start_of(tariff.zone(), tariff.natural_day(exit) + 1)
+    };
+    let grace_end = (length <= grace).then(|| entry.saturating_add(grace));
+    let mut likely = [grace_end, running, Some(period_end)];
+    likely.sort_unstable();
+    likely
+}
+
 /// The stay at its very beginning, without payments.
 fn begun(stay: &Stay) -> Stay {
     Stay { exit: stay.entry, paid: Vec::new(), ..stay.clone() }
@@ -158,18 +178,26 @@ struct Fee<'a> {
     stay: &'a Stay,
     /// Exits within one such span cost the same: a nanosecond, or a minute.
     grain: i64,
-    /// An instant at which the fee may well change; it only makes the search shorter.
-    likely: Option<i64>,
+    /// Instants at which the fee may well change, ascending; they only make the search shorter.
+    likely: [Option<i64>; 3],
+    /// The exits whose fees were asked last.
+    known: Cell<[(i64, Option<Amount>); 2]>,
 }
 
 impl<'a> Fee<'a> {
     fn new(tariff: &'a Tariff, calendar: Option<&'a Calendar>, stay: &'a Stay) -> Self {
         let grain = if tariff.document().to_the_minute { MINUTE } else { 1 };
-        Self { tariff, calendar, stay, grain, likely: None }
+        Self { tariff, calendar, stay, grain, likely: [None; 3], known: Cell::new([(i64::MIN, None); 2]) }
     }
 
     fn at(&self, exit: i64) -> Option<Amount> {
-        total_at(self.tariff, self.calendar, self.stay, Instant::from_nanos(exit)).ok()
+        let [last, before] = self.known.get();
+        if let Some((_, total)) = [last, before].into_iter().find(|(known, _)| *known == exit) {
+            return total;
+        }
+        let total = total_at(self.tariff, self.calendar, self.stay, Instant::from_nanos(exit)).ok();
+        self.known.set([(exit, total), last]);
+        total
     }
 
     /// The first exit in `(from, to]` whose fee is `sought`, with that fee. The fee at `from` is not sought.
@@ -204,9 +232,11 @@ impl<'a> Fee<'a> {
         // From here on everything counts in grains.
         let (low, last) = (from.div_euclid(self.grain), to.div_euclid(self.grain));
         let hit = |grains: i64| sought(self.at(grains * self.grain));
-        let likely = self.likely.map(|at| at.div_euclid(self.grain)).filter(|at| low < *at && *at < last);
-        if let Some(at) = likely.and_then(|at| at_or_after(at, low, &hit)) {
-            return Some(at * self.grain);
+        let likely = self.likely.iter().flatten().map(|at| at.div_euclid(self.grain));
+        for at in likely.filter(|at| low < *at && *at < last) {
+            if let Some(at) = at_or_after(at, low, &hit) {
+                return Some(at * self.grain);
+            }
         }
         if low >= last || !hit(last) && !hit(low + 1) {
             return None;
