@@ -98,7 +98,7 @@ impl<'a> Json<'a> {
             }
             let key = self.string()?;
             self.expect(b':')?;
-            self.space();
+            self.byte();
             let before = self.at;
             if key.is_plain() { visit(self, key.raw()) } else { visit(self, key.decode()?.as_bytes()) }?;
             if self.at == before {
@@ -175,7 +175,11 @@ impl<'a> Json<'a> {
     #[inline]
     pub(crate) fn int(&mut self) -> Result<Option<i64>, DecodeError> {
         match self.byte() {
-            b'-' | b'0'..=b'9' => self.number().map(Num::int),
+            b'1'..=b'9' => match self.digits() {
+                Some(value) => Ok(Some(value)),
+                None => self.number().map(Num::int),
+            },
+            b'-' | b'0' => self.number().map(Num::int),
             _ => self.scalar().map(Scalar::int),
         }
     }
@@ -250,6 +254,14 @@ impl<'a> Json<'a> {
     /// The next byte that is no blank, not taken; 0 at the end, which JSON has nowhere either.
     #[inline]
     fn byte(&mut self) -> u8 {
+        // Devices write JSON without blanks.
+        match self.bytes.get(self.at) {
+            Some(&b) if b > b' ' => b,
+            _ => self.byte_after_space(),
+        }
+    }
+
+    fn byte_after_space(&mut self) -> u8 {
         self.space();
         self.bytes.get(self.at).copied().unwrap_or(0)
     }
@@ -307,7 +319,18 @@ impl<'a> Json<'a> {
     #[inline(always)]
     fn string(&mut self) -> Result<Str<'a>, DecodeError> {
         let start = self.at + 1;
-        let (end, how) = text::scan(self.bytes, start, self.charset);
+        let plain = if self.charset == Charset::Utf8 { text::skip_plain(self.bytes, start) } else { start };
+        if let Some(b'"') = self.bytes.get(plain) {
+            self.at = plain + 1;
+            let raw = self.bytes.get(start..plain).unwrap_or_default();
+            return Ok(Str::new(raw, start, false, self.charset));
+        }
+        self.string_from(start, plain)
+    }
+
+    /// The rest of a string that begins at `start` and has nothing special before `at`.
+    fn string_from(&mut self, start: usize, at: usize) -> Result<Str<'a>, DecodeError> {
+        let (end, how) = text::scan(self.bytes, at, self.charset);
         if matches!(how, End::Truncated | End::Syntax) {
             let code = if how == End::Syntax { ErrorCode::Syntax } else { ErrorCode::Truncated };
             return Err(DecodeError::new(code, end, ""));
@@ -315,6 +338,25 @@ impl<'a> Json<'a> {
         self.at = end + 1;
         let raw = self.bytes.get(start..end).unwrap_or_default();
         Ok(Str::new(raw, start, how == End::Escaped, self.charset))
+    }
+
+    /// Passes over a number of up to eighteen digits and nothing else; stays where it is at any other.
+    #[inline]
+    fn digits(&mut self) -> Option<i64> {
+        let rest = self.bytes.get(self.at..)?;
+        let mut value = 0;
+        for (len, b) in rest.iter().enumerate().take(19) {
+            if b.is_ascii_digit() {
+                value = value * 10 + i64::from(b - b'0');
+                continue;
+            }
+            if matches!(b, b'.' | b'e' | b'E') {
+                return None;
+            }
+            self.at += len;
+            return Some(value);
+        }
+        None
     }
 
     #[inline]

@@ -154,6 +154,8 @@ pub struct Reading<'a> {
     pub berth_no: Option<u32>,
     /// What an answer to a command proves; printed in `more` as `command_state`.
     pub proof: Option<Proof>,
+    /// The id of a device of ours, which is a number.
+    pub(crate) device_number: Option<u64>,
     facts: Facts<'a>,
 }
 
@@ -186,6 +188,7 @@ impl<'a> Reading<'a> {
             recalibrated: None,
             berth_no: None,
             proof: None,
+            device_number: None,
             facts: Facts::default(),
         }
     }

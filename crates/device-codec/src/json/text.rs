@@ -61,8 +61,8 @@ pub(super) fn scan(bytes: &[u8], start: usize, charset: Charset) -> (usize, End)
 
 /// The offset of the first byte from `at` on that is a quote, a backslash or a control character, at most a word
 /// further: eight bytes at a time.
-#[inline]
-fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+#[inline(always)]
+pub(super) fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
     let zero_in = |word: u64| word.wrapping_sub(ONES) & !word & TOPS;
@@ -77,7 +77,9 @@ fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
         }
         at += 8;
     }
-    at
+    // The last bytes of a document one by one.
+    let rest = bytes.get(at..).unwrap_or_default();
+    at + rest.iter().position(|b| matches!(b, 0..=0x1f | b'"' | b'\\')).unwrap_or(rest.len())
 }
 
 /// Where an escape ends, or where and how it breaks.

@@ -89,7 +89,7 @@ pub(super) fn decode<'a, T: Trace>(
 
 #[inline]
 fn numbered(head: &Head, reading: &mut Reading<'_>) {
-    reading.set(Fact::Device, Some(Value::Id(head.device_id)));
+    reading.device_number = Some(head.device_id);
     reading.boot = Some(u64::from(head.boot_id));
     reading.sequence = Some(u64::from(head.seq));
     reading.device_time = head.sent_at.map(DeviceTime::Utc);

@@ -62,7 +62,7 @@ pub(crate) enum Fact {
 }
 
 /// What a fact is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 enum Name<'a> {
     Fact(Fact),
     More(&'a str),
@@ -71,8 +71,20 @@ enum Name<'a> {
 /// As many facts as published frames of binary protocols state, so that none of those touches the heap.
 const INLINE: usize = 16;
 
+/// Nothing is made of it, and nothing dropped, before the first fact.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts<'a>(SmallVec<[(Name<'a>, Value<'a>); INLINE]>);
+pub(super) struct Facts<'a>(Option<SmallVec<[(Name<'a>, Value<'a>); INLINE]>>);
+
+impl<'a> Facts<'a> {
+    fn as_slice(&self) -> &[(Name<'a>, Value<'a>)] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    #[inline]
+    fn push(&mut self, name: Name<'a>, value: Value<'a>) {
+        self.0.get_or_insert_with(SmallVec::new).push((name, value));
+    }
+}
 
 macro_rules! texts {
     ($($(#[$doc:meta])* $name:ident = $fact:ident;)+) => { $(
@@ -87,12 +99,12 @@ impl<'a> Reading<'a> {
     /// Adds to [`more`](Self::more).
     #[inline]
     pub fn put(&mut self, name: &'a str, value: impl Into<Value<'a>>) {
-        self.facts.0.push((Name::More(name), value.into()));
+        self.facts.push(Name::More(name), value.into());
     }
 
     /// What has no field or method here, by the names of the protocol's notes.
     pub fn more(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
-        self.facts.0.iter().filter_map(|(name, value)| match name {
+        self.facts.as_slice().iter().filter_map(|(name, value)| match name {
             Name::More(name) => Some((*name, value)),
             Name::Fact(_) => None,
         })
@@ -108,23 +120,26 @@ impl<'a> Reading<'a> {
     pub(crate) fn set(&mut self, fact: Fact, value: Option<impl Into<Value<'a>>>) {
         let Some(value) = value else { return };
         let value = value.into();
-        match self.facts.0.iter_mut().find(|(name, _)| *name == Name::Fact(fact)) {
+        let known = self.facts.0.iter_mut().flatten();
+        match known.into_iter().find(|(name, _)| matches!(name, Name::Fact(known) if *known == fact)) {
             Some((_, slot)) => *slot = value,
-            None => self.facts.0.push((Name::Fact(fact), value)),
+            None => self.facts.push(Name::Fact(fact), value),
         }
     }
 
     pub(crate) fn fact(&self, fact: Fact) -> Option<&Value<'a>> {
-        self.facts.0.iter().find(|(name, _)| *name == Name::Fact(fact)).map(|(_, value)| value)
+        self.facts
+            .as_slice()
+            .iter()
+            .find(|(name, _)| matches!(name, Name::Fact(known) if *known == fact))
+            .map(|(_, value)| value)
     }
 
     pub(super) fn states(&self, wanted: impl Fn(Fact) -> bool) -> bool {
-        self.facts.0.iter().any(|(name, _)| matches!(name, Name::Fact(fact) if wanted(*fact)))
+        self.facts.as_slice().iter().any(|(name, _)| matches!(name, Name::Fact(fact) if wanted(*fact)))
     }
 
     texts! {
-        /// The device's own id.
-        device = Device;
         /// The vendor's own id of the record.
         record = Record;
         /// A paper ticket's number.
@@ -141,6 +156,14 @@ impl<'a> Reading<'a> {
         direction_code = Direction;
         /// Which command an answer is to, by our id or the device's echo of it; printed in `more` as `command`.
         command = Command;
+    }
+
+    /// The device's own id.
+    pub fn device(&self) -> Option<Text<'_>> {
+        match self.device_number {
+            Some(number) => Some(Text::hex_u64(number)),
+            None => self.fact(Fact::Device)?.text(),
+        }
     }
 
     /// Magnetic field, in the device's units.
