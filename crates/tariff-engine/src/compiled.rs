@@ -1,10 +1,13 @@
-//! The compiled form of a tariff: lengths in nanoseconds, money in whole fractions, days cut into pieces.
+//! The compiled form of a tariff: lengths in nanoseconds, the scale of exact sums, days cut into pieces.
 
 mod plan;
 
 use parking_types::{Amount, Span};
 
-use crate::document::{self, CapPer, Charge, Document, Once, Partial, Restart, Tiers, Window};
+use crate::{
+    document::{self, CapPer, Charge, Document, Once, Partial, Restart, Tiers, Window},
+    money::{Big, Exact, gcd},
+};
 
 pub(crate) use plan::{NO_RULE, Piece, PlanSet};
 
@@ -13,10 +16,9 @@ pub(crate) const DAY: i64 = 86_400_000_000_000;
 
 /// What a [`Document`] becomes for pricing.
 ///
-/// Money inside the engine is an `i128` in fractions of a millionth: `scale` of them make one. The scale is a
-/// common multiple of all units that may be charged in part, so that every charge is exact.
+/// Sums inside the engine are whole numbers of fractions of a millionth: [`Scale`] says how many of them make one.
 pub(crate) struct Compiled {
-    pub(crate) scale: i128,
+    pub(crate) scale: Scale,
     pub(crate) rules: Vec<Rule>,
     /// The tariff's caps in the order in which they apply, one a scope.
     pub(crate) caps: Vec<CapLevel>,
@@ -39,7 +41,7 @@ pub(crate) struct Compiled {
 
 pub(crate) struct Rule {
     pub(crate) window: Option<Window>,
-    pub(crate) cap: Option<i128>,
+    pub(crate) cap: Option<Amount>,
     pub(crate) min_overlap: i64,
     /// Never [`Restart::Window`] for a rule without a window.
     pub(crate) restart: Restart,
@@ -62,7 +64,6 @@ pub(crate) enum RuleCharge {
     /// Never once a window for a rule without one.
     Flat {
         price: Amount,
-        amount: i128,
         once: Once,
     },
     Ladder {
@@ -79,8 +80,6 @@ pub(crate) struct Step {
     /// `i64::MAX` for a step that goes on for ever.
     pub(crate) end: i64,
     pub(crate) price: Amount,
-    /// The price in the engine's fractions.
-    pub(crate) amount: i128,
     pub(crate) unit: Option<Unit>,
 }
 
@@ -96,32 +95,34 @@ pub(crate) enum Part {
     Full,
     Nothing,
     Over(i64),
-    /// By started granules, each so many fractions (of `scale`) of the unit.
+    /// By started granules, each `each` of the `parts` of the unit.
     Granules {
         granule: i64,
-        share: i128,
+        each: i64,
+        parts: i64,
     },
 }
 
 impl Unit {
     /// The part of a unit that `used` of it is charged as, in fractions of which `scale` make a whole unit.
-    pub(crate) fn share(self, used: i64, scale: i128) -> i128 {
-        if used >= self.every {
-            return scale;
-        }
+    pub(crate) fn share<M: Exact>(self, used: i64, scale: &M) -> M {
+        let full = used >= self.every;
         match self.partial {
-            Part::Full => scale,
-            Part::Nothing => 0,
+            _ if full => scale.clone(),
+            Part::Full => scale.clone(),
+            Part::Nothing => M::ZERO,
             Part::Over(limit) => {
                 if used > limit {
-                    scale
+                    scale.clone()
                 } else {
-                    0
+                    M::ZERO
                 }
             }
-            Part::Granules { granule, share } => {
-                let granules = i128::from(used / granule) + i128::from(used % granule != 0);
-                (granules * share).min(scale)
+            Part::Granules { granule, each, parts } => {
+                let granules = used / granule + i64::from(used % granule != 0);
+                let charged = granules.checked_mul(each).filter(|charged| *charged < parts);
+                // The scale is a multiple of `parts`, so that the division is exact; the product is less than the scale.
+                charged.and_then(|n| scale.part(parts).times(n)).unwrap_or_else(|| scale.clone())
             }
         }
     }
@@ -131,28 +132,25 @@ impl Unit {
 pub(crate) struct CapLevel {
     pub(crate) per: CapPer,
     /// Never empty; the last one repeats.
-    pub(crate) amounts: Vec<i128>,
+    pub(crate) amounts: Vec<Amount>,
 }
 
 impl CapLevel {
     /// The amount of the scope with this number from entry.
-    pub(crate) fn amount(&self, scope: i32) -> i128 {
+    pub(crate) fn amount(&self, scope: i32) -> Amount {
         let index = usize::try_from(scope).unwrap_or(0);
-        self.amounts.get(index).or(self.amounts.last()).copied().unwrap_or(i128::MAX)
+        self.amounts.get(index).or(self.amounts.last()).copied().unwrap_or(Amount::from_micros(i64::MAX))
     }
 }
 
 impl Compiled {
-    /// `None` where no fraction of 128 bits holds every partial unit exactly.
-    pub(crate) fn new(document: &Document) -> Option<Self> {
-        let scale = scale(document)?;
-        let money = |amount: Amount| i128::from(amount.as_micros()) * scale;
-        let rules: Vec<Rule> = document.rules.iter().map(|rule| compile_rule(rule, scale)).collect();
-        let caps = merge_caps(&document.caps, money);
+    pub(crate) fn new(document: &Document) -> Self {
+        let rules: Vec<Rule> = document.rules.iter().map(compile_rule).collect();
+        let caps = merge_caps(&document.caps);
         let has = |per| caps.iter().any(|cap| cap.per == per);
         let volume = rules.iter().any(|rule| matches!(rule.charge, RuleCharge::Volume(_)));
-        Some(Self {
-            scale,
+        Self {
+            scale: Scale::new(document),
             parts_24h: document.rolling || has(CapPer::Rolling24h),
             parts_7d: has(CapPer::Rolling7d),
             may_fall: volume || rules.iter().any(may_fall),
@@ -164,7 +162,7 @@ impl Compiled {
             volume,
             caps,
             rules,
-        })
+        }
     }
 
     /// The day plans for a vehicle and a plate colour.
@@ -173,51 +171,58 @@ impl Compiled {
     }
 }
 
-/// The greatest scale: with it, the greatest amount that a document can name still fits 128 bits.
-const GREATEST_SCALE: i128 = 10_000_000_000_000_000_000;
+/// How many fractions make a millionth, in figures of each width that holds them.
+///
+/// The scale is a common multiple of all units that may be charged in part, so that every charge is a whole number of
+/// fractions. Nearly every tariff does with machine words; units of several odd lengths may need any number of digits.
+pub(crate) struct Scale {
+    pub(crate) narrow: Option<i64>,
+    pub(crate) middle: Option<i128>,
+    pub(crate) wide: Big,
+}
 
-fn scale(document: &Document) -> Option<i128> {
-    let mut scale: i128 = 1;
-    for rule in &document.rules {
-        let Charge::Steps { steps, .. } = &rule.charge else { continue };
-        for unit in steps.iter().filter_map(|step| step.unit) {
-            let every = i128::from(unit.every.as_nanos());
-            let parts = match unit.partial {
-                Partial::ProRata => every,
-                Partial::Step(step) => every / gcd(every, i128::from(step.as_nanos())),
-                Partial::Up | Partial::Down | Partial::Over(_) => 1,
-            };
-            scale = scale / gcd(scale, parts) * parts;
-            if scale > GREATEST_SCALE {
-                return None;
+/// The greatest scales at which sums of usual amounts fit the narrow and the middle figures. Others are found too large
+/// when they are added up, and priced once more in wider ones.
+const GREATEST_NARROW: i128 = 100_000;
+const GREATEST_MIDDLE: i128 = 10_000_000_000_000_000_000;
+
+impl Scale {
+    fn new(document: &Document) -> Self {
+        let mut wide = Big::new(1);
+        for rule in &document.rules {
+            let Charge::Steps { steps, .. } = &rule.charge else { continue };
+            for unit in steps.iter().filter_map(|step| step.unit) {
+                let every = unit.every.as_nanos();
+                let parts = match unit.partial {
+                    Partial::ProRata => every,
+                    Partial::Step(step) => every / gcd(every, step.as_nanos()),
+                    Partial::Up | Partial::Down | Partial::Over(_) => 1,
+                };
+                let (_, rest) = wide.parted(parts.unsigned_abs());
+                // The rest is less than the number of parts, so it fits.
+                wide = wide.times(parts / gcd(parts, i64::try_from(rest).unwrap_or(0)));
             }
         }
+        let middle = wide.to_i128().filter(|scale| *scale <= GREATEST_MIDDLE);
+        let narrow = middle.filter(|scale| *scale <= GREATEST_NARROW).map(|scale| scale as i64);
+        Self { narrow, middle, wide }
     }
-    Some(scale)
 }
 
-pub(crate) fn gcd(mut a: i128, mut b: i128) -> i128 {
-    while b != 0 {
-        (a, b) = (b, a % b);
-    }
-    a.max(1)
-}
-
-fn compile_rule(rule: &document::Rule, scale: i128) -> Rule {
-    let money = |amount: Amount| i128::from(amount.as_micros()) * scale;
+fn compile_rule(rule: &document::Rule) -> Rule {
     let whole = rule.window.is_none();
     let charge = match &rule.charge {
         Charge::None => RuleCharge::None,
         Charge::Flat { price, once } => {
             let once = if whole && *once == Once::Window { Once::Period } else { *once };
-            RuleCharge::Flat { price: *price, amount: money(*price), once }
+            RuleCharge::Flat { price: *price, once }
         }
         Charge::Steps { tiers, steps } => {
             let mut start = 0;
             let compiled = steps.iter().map(|step| {
                 let end = step.upto.map_or(i64::MAX, Span::as_nanos);
-                let unit = step.unit.map(|unit| compile_unit(unit, scale));
-                let made = Step { start, end, price: step.price, amount: money(step.price), unit };
+                let unit = step.unit.map(compile_unit);
+                let made = Step { start, end, price: step.price, unit };
                 start = end;
                 made
             });
@@ -230,7 +235,7 @@ fn compile_rule(rule: &document::Rule, scale: i128) -> Rule {
     };
     Rule {
         window: rule.window,
-        cap: rule.cap.map(money),
+        cap: rule.cap,
         min_overlap: rule.min_overlap.as_nanos(),
         restart: if whole && rule.restart == Restart::Window { Restart::Period } else { rule.restart },
         split: rule.split,
@@ -238,15 +243,11 @@ fn compile_rule(rule: &document::Rule, scale: i128) -> Rule {
     }
 }
 
-fn compile_unit(unit: document::Unit, scale: i128) -> Unit {
+fn compile_unit(unit: document::Unit) -> Unit {
     let every = unit.every.as_nanos();
     let granules = |granule: i64| {
-        // The scale is a multiple of `every / common`, so that both divisions are exact.
-        let common = gcd(i128::from(every), i128::from(granule));
-        Part::Granules {
-            granule,
-            share: scale / (i128::from(every) / common) * (i128::from(granule) / common),
-        }
+        let common = gcd(every, granule);
+        Part::Granules { granule, each: granule / common, parts: every / common }
     };
     let partial = match unit.partial {
         Partial::Up => Part::Full,
@@ -258,11 +259,10 @@ fn compile_unit(unit: document::Unit, scale: i128) -> Unit {
     Unit { every, partial }
 }
 
-fn merge_caps(caps: &[document::Cap], money: impl Fn(Amount) -> i128) -> Vec<CapLevel> {
+fn merge_caps(caps: &[document::Cap]) -> Vec<CapLevel> {
     let mut levels: Vec<CapLevel> = Vec::new();
     for cap in caps {
-        let amounts: Vec<i128> = cap.amounts.iter().map(|amount| money(*amount)).collect();
-        let new = CapLevel { per: cap.per, amounts };
+        let new = CapLevel { per: cap.per, amounts: cap.amounts.to_vec() };
         match levels.iter_mut().find(|level| level.per == cap.per) {
             None => levels.push(new),
             Some(level) => {
@@ -281,15 +281,15 @@ fn merge_caps(caps: &[document::Cap], money: impl Fn(Amount) -> i128) -> Vec<Cap
 fn may_fall(rule: &Rule) -> bool {
     let RuleCharge::Ladder { adds: false, steps } = &rule.charge else { return false };
     let mut units_before = false;
-    let mut price = 0;
+    let mut price = Amount::ZERO;
     for step in steps {
         if step.unit.is_some() {
-            units_before |= step.amount > 0;
+            units_before |= step.price > Amount::ZERO;
         } else {
-            if units_before || step.amount < price {
+            if units_before || step.price < price {
                 return true;
             }
-            price = step.amount;
+            price = step.price;
         }
     }
     false

@@ -249,7 +249,7 @@ impl Price {
         let (months, price) = (i128::from(months), i128::from(price.as_micros()));
         let rounding = Rounding { mode: RoundingMode::HalfUp, quantum: product.currency.minor_unit() };
         let part = |numerator, denominator| {
-            Fraction::new(numerator, denominator).round(rounding).ok_or(PassError::Overflow)
+            Fraction::<i128>::new(numerator, denominator).round(rounding).ok_or(PassError::Overflow)
         };
         let rest = part(price * i128::from(left), months * i128::from(days))?;
         Ok((Some(rest), part(price * (months - 1), months)?))

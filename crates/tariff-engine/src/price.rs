@@ -1,5 +1,26 @@
 //! The price of a stay: the order of decision of `docs/tariff.md` § 1, around the walk.
 
+/// Prices in the narrowest figures that may hold the sums, and in wider ones where they do not: `$work` sees the scale
+/// of each as `$scale`. Only the widest have the last word that something is too large.
+macro_rules! in_exact {
+    ($asked:expr, $scale:ident, $work:expr) => {{
+        let asked: &Asked<'_> = &$asked;
+        let scales = &asked.tariff.compiled().scale;
+        let narrow = scales.narrow.as_ref().map(|$scale| -> Result<_, PriceError> { $work });
+        match narrow {
+            Some(result) if asked.settled(&result) => result,
+            _ => match scales.middle.as_ref().map(|$scale| -> Result<_, PriceError> { $work }) {
+                Some(result) if asked.settled(&result) => result,
+                _ => {
+                    let $scale = &scales.wide;
+                    let widest = || -> Result<_, PriceError> { $work };
+                    widest()
+                }
+            },
+        }
+    }};
+}
+
 mod lines;
 mod packages;
 mod settle;
@@ -11,6 +32,7 @@ use crate::{
     adjust::Adjust,
     compiled::Compiled,
     document::Document,
+    money::Exact,
     walk::{self, NoLines, Sink, Task},
 };
 
@@ -84,7 +106,6 @@ pub(crate) fn tier_instants(
     stay: &Stay,
     exit: i64,
 ) -> Vec<i64> {
-    let mut tiers = Tiers(Vec::new());
     let at_end =
         |adjust: &Adjust| matches!(adjust, Adjust::TimeOff { at_end: true, .. } | Adjust::Instead(_));
     let adjust = stay.adjust.iter().copied().filter(|adjust| !at_end(adjust)).collect();
@@ -92,26 +113,30 @@ pub(crate) fn tier_instants(
     let stay = Stay { adjust, paid: Vec::new(), exit, ..stay.clone() };
     if let Ok(asked) = Asked::new(tariff, calendar, &stay, exit) {
         // A gap in the calendar further on does not matter: the days before it are priced before it is met.
-        let _ = asked.walk(asked.exit, &mut tiers);
+        return in_exact!(asked, scale, {
+            let mut tiers = Tiers(Vec::new());
+            asked.walk(asked.exit, scale, &mut tiers).map(|_| tiers.0)
+        })
+        .unwrap_or_default();
     }
-    tiers.0
+    Vec::new()
 }
 
 /// Keeps the instants at which steps were reached.
 struct Tiers(Vec<i64>);
 
-impl Sink for Tiers {
+impl<M> Sink<M> for Tiers {
     const LINES: bool = false;
     const COUNTS_DAYS: bool = false;
-    fn charge(&mut self, charge: &walk::Charge) {
+    fn charge(&mut self, charge: &walk::Charge<M>) {
         if charge.kind == walk::Kind::Tier {
             self.0.push(charge.at);
         }
     }
     fn left(&mut self, _: u32, _: i64) {}
     fn running(&mut self, _: i64) {}
-    fn cut(&mut self, _: walk::CutFrom, _: &mut u32, _: i128) {}
-    fn kept(&mut self, _: i32, _: i128) {}
+    fn cut(&mut self, _: walk::CutFrom, _: &mut u32, _: M) {}
+    fn kept(&mut self, _: i32, _: M) {}
     fn free(&mut self, _: i32, _: i64) {}
 }
 
@@ -128,8 +153,8 @@ struct Asked<'a> {
 }
 
 /// What the price of a stay comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Source {
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Source<M> {
     /// A stay of no length, within the grace, or the first of the day: nothing is charged, nothing is shown.
     Free,
     /// An amount that a person set.
@@ -137,7 +162,7 @@ enum Source {
     /// The package at this index.
     Package(usize, Amount),
     /// The calculation: what the rules charge after caps, and with the minimum, in fractions.
-    Calculated { charged: i128, with_minimum: i128 },
+    Calculated { charged: M, with_minimum: M },
 }
 
 const FIRST_ENTRY: Instant = Instant::EPOCH;
@@ -177,6 +202,11 @@ impl<'a> Asked<'a> {
         })
     }
 
+    /// Whether wider figures would say nothing else.
+    fn settled<T>(&self, result: &Result<T, PriceError>) -> bool {
+        self.out_of_range || result.as_ref().err().is_none_or(|error| error.code() != Code::Overflow)
+    }
+
     /// The last payment and the total at its instant, where that total is final.
     fn final_payment(&self) -> Option<(Instant, Amount)> {
         let (last, _) = *self.stay.paid.iter().max_by_key(|(at, _)| *at)?;
@@ -198,18 +228,30 @@ impl<'a> Asked<'a> {
 
     /// The total of the stay as if it ended at `exit`.
     fn total(&self, exit: Instant) -> Result<Amount, PriceError> {
-        let source = self.source(exit, &mut NoLines)?;
-        self.settle(source, &mut Quiet)
+        in_exact!(self, scale, {
+            let source = self.source(exit, scale, &mut NoLines)?;
+            self.settle(&source, scale, &mut Quiet)
+        })
     }
 
     /// Where the price of the stay comes from as if it ended at `exit`.
-    fn source<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
-        let source = self.decide(exit, sink)?;
+    fn source<M: Exact>(
+        &self,
+        exit: Instant,
+        scale: &M,
+        sink: &mut impl Sink<M>,
+    ) -> Result<Source<M>, PriceError> {
+        let source = self.decide(exit, scale, sink)?;
         if self.out_of_range { Err(PriceError::OVERFLOW) } else { Ok(source) }
     }
 
     /// The order of decision.
-    fn decide<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
+    fn decide<M: Exact>(
+        &self,
+        exit: Instant,
+        scale: &M,
+        sink: &mut impl Sink<M>,
+    ) -> Result<Source<M>, PriceError> {
         let length = exit - self.entry;
         if length == Span::ZERO {
             return Ok(Source::Free);
@@ -227,7 +269,7 @@ impl<'a> Asked<'a> {
         if length <= self.document.grace || self.first_of_the_day() {
             return Ok(Source::Free);
         }
-        self.charged(exit, sink)
+        self.charged(exit, scale, sink)
     }
 
     fn first_of_the_day(&self) -> bool {
@@ -241,7 +283,12 @@ impl<'a> Asked<'a> {
     }
 
     /// Packages and the calculation.
-    fn charged<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
+    fn charged<M: Exact>(
+        &self,
+        exit: Instant,
+        scale: &M,
+        sink: &mut impl Sink<M>,
+    ) -> Result<Source<M>, PriceError> {
         let has_packages = !self.document.packages.is_empty();
         if has_packages && let Some(package) = self.first_package(exit)? {
             return Ok(package);
@@ -261,22 +308,22 @@ impl<'a> Asked<'a> {
                 "no rule accepts the vehicle and no package fits",
             ));
         }
-        let source = self.calculate(exit, sink)?;
+        let source = self.calculate(exit, scale, sink)?;
         if !has_packages {
             return Ok(source);
         }
-        Ok(match (self.cheapest_package(exit)?, source) {
+        match (self.cheapest_package::<M>(exit)?, &source) {
             (Some(Source::Package(index, price)), Source::Calculated { with_minimum, .. })
-                if i128::from(price.as_micros()) * self.compiled()?.scale < with_minimum =>
+                if scale.times(price.as_micros()).ok_or(PriceError::OVERFLOW)? < *with_minimum =>
             {
-                Source::Package(index, price)
+                Ok(Source::Package(index, price))
             }
-            _ => source,
-        })
+            _ => Ok(source),
+        }
     }
 
-    fn compiled(&self) -> Result<&'a Compiled, PriceError> {
-        self.tariff.compiled().ok_or(PriceError::OVERFLOW)
+    fn compiled(&self) -> &'a Compiled {
+        self.tariff.compiled()
     }
 
     fn rules_accept(&self) -> bool {
@@ -285,7 +332,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The first package with `choose: first` that fits.
-    fn first_package(&self, exit: Instant) -> Result<Option<Source>, PriceError> {
+    fn first_package<M>(&self, exit: Instant) -> Result<Option<Source<M>>, PriceError> {
         for (index, package) in
             self.document.packages.iter().enumerate().filter(|(_, package)| !package.cheapest)
         {
@@ -297,7 +344,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The cheapest package with `choose: cheapest` that fits; of several the first.
-    fn cheapest_package(&self, exit: Instant) -> Result<Option<Source>, PriceError> {
+    fn cheapest_package<M>(&self, exit: Instant) -> Result<Option<Source<M>>, PriceError> {
         let mut best: Option<(usize, Amount)> = None;
         for (index, package) in
             self.document.packages.iter().enumerate().filter(|(_, package)| package.cheapest)
@@ -318,27 +365,39 @@ impl<'a> Asked<'a> {
     }
 
     /// The calculation: the walk, then the minimum.
-    fn calculate<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<Source, PriceError> {
+    fn calculate<M: Exact>(
+        &self,
+        exit: Instant,
+        scale: &M,
+        sink: &mut impl Sink<M>,
+    ) -> Result<Source<M>, PriceError> {
         self.check_calendar(exit)?;
-        let compiled = self.compiled()?;
-        let found = self.walk(exit, sink)?;
-        let minimum = self.document.minimum.zip(found.first_limit);
-        let lifted =
-            minimum.map(|(least, limit)| (i128::from(least.as_micros()) * compiled.scale).min(limit));
-        let with_minimum = lifted.map_or(found.charged, |least| found.charged.max(least));
+        let found = self.walk(exit, scale, sink)?;
+        let mut with_minimum = found.charged.clone();
+        if let Some(minimum) = self.document.minimum.filter(|_| found.first_chargeable) {
+            let least = scale.times(minimum.as_micros()).ok_or(PriceError::OVERFLOW)?;
+            let least = found.first_limit.map_or(least.clone(), |limit| limit.min(least));
+            with_minimum = with_minimum.max(least);
+        }
         Ok(Source::Calculated { charged: found.charged, with_minimum })
     }
 
-    fn walk<S: Sink>(&self, exit: Instant, sink: &mut S) -> Result<walk::Found, PriceError> {
+    fn walk<M: Exact>(
+        &self,
+        exit: Instant,
+        scale: &M,
+        sink: &mut impl Sink<M>,
+    ) -> Result<walk::Found<M>, PriceError> {
         if self.out_of_range {
             return Err(PriceError::OVERFLOW);
         }
-        let compiled = self.compiled()?;
+        let compiled = self.compiled();
         let plans = compiled.plans(self.document, self.stay);
         let exempt = exempt(self.stay, self.entry.as_nanos(), exit.as_nanos());
         let task = Task {
             tariff: self.tariff,
             compiled,
+            scale,
             plans: plans.plans(),
             calendar: self.calendar,
             entry: self.entry.as_nanos(),

@@ -20,7 +20,7 @@ pub struct Tariff(Arc<Inner>);
 
 struct Inner {
     document: Document,
-    compiled: Option<Compiled>,
+    compiled: Compiled,
     /// Where the clock was set back over midnight: `[from, to)` in which the local date is that of the day before,
     /// though its next day has begun. Nearly every zone has none.
     second_evenings: Vec<(i64, i64)>,
@@ -69,9 +69,8 @@ impl Tariff {
         &self.0.document
     }
 
-    /// The compiled form; `None` where its units are too many to be charged in part exactly.
-    pub(crate) fn compiled(&self) -> Option<&Compiled> {
-        self.0.compiled.as_ref()
+    pub(crate) fn compiled(&self) -> &Compiled {
+        &self.0.compiled
     }
 
     /// The natural day of an instant: its local date, or the next one where the clock was set back over that midnight.

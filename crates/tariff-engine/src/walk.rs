@@ -17,6 +17,7 @@ use crate::{
     Calendar, Tariff,
     compiled::{Compiled, NO_RULE, PlanSet, Rule, RuleCharge},
     document::{Document, FreePer, Restart},
+    money::Exact,
     stay::Used,
 };
 
@@ -25,10 +26,11 @@ pub(crate) use ladder::LadderState;
 pub(crate) use ledger::{Charge, CutFrom, Kind, Ledger, NoLines, Sink};
 
 /// What there is to walk: the floored stay, with its exempt time merged.
-#[derive(Clone, Copy)]
-pub(crate) struct Task<'a> {
+pub(crate) struct Task<'a, M> {
     pub(crate) tariff: &'a Tariff,
     pub(crate) compiled: &'a Compiled,
+    /// How many fractions make a millionth.
+    pub(crate) scale: &'a M,
     pub(crate) plans: &'a PlanSet,
     pub(crate) calendar: Option<&'a Calendar>,
     pub(crate) entry: i64,
@@ -39,37 +41,44 @@ pub(crate) struct Task<'a> {
 }
 
 /// What a walk found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Found {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Found<M> {
     /// The charges after caps, in fractions.
-    pub(crate) charged: i128,
-    /// The least that the caps leave at the first chargeable instant after free time; `None` where there is none.
-    pub(crate) first_limit: Option<i128>,
+    pub(crate) charged: M,
+    /// There is chargeable time after free time.
+    pub(crate) first_chargeable: bool,
+    /// The least that the caps leave at the first chargeable instant after free time; `None` where no cap limits.
+    pub(crate) first_limit: Option<M>,
 }
 
-/// The result would not fit the range of amounts.
+/// The figures do not hold a sum; wider ones may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMuch;
 
 /// Walks a stay.
-pub(crate) fn walk<S: Sink>(task: Task<'_>, sink: &mut S) -> Result<Found, TooMuch> {
+pub(crate) fn walk<M: Exact, S: Sink<M>>(task: Task<'_, M>, sink: &mut S) -> Result<Found<M>, TooMuch> {
     // States of few rules live on the stack.
     let rules = task.compiled.rules.len();
     if rules <= 4 {
-        let mut states = [LadderState::NEW; 4];
+        let mut states = [const { LadderState::NEW }; 4];
         return walk_with(task, states.get_mut(..rules).unwrap_or_default(), sink);
     }
     if rules <= 16 {
-        let mut states = [LadderState::NEW; 16];
+        let mut states = [const { LadderState::NEW }; 16];
         return walk_with(task, states.get_mut(..rules).unwrap_or_default(), sink);
     }
     walk_with(task, &mut vec![LadderState::NEW; rules], sink)
 }
 
-fn walk_with<S: Sink>(task: Task<'_>, states: &mut [LadderState], sink: &mut S) -> Result<Found, TooMuch> {
+fn walk_with<M: Exact, S: Sink<M>>(
+    task: Task<'_, M>,
+    states: &mut [LadderState<M>],
+    sink: &mut S,
+) -> Result<Found<M>, TooMuch> {
     let document = task.tariff.document();
     let cursor = Cursor::new(task.tariff, task.compiled, task.calendar, task.plans, task.entry);
-    let ledger = Ledger::new(task.compiled, &cursor, task.used, sink);
+    let ledger = Ledger::new(&task, &cursor, sink);
+    let volume = task.compiled.volume;
     let mut walk = Walk {
         task,
         document,
@@ -81,18 +90,18 @@ fn walk_with<S: Sink>(task: Task<'_>, states: &mut [LadderState], sink: &mut S) 
         next_exempt: 0,
         pending: Vec::new(),
     };
-    if task.compiled.volume {
+    if volume {
         walk.pending.resize(walk.states.len(), None);
     }
     walk.run()
 }
 
-struct Walk<'a, 's, S> {
-    task: Task<'a>,
+struct Walk<'a, 's, M, S> {
+    task: Task<'a, M>,
     document: &'a Document,
     cursor: Cursor<'a>,
-    states: &'s mut [LadderState],
-    ledger: Ledger<'a, 's, S>,
+    states: &'s mut [LadderState<M>],
+    ledger: Ledger<'a, 's, M, S>,
     free_scope: i32,
     free_left: i64,
     /// The first exempt interval that has not been passed.
@@ -101,8 +110,8 @@ struct Walk<'a, 's, S> {
     pending: Vec<Option<volume::Pending>>,
 }
 
-impl<S: Sink> Walk<'_, '_, S> {
-    fn run(&mut self) -> Result<Found, TooMuch> {
+impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
+    fn run(&mut self) -> Result<Found<M>, TooMuch> {
         let exit = self.task.exit;
         let mut days = self.counts_days().then(days::Days::new);
         let mut date = self.cursor.date;
@@ -127,7 +136,7 @@ impl<S: Sink> Walk<'_, '_, S> {
             self.cursor.seek(next);
         }
         self.end_volumes()?;
-        self.ledger.finish()
+        self.ledger.finish(self.states)
     }
 
     /// Prices from `at` on, up to `end` or, where a unit runs on, beyond; returns how far it came.
@@ -149,12 +158,10 @@ impl<S: Sink> Walk<'_, '_, S> {
                 return Ok(at + taken);
             }
         }
-        self.ledger.chargeable(&self.cursor);
+        self.ledger.chargeable(&self.cursor)?;
         match &rule.charge {
             RuleCharge::None => Ok(end),
-            RuleCharge::Flat { price, amount, once } => {
-                self.flat(index, rule, (*price, *amount), *once, at, end)
-            }
+            RuleCharge::Flat { price, once } => self.flat(index, rule, *price, *once, at, end),
             RuleCharge::Ladder { adds, steps } => self.ladder(index, rule, steps, *adds, at, end),
             RuleCharge::Volume(steps) => self.volume(index, rule, steps, at, end),
         }

@@ -23,7 +23,7 @@ pub(super) fn between(
     exit_grace(tariff, stay, &mut limits);
     packages(tariff, stay, from, to, &mut limits);
     short_windows(tariff, stay, from, to, &mut limits);
-    if tariff.compiled().is_some_and(|compiled| compiled.may_fall) {
+    if tariff.compiled().may_fall {
         let end_off = time_off_at_end(stay);
         let reached = tier_instants(tariff, calendar, stay, to);
         limits.extend(reached.into_iter().map(|at| at.saturating_add(end_off)));
@@ -98,7 +98,7 @@ fn instants(zone: &Zone, day: i32, secs: u32, mut each: impl FnMut(i64)) {
 
 /// Where a stay becomes long enough in a window that wants a least overlap.
 fn short_windows(tariff: &Tariff, stay: &Stay, from: i64, to: i64, limits: &mut Vec<i64>) {
-    let Some(compiled) = tariff.compiled() else { return };
+    let compiled = tariff.compiled();
     let (zone, entry) = (tariff.zone(), stay.entry.as_nanos());
     let date_of = |at: i64| zone.local(Instant::from_nanos(at)).date().days();
     for rule in compiled.rules.iter().filter(|rule| rule.min_overlap > 0) {

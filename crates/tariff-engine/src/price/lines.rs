@@ -8,7 +8,7 @@ use crate::{
     calendar::DayTypes,
     compiled::DAY,
     document::{CapPer, Document},
-    money::{Fraction, half_even},
+    money::{Changed, Exact, Fraction, half_even},
     stay::Used,
     walk::{self, Charge, CutFrom, Kind, Sink, period_bounds, start_of, window_pieces},
 };
@@ -21,11 +21,23 @@ pub(super) fn receipt<'a>(
 ) -> Result<(Receipt<'a>, Option<i64>), PriceError> {
     let asked = Asked::new(tariff, calendar, stay, stay.exit)?;
     let exit = asked.final_payment().map_or(asked.exit, |(last, _)| last);
-    let mut kept = Kept::default();
-    let source = asked.source(exit, &mut kept)?;
-    let mut lines = asked.lines(source, &kept, exit)?;
+    in_exact!(asked, scale, receipt_in(&asked, exit, scale))
+}
+
+fn receipt_in<'a, M: Exact>(
+    asked: &Asked<'a>,
+    exit: Instant,
+    scale: &M,
+) -> Result<(Receipt<'a>, Option<i64>), PriceError> {
+    let (tariff, calendar, stay) = (asked.tariff, asked.calendar, asked.stay);
+    let mut kept = Kept::new();
+    let source = asked.source(exit, scale, &mut kept)?;
+    if kept.too_much {
+        return Err(PriceError::OVERFLOW);
+    }
+    let mut lines = asked.lines(&source, &kept, scale, exit)?;
     let mut changes = Changes { lines: &mut lines, from: asked.entry, to: exit };
-    let total = asked.settle(source, &mut changes)?;
+    let total = asked.settle(&source, scale, &mut changes)?;
     close(&mut lines, total, asked.entry, exit);
     let paid = asked.paid();
     let receipt = Receipt {
@@ -39,7 +51,7 @@ pub(super) fn receipt<'a>(
         overpaid: paid.saturating_sub(total).at_least_zero(),
         lines,
         next_change: None,
-        used: asked.used(source, &kept)?,
+        used: asked.used(&source, &kept, scale)?,
         tariff: DocumentRef { id: tariff.id(), digest: tariff.digest() },
         calendar,
         zone: tariff.zone(),
@@ -48,22 +60,44 @@ pub(super) fn receipt<'a>(
 }
 
 /// What the walk charged, still in fractions.
-#[derive(Default)]
-struct Kept {
-    charges: Vec<Charge>,
-    cuts: Vec<(CutFrom, i128)>,
+struct Kept<M> {
+    charges: Vec<Charge<M>>,
+    cuts: Vec<(CutFrom, M)>,
     /// What is kept after caps by natural day, ascending.
-    days: Vec<(i32, i128)>,
+    days: Vec<(i32, M)>,
     /// Free time used by natural day, ascending.
     free: Vec<(i32, i64)>,
     running: Option<i64>,
+    /// The figures did not hold a sum.
+    too_much: bool,
 }
 
-impl Sink for Kept {
+impl<M: Exact> Kept<M> {
+    fn new() -> Self {
+        Self {
+            charges: Vec::new(),
+            cuts: Vec::new(),
+            days: Vec::new(),
+            free: Vec::new(),
+            running: None,
+            too_much: false,
+        }
+    }
+}
+
+/// Adds to a sum; where the figures do not hold it, that is noted.
+fn add<M: Exact>(sum: &mut M, more: &M, too_much: &mut bool) {
+    match sum.plus(more) {
+        Some(both) => *sum = both,
+        None => *too_much = true,
+    }
+}
+
+impl<M: Exact> Sink<M> for Kept<M> {
     const LINES: bool = true;
     const COUNTS_DAYS: bool = false;
 
-    fn charge(&mut self, charge: &Charge) {
+    fn charge(&mut self, charge: &Charge<M>) {
         if let Some(last) = self.charges.last_mut()
             && last.kind == Kind::Unit
             && charge.kind == Kind::Unit
@@ -71,11 +105,11 @@ impl Sink for Kept {
                 == (charge.at, charge.rule, charge.price, charge.types)
         {
             last.to = charge.to;
-            last.amount = last.amount.saturating_add(charge.amount);
-            last.quantity = last.quantity.saturating_add(charge.quantity);
+            add(&mut last.amount, &charge.amount, &mut self.too_much);
+            add(&mut last.quantity, &charge.quantity, &mut self.too_much);
             return;
         }
-        self.charges.push(*charge);
+        self.charges.push(charge.clone());
     }
 
     fn left(&mut self, rule: u32, at: i64) {
@@ -91,9 +125,9 @@ impl Sink for Kept {
         self.running = Some(end);
     }
 
-    fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: i128) {
+    fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: M) {
         match self.cuts.get_mut(*mark as usize) {
-            Some((_, sum)) => *sum = sum.saturating_add(amount),
+            Some((_, sum)) => add(sum, &amount, &mut self.too_much),
             None => {
                 *mark = self.cuts.len() as u32;
                 self.cuts.push((from, amount));
@@ -101,9 +135,9 @@ impl Sink for Kept {
         }
     }
 
-    fn kept(&mut self, day: i32, amount: i128) {
+    fn kept(&mut self, day: i32, amount: M) {
         match self.days.last_mut() {
-            Some((last, sum)) if *last == day => *sum = sum.saturating_add(amount),
+            Some((last, sum)) if *last == day => add(sum, &amount, &mut self.too_much),
             _ => self.days.push((day, amount)),
         }
     }
@@ -118,7 +152,13 @@ impl Sink for Kept {
 
 impl<'a> Asked<'a> {
     /// The lines of everything before the changes by people.
-    fn lines(&self, source: Source, kept: &Kept, exit: Instant) -> Result<Vec<Line<'a>>, PriceError> {
+    fn lines<M: Exact>(
+        &self,
+        source: &Source<M>,
+        kept: &Kept<M>,
+        scale: &M,
+        exit: Instant,
+    ) -> Result<Vec<Line<'a>>, PriceError> {
         let whole = |kind, rule, amount| Line {
             kind,
             rule,
@@ -132,26 +172,29 @@ impl<'a> Asked<'a> {
         };
         let (charged, with_minimum) = match source {
             Source::Free => return Ok(Vec::new()),
-            Source::Instead(amount) => return Ok(vec![whole(LineKind::Instead, None, amount)]),
+            Source::Instead(amount) => return Ok(vec![whole(LineKind::Instead, None, *amount)]),
             Source::Package(index, price) => {
-                let id = self.document.packages.get(index).map(|package| &*package.id);
-                return Ok(vec![whole(LineKind::Package, id, price)]);
+                let id = self.document.packages.get(*index).map(|package| &*package.id);
+                return Ok(vec![whole(LineKind::Package, id, *price)]);
             }
             Source::Calculated { charged, with_minimum } => (charged, with_minimum),
         };
-        let scale = self.compiled()?.scale;
         let mut lines = Vec::with_capacity(kept.charges.len() + kept.cuts.len() + 4);
-        let charges = kept.charges.iter().map(|charge| charge_line(self.document, charge, scale));
-        lines.extend(charges.filter(|line| line.amount != Amount::ZERO));
+        for charge in &kept.charges {
+            let line = charge_line(self.document, charge, scale).ok_or(PriceError::OVERFLOW)?;
+            lines.extend((line.amount != Amount::ZERO).then_some(line));
+        }
         let cuts = lines.len();
-        for (from, amount) in kept.cuts.iter().filter(|(_, amount)| *amount != 0) {
-            lines.push(self.cut_line(*from, half_even(-amount, scale), exit));
+        for (from, amount) in kept.cuts.iter().filter(|(_, amount)| *amount != M::ZERO) {
+            let taken = M::ZERO.minus(amount).ok_or(PriceError::OVERFLOW)?;
+            lines.push(self.cut_line(*from, half_even(&taken, scale), exit));
         }
         if let Some(cuts) = lines.get_mut(cuts..) {
             cuts.sort_by_key(|line| (line.from, line.cap));
         }
         if with_minimum != charged {
-            lines.push(whole(LineKind::Minimum, None, half_even(with_minimum - charged, scale)));
+            let lifted = with_minimum.minus(charged).ok_or(PriceError::OVERFLOW)?;
+            lines.push(whole(LineKind::Minimum, None, half_even(&lifted, scale)));
         }
         Ok(lines)
     }
@@ -195,11 +238,15 @@ impl<'a> Asked<'a> {
     }
 
     /// What the plate has used after the stay, for every local date of it.
-    fn used(&self, source: Source, kept: &Kept) -> Result<Vec<(Date, Used)>, PriceError> {
+    fn used<M: Exact>(
+        &self,
+        source: &Source<M>,
+        kept: &Kept<M>,
+        scale: &M,
+    ) -> Result<Vec<(Date, Used)>, PriceError> {
         let last = (self.exit - Span::from_nanos(1)).max(self.entry);
         let (first, last) = (self.entry_day(), self.tariff.natural_day(last.as_nanos()));
         let calculated = matches!(source, Source::Calculated { .. });
-        let scale = if calculated { self.compiled()?.scale } else { 1 };
         let (days, free): (&[_], &[_]) = if calculated { (&kept.days, &kept.free) } else { (&[], &[]) };
         let daily_free = self.document.free.is_some_and(|free| free.per == crate::document::FreePer::Day);
         let mut used = Vec::with_capacity((last - first + 1).max(0) as usize);
@@ -210,16 +257,17 @@ impl<'a> Asked<'a> {
                 continue;
             }
             let before = walk::used_on(&self.stay.used, day);
-            let charged = days.next_if(|(of, _)| *of == day).map_or(0, |(_, sum)| *sum);
+            let charged = days.next_if(|(of, _)| *of == day).map_or(M::ZERO, |(_, sum)| sum.clone());
             let taken = free.next_if(|(of, _)| *of == day).map_or(0, |(_, sum)| *sum);
-            let sum = (i128::from(before.charged.as_micros()) * scale).saturating_add(charged);
+            let sum = scale.times(before.charged.as_micros()).and_then(|sum| sum.plus(&charged));
+            let sum = sum.ok_or(PriceError::OVERFLOW)?.max(M::ZERO);
             let taken = before.free + Span::from_nanos(if daily_free { taken } else { 0 });
             used.push((
                 date,
                 Used {
                     stays: before.stays.saturating_add(u64::from(day == first)),
                     free: Span::from_secs(taken.as_secs()),
-                    charged: half_even(sum.max(0), scale),
+                    charged: half_even(&sum, scale),
                 },
             ));
         }
@@ -232,31 +280,24 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn charge_line<'a>(document: &'a Document, charge: &Charge, scale: i128) -> Line<'a> {
+fn charge_line<'a, M: Exact>(document: &'a Document, charge: &Charge<M>, scale: &M) -> Option<Line<'a>> {
     let kind = match charge.kind {
         Kind::Flat => LineKind::Flat,
         Kind::Tier => LineKind::Tier,
         Kind::Unit => LineKind::Unit,
     };
-    Line {
+    Some(Line {
         kind,
         rule: document.rules.get(charge.rule as usize).map(|rule| &*rule.id),
         from: Instant::from_nanos(charge.at),
         to: Instant::from_nanos(charge.to),
         day: Some(charge.types),
-        quantity: Some(quantity(charge.quantity, scale)),
+        // To six decimals.
+        quantity: Some(half_even(&charge.quantity.times(1_000_000)?, scale)),
         unit_price: Some(charge.price),
-        amount: half_even(charge.amount, scale),
+        amount: half_even(&charge.amount, scale),
         cap: None,
-    }
-}
-
-/// A number of units, to six decimals.
-fn quantity(parts: i128, scale: i128) -> Amount {
-    match parts.checked_mul(1_000_000) {
-        Some(micros) => half_even(micros, scale),
-        None => Amount::from_micros(i64::MAX),
-    }
+    })
 }
 
 /// Makes lines of the changes by people.
@@ -266,10 +307,15 @@ struct Changes<'l, 'a> {
     to: Instant,
 }
 
-impl Witness for Changes<'_, '_> {
-    fn change(&mut self, kind: LineKind, quantity: Option<Amount>, before: Fraction, after: Fraction) {
-        // Where the difference is too fine for 128 bits, the rounding line takes it up.
-        let amount = after.change_from(before).unwrap_or_default();
+impl<M: Exact> Witness<M> for Changes<'_, '_> {
+    fn change(
+        &mut self,
+        kind: LineKind,
+        quantity: Option<Amount>,
+        before: &Fraction<M>,
+        changed: &Changed<M>,
+    ) -> Option<()> {
+        let amount = changed.difference(before)?;
         if amount != Amount::ZERO {
             let (from, to) = (self.from, self.to);
             self.lines.push(Line {
@@ -284,6 +330,7 @@ impl Witness for Changes<'_, '_> {
                 cap: None,
             });
         }
+        Some(())
     }
 }
 
@@ -292,7 +339,7 @@ fn close(lines: &mut Vec<Line<'_>>, total: Amount, from: Instant, to: Instant) {
     let sum: i128 = lines.iter().map(|line| i128::from(line.amount.as_micros())).sum();
     let rest = i128::from(total.as_micros()) - sum;
     if rest != 0 {
-        let amount = half_even(rest, 1);
+        let amount = half_even(&rest, &1);
         lines.push(Line {
             kind: LineKind::Rounding,
             rule: None,

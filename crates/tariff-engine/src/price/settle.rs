@@ -3,19 +3,32 @@
 use parking_types::Amount;
 
 use super::{Asked, Source};
-use crate::{Code, LineKind, PriceError, adjust::Adjust, money::Fraction};
+use crate::{
+    Code, LineKind, PriceError,
+    adjust::Adjust,
+    money::{Changed, Exact, Fraction},
+};
 
 /// Who is told what each change does to the amount.
-pub(super) trait Witness {
-    /// The amount goes from `before` to `after`; `quantity` is the factor or the per cent.
-    fn change(&mut self, kind: LineKind, quantity: Option<Amount>, before: Fraction, after: Fraction);
+pub(super) trait Witness<M> {
+    /// The amount changes from `before`; `quantity` is the factor or the per cent. `None` where the figures do not hold
+    /// the difference.
+    fn change(
+        &mut self,
+        kind: LineKind,
+        quantity: Option<Amount>,
+        before: &Fraction<M>,
+        changed: &Changed<M>,
+    ) -> Option<()>;
 }
 
 /// Wants to know nothing.
 pub(super) struct Quiet;
 
-impl Witness for Quiet {
-    fn change(&mut self, _: LineKind, _: Option<Amount>, _: Fraction, _: Fraction) {}
+impl<M> Witness<M> for Quiet {
+    fn change(&mut self, _: LineKind, _: Option<Amount>, _: &Fraction<M>, _: &Changed<M>) -> Option<()> {
+        Some(())
+    }
 }
 
 /// The greatest total: 10^12.
@@ -23,14 +36,20 @@ const GREATEST: Amount = Amount::from_micros(1_000_000_000_000_000_000);
 
 impl Asked<'_> {
     /// The total that comes of `source`.
-    pub(super) fn settle(&self, source: Source, witness: &mut impl Witness) -> Result<Amount, PriceError> {
-        let start = match source {
+    pub(super) fn settle<M: Exact>(
+        &self,
+        source: &Source<M>,
+        scale: &M,
+        witness: &mut impl Witness<M>,
+    ) -> Result<Amount, PriceError> {
+        let sum = match source {
             Source::Free => return Ok(Amount::ZERO),
             Source::Instead(amount) | Source::Package(_, amount) => {
-                Fraction::new(i128::from(amount.as_micros()), 1)
+                scale.times(amount.as_micros()).ok_or(PriceError::OVERFLOW)?
             }
-            Source::Calculated { with_minimum, .. } => Fraction::new(with_minimum, self.compiled()?.scale),
+            Source::Calculated { with_minimum, .. } => with_minimum.clone(),
         };
+        let start = Fraction::new(sum, scale.clone());
         self.adjusted(start, witness)
             .and_then(|amount| amount.round(self.document.rounding))
             .filter(|total| *total <= GREATEST)
@@ -38,14 +57,14 @@ impl Asked<'_> {
     }
 
     /// `multiply`, then `percent_off`, then `amount_off`, each in the order given.
-    fn adjusted(&self, start: Fraction, witness: &mut impl Witness) -> Option<Fraction> {
+    fn adjusted<M: Exact>(&self, start: Fraction<M>, witness: &mut impl Witness<M>) -> Option<Fraction<M>> {
         if self.stay.adjust.is_empty() {
             return Some(start);
         }
         let mut amount = start;
         for turn in [LineKind::Multiply, LineKind::PercentOff, LineKind::AmountOff] {
             for adjust in &self.stay.adjust {
-                let (quantity, after) = match (turn, adjust) {
+                let (quantity, changed) = match (turn, adjust) {
                     (LineKind::Multiply, Adjust::Multiply(factor)) => {
                         (Some(*factor), amount.multiply(*factor)?)
                     }
@@ -55,8 +74,8 @@ impl Asked<'_> {
                     (LineKind::AmountOff, Adjust::AmountOff(off)) => (None, amount.minus(*off)?),
                     _ => continue,
                 };
-                witness.change(turn, quantity, amount, after);
-                amount = after;
+                witness.change(turn, quantity, &amount, &changed)?;
+                amount = changed.after;
             }
         }
         Some(amount)

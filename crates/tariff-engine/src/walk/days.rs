@@ -11,6 +11,7 @@ use crate::{
     calendar::weekends_only,
     compiled::{DAY, Rule, RuleCharge},
     document::{CapPer, Once, Restart},
+    money::Exact,
 };
 
 /// How many rules, day plans and ways to begin a day are told apart; tariffs with more are walked.
@@ -19,49 +20,49 @@ const PLANS: usize = 8;
 const STATES: usize = 4;
 
 /// What the walk remembers where a day begins.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct Snapshot {
+#[derive(Clone, PartialEq, Eq)]
+struct Snapshot<M> {
     /// How far into the day a unit of the day before runs.
     into_day: i64,
     /// How far into the day 24 h from entry end; a change of the clock moves that.
     parted_at: i64,
     free_scope: i32,
     free_left: i64,
-    ladders: [LadderState; RULES],
-    levels: Levels,
+    ladders: [LadderState<M>; RULES],
+    levels: Levels<M>,
 }
 
 /// A day that was walked: what it adds before the caps of longer scopes, and how the next day begins.
-#[derive(Clone, Copy)]
-struct Day {
-    kept: i128,
+#[derive(Clone)]
+struct Day<M> {
+    kept: M,
     next: u8,
 }
 
 const UNKNOWN: u8 = u8::MAX;
 
 /// The days of a stay that have been walked so far.
-pub(super) struct Days {
-    states: [Option<Snapshot>; STATES],
-    known: [Day; STATES * PLANS * PLANS],
+pub(super) struct Days<M> {
+    states: [Option<Snapshot<M>>; STATES],
+    known: [Day<M>; STATES * PLANS * PLANS],
     /// The day under way: its place in `known`, its date, and the sum before it.
-    walking: Option<(usize, i32, i128)>,
+    walking: Option<(usize, i32, M)>,
 }
 
-impl Days {
+impl<M: Exact> Days<M> {
     pub(super) fn new() -> Self {
         Self {
-            states: [None; STATES],
-            known: [Day { kept: 0, next: UNKNOWN }; STATES * PLANS * PLANS],
+            states: [const { None }; STATES],
+            known: [const { Day { kept: M::ZERO, next: UNKNOWN } }; STATES * PLANS * PLANS],
             walking: None,
         }
     }
 
     /// The number of this way to begin a day; `None` where there are too many.
-    fn number(&mut self, snapshot: &Snapshot) -> Option<u8> {
+    fn number(&mut self, snapshot: &Snapshot<M>) -> Option<u8> {
         for (number, slot) in self.states.iter_mut().enumerate() {
             if slot.is_none() {
-                *slot = Some(*snapshot);
+                *slot = Some(snapshot.clone());
             }
             if slot.as_ref() == Some(snapshot) {
                 return Some(number as u8);
@@ -71,7 +72,7 @@ impl Days {
     }
 }
 
-impl<S: Sink> Walk<'_, '_, S> {
+impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     /// Whether days of this stay may be counted at all.
     pub(super) fn counts_days(&self) -> bool {
         let compiled = self.task.compiled;
@@ -83,7 +84,7 @@ impl<S: Sink> Walk<'_, '_, S> {
     }
 
     /// Where a date begins: notes what the day before added, and goes over as many days as are known.
-    pub(super) fn begin_day(&mut self, days: &mut Days) -> Result<(), TooMuch> {
+    pub(super) fn begin_day(&mut self, days: &mut Days<M>) -> Result<(), TooMuch> {
         let date = self.cursor.date;
         let walked = days.walking.take();
         let Some(count) = self.plain_days() else { return Ok(()) };
@@ -92,13 +93,13 @@ impl<S: Sink> Walk<'_, '_, S> {
             && of + 1 == date
             && let Some(day) = days.known.get_mut(place)
         {
-            *day = Day { kept: self.ledger.inner() - before, next: state };
+            *day = Day { kept: self.ledger.inner().minus(&before).ok_or(TooMuch)?, next: state };
         }
         let mut now = date;
         let mut today = self.plan_number(now);
         // Within one scope of every longer cap, days may be added up first.
         let by_day = self.task.compiled.caps.iter().any(|level| level.per == CapPer::Day);
-        let (mut sum, rolling_7d) = (0_i128, self.cursor.keys(None).rolling_7d);
+        let (mut sum, rolling_7d) = (M::ZERO, self.cursor.keys(None).rolling_7d);
         let place = loop {
             if now - date >= count {
                 break None;
@@ -110,10 +111,10 @@ impl<S: Sink> Walk<'_, '_, S> {
             let place = (usize::from(state) * PLANS + today) * PLANS + tomorrow;
             match days.known.get(place) {
                 Some(Day { kept, next }) if *next != UNKNOWN => {
-                    sum = sum.checked_add(*kept).ok_or(TooMuch)?;
+                    sum = sum.plus(kept).ok_or(TooMuch)?;
                     state = *next;
                     if by_day {
-                        self.ledger.lump(core::mem::take(&mut sum), now, rolling_7d)?;
+                        self.ledger.lump(core::mem::replace(&mut sum, M::ZERO), now, rolling_7d)?;
                     }
                 }
                 _ => break Some(place),
@@ -127,7 +128,7 @@ impl<S: Sink> Walk<'_, '_, S> {
         {
             self.restore(snapshot, now);
         }
-        days.walking = place.map(|place| (place, now, self.ledger.inner()));
+        days.walking = place.map(|place| (place, now, self.ledger.inner().clone()));
         Ok(())
     }
 
@@ -153,8 +154,8 @@ impl<S: Sink> Walk<'_, '_, S> {
         usize::from(self.task.plans.number(types, day))
     }
 
-    fn snapshot(&self) -> Snapshot {
-        let mut ladders = [LadderState::NEW; RULES];
+    fn snapshot(&self) -> Snapshot<M> {
+        let mut ladders = [const { LadderState::NEW }; RULES];
         for ((slot, state), rule) in ladders.iter_mut().zip(self.states.iter()).zip(&self.task.compiled.rules)
         {
             *slot = self.relative(state, rule);
@@ -180,7 +181,7 @@ impl<S: Sink> Walk<'_, '_, S> {
         }
     }
 
-    fn restore(&mut self, snapshot: &Snapshot, date: i32) {
+    fn restore(&mut self, snapshot: &Snapshot<M>, date: i32) {
         let midnight = self.cursor.midnight + i64::from(date - self.cursor.date) * DAY;
         self.cursor.seek(midnight + snapshot.into_day);
         let rules = &self.task.compiled.rules;
@@ -202,7 +203,7 @@ impl<S: Sink> Walk<'_, '_, S> {
     }
 
     /// A ladder's state without what no longer matters, its scopes counted from the cursor's.
-    fn relative(&self, state: &LadderState, rule: &Rule) -> LadderState {
+    fn relative(&self, state: &LadderState<M>, rule: &Rule) -> LadderState<M> {
         let mut relative = LadderState::NEW;
         relative.run = self.relative_scope(rule.restart, state.run);
         if relative.run != i32::MIN {
@@ -214,17 +215,17 @@ impl<S: Sink> Walk<'_, '_, S> {
         if rule.cap.is_some() {
             let by = if rule.window.is_some() { Restart::Window } else { Restart::Period };
             let mut live =
-                state.windows.iter().map(|window| (self.relative_scope(by, window.key), window.sum));
+                state.windows.iter().map(|window| (self.relative_scope(by, window.key), &window.sum));
             if let Some((key, sum)) = live.find(|(key, _)| *key != i32::MIN) {
                 let window = relative.window(key);
-                window.sum = sum;
+                window.sum = sum.clone();
             }
         }
         relative
     }
 
-    fn absolute(&self, relative: &LadderState, rule: &Rule) -> LadderState {
-        let mut state = *relative;
+    fn absolute(&self, relative: &LadderState<M>, rule: &Rule) -> LadderState<M> {
+        let mut state = relative.clone();
         state.run = self.absolute_scope(rule.restart, relative.run);
         if let RuleCharge::Flat { once, .. } = rule.charge {
             state.flat_scope = self.absolute_scope(scope_of(once), relative.flat_scope);
@@ -266,14 +267,14 @@ fn scope_of(once: Once) -> Restart {
 }
 
 /// Steps entered, time and price of a ladder; in its last step only what that step still looks at.
-fn forget(state: &LadderState, rule: &Rule) -> (u32, i64, i128) {
-    let RuleCharge::Ladder { steps, .. } = &rule.charge else { return (0, 0, 0) };
+fn forget<M: Exact>(state: &LadderState<M>, rule: &Rule) -> (u32, i64, M) {
+    let RuleCharge::Ladder { steps, .. } = &rule.charge else { return (0, 0, M::ZERO) };
     match steps.last() {
         Some(last)
             if state.entered as usize == steps.len() && (last.end == i64::MAX || state.time >= last.end) =>
         {
-            (state.entered, if last.end == i64::MAX { last.start } else { last.end }, 0)
+            (state.entered, if last.end == i64::MAX { last.start } else { last.end }, M::ZERO)
         }
-        _ => (state.entered, state.time, state.price),
+        _ => (state.entered, state.time, state.price.clone()),
     }
 }

@@ -6,12 +6,12 @@ use super::{Charge, Kind, Sink, TooMuch, Walk};
 use crate::{
     compiled::{Rule, Step, Unit},
     document::Once,
-    money::half_even,
+    money::{Exact, half_even},
 };
 
 /// What a rule remembers from segment to segment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct LadderState {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct LadderState<M> {
     /// The run of the ladder that the figures belong to.
     pub(super) run: i32,
     /// How many steps have been entered in this run.
@@ -19,7 +19,7 @@ pub(crate) struct LadderState {
     /// The chargeable time of this run.
     pub(super) time: i64,
     /// What the ladder charged in this run, before caps.
-    pub(super) price: i128,
+    pub(super) price: M,
     /// The scope in which the flat price was charged last.
     pub(super) flat_scope: i32,
     /// The window whose presence was counted last, and whether it was too short.
@@ -27,35 +27,35 @@ pub(crate) struct LadderState {
     pub(super) presence_short: bool,
     /// What the rule charged in its latest windows. Two are kept: where the clock is set back, the end of a window
     /// may come again after the next one has opened.
-    pub(super) windows: [WindowSum; 2],
+    pub(super) windows: [WindowSum<M>; 2],
 }
 
 /// What a rule charged in one window.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct WindowSum {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) struct WindowSum<M> {
     pub(super) key: i32,
-    pub(super) sum: i128,
+    pub(super) sum: M,
     pub(super) mark: u32,
 }
 
-impl WindowSum {
-    const NEW: Self = Self { key: i32::MIN, sum: 0, mark: u32::MAX };
+impl<M: Exact> WindowSum<M> {
+    const NEW: Self = Self { key: i32::MIN, sum: M::ZERO, mark: u32::MAX };
 }
 
-impl LadderState {
+impl<M: Exact> LadderState<M> {
     pub(crate) const NEW: Self = Self {
         run: i32::MIN,
         entered: 0,
         time: 0,
-        price: 0,
+        price: M::ZERO,
         flat_scope: i32::MIN,
         presence_key: i32::MIN,
         presence_short: false,
-        windows: [WindowSum::NEW; 2],
+        windows: [const { WindowSum::NEW }; 2],
     };
 
     /// The sum of the window with this key; the older of the two makes place for a new one.
-    pub(super) fn window(&mut self, key: i32) -> &mut WindowSum {
+    pub(super) fn window(&mut self, key: i32) -> &mut WindowSum<M> {
         let [first, second] = &mut self.windows;
         if first.key == key {
             return first;
@@ -69,12 +69,19 @@ impl LadderState {
     }
 }
 
-impl<S: Sink> Walk<'_, '_, S> {
+/// A ladder's run under way.
+struct Run<M> {
+    entered: u32,
+    time: i64,
+    price: M,
+}
+
+impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     pub(super) fn flat(
         &mut self,
         index: u32,
         rule: &Rule,
-        (price, amount): (Amount, i128),
+        price: Amount,
         once: Once,
         at: i64,
         end: i64,
@@ -97,14 +104,19 @@ impl<S: Sink> Walk<'_, '_, S> {
                 rule: index,
                 at,
                 to,
-                amount,
-                quantity: self.task.compiled.scale,
+                amount: self.task.scale.times(price.as_micros()).ok_or(TooMuch)?,
+                quantity: self.one(),
                 price,
                 types: self.cursor.types,
                 keys: self.cursor.keys(rule.window),
             },
         )?;
         Ok(end)
+    }
+
+    /// The quantity one, where somebody asks for it.
+    pub(super) fn one(&self) -> M {
+        if S::LINES { self.task.scale.clone() } else { M::ZERO }
     }
 
     /// Until when a flat price that is charged at the cursor holds.
@@ -130,9 +142,9 @@ impl<S: Sink> Walk<'_, '_, S> {
         let run = self.ladder_run(rule);
         let Some(state) = self.states.get_mut(index as usize) else { return Ok(end) };
         if run > state.run {
-            (state.run, state.entered, state.time, state.price) = (run, 0, 0, 0);
+            (state.run, state.entered, state.time, state.price) = (run, 0, 0, M::ZERO);
         }
-        let mut state = *state;
+        let mut state = Run { entered: state.entered, time: state.time, price: state.price.clone() };
         while at < end {
             let Some(step) = self.enter(index, rule, steps, adds, &mut state, at)? else {
                 at = end;
@@ -151,14 +163,13 @@ impl<S: Sink> Walk<'_, '_, S> {
                 Some(unit) => {
                     let (used, charged) = self.units(index, rule, step, unit, at, end, room)?;
                     state.time += used;
-                    state.price = state.price.checked_add(charged).ok_or(TooMuch)?;
+                    state.price = state.price.plus(&charged).ok_or(TooMuch)?;
                     at += used;
                 }
             }
         }
         if let Some(kept) = self.states.get_mut(index as usize) {
-            (kept.run, kept.entered, kept.time, kept.price) =
-                (state.run, state.entered, state.time, state.price);
+            (kept.entered, kept.time, kept.price) = (state.entered, state.time, state.price);
         }
         Ok(at)
     }
@@ -170,7 +181,7 @@ impl<S: Sink> Walk<'_, '_, S> {
         rule: &Rule,
         steps: &'c [Step],
         adds: bool,
-        state: &mut LadderState,
+        state: &mut Run<M>,
         at: i64,
     ) -> Result<Option<&'c Step>, TooMuch> {
         let current = (state.entered as usize).checked_sub(1).and_then(|index| steps.get(index));
@@ -182,11 +193,12 @@ impl<S: Sink> Walk<'_, '_, S> {
         let Some(step) = steps.get(state.entered as usize) else { return Ok(None) };
         state.entered += 1;
         if step.unit.is_none() {
-            let change = if adds { step.amount } else { step.amount - state.price };
-            state.price = state.price.checked_add(change).ok_or(TooMuch)?;
-            if change != 0 {
+            let price = self.task.scale.times(step.price.as_micros()).ok_or(TooMuch)?;
+            let change = if adds { price } else { price.minus(&state.price).ok_or(TooMuch)? };
+            state.price = state.price.plus(&change).ok_or(TooMuch)?;
+            if change != M::ZERO {
                 let to = if S::LINES { self.restart_after(rule).min(self.task.exit) } else { at };
-                let price = if S::LINES { half_even(change, self.task.compiled.scale) } else { step.price };
+                let price = if S::LINES { half_even(&change, self.task.scale) } else { step.price };
                 self.charge(
                     rule,
                     Charge {
@@ -195,7 +207,7 @@ impl<S: Sink> Walk<'_, '_, S> {
                         at,
                         to,
                         amount: change,
-                        quantity: self.task.compiled.scale,
+                        quantity: self.one(),
                         price,
                         types: self.cursor.types,
                         keys: self.cursor.keys(rule.window),
@@ -218,30 +230,27 @@ impl<S: Sink> Walk<'_, '_, S> {
         at: i64,
         end: i64,
         room: i64,
-    ) -> Result<(i64, i128), TooMuch> {
-        let scale = self.task.compiled.scale;
+    ) -> Result<(i64, M), TooMuch> {
+        let scale = self.task.scale;
+        let price = step.price.as_micros();
         let inside = room.min(end - at) / unit.every;
-        let (used, count, quantity) = if inside > 0 {
-            let count = i128::from(inside);
-            (inside * unit.every, count, count * scale)
+        let (used, quantity, amount) = if inside > 0 {
+            let quantity = if S::LINES { scale.times(inside).ok_or(TooMuch)? } else { M::ZERO };
+            let amount = scale.times(price).and_then(|price| price.times(inside)).ok_or(TooMuch)?;
+            (inside * unit.every, quantity, amount)
         } else {
             let longest = at.saturating_add(unit.every.min(room));
             let used = self.unit_end(rule, at, longest) - at;
             let share = unit.share(used, scale);
-            (used, 1, share)
+            let amount = share.times(price).ok_or(TooMuch)?;
+            (used, share, amount)
         };
-        if at + used == self.task.exit {
+        if S::LINES && at + used == self.task.exit {
             // The unit that the exit cuts, or the one that would follow.
             let begun = at + used - used % unit.every;
             self.ledger.running(begun.saturating_add(unit.every).min(at.saturating_add(room)));
         }
-        let amount = if quantity == count * scale {
-            step.amount.checked_mul(count).ok_or(TooMuch)?
-        } else {
-            // The price is a whole number of millionths and the quantity one of fractions: the product is exact.
-            i128::from(step.price.as_micros()).checked_mul(quantity).ok_or(TooMuch)?
-        };
-        if amount != 0 {
+        if amount != M::ZERO {
             self.charge(
                 rule,
                 Charge {
@@ -249,7 +258,7 @@ impl<S: Sink> Walk<'_, '_, S> {
                     rule: index,
                     at,
                     to: at + used,
-                    amount,
+                    amount: amount.clone(),
                     quantity,
                     price: step.price,
                     types: self.cursor.types,
@@ -287,7 +296,7 @@ impl<S: Sink> Walk<'_, '_, S> {
     }
 
     /// Takes a charge into the ledger, or keeps it until all are there where they come out of order.
-    pub(super) fn charge(&mut self, rule: &Rule, charge: Charge) -> Result<(), TooMuch> {
+    pub(super) fn charge(&mut self, rule: &Rule, charge: Charge<M>) -> Result<(), TooMuch> {
         let window = match rule.cap {
             None => None,
             Some(cap) => {

@@ -2,17 +2,18 @@
 
 use parking_types::{Amount, Date};
 
-use super::{Cursor, Found, Keys, LadderState, TooMuch, ladder::WindowSum, used_on};
+use super::{Cursor, Found, Keys, LadderState, Task, TooMuch, ladder::WindowSum, used_on};
 use crate::{
     calendar::DayTypes,
     compiled::{CapLevel, Compiled},
     document::CapPer,
+    money::Exact,
     stay::Used,
 };
 
 /// One charge before caps: a flat price, a step that was reached, or units of one price that started in one segment.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Charge {
+#[derive(Clone, Debug)]
+pub(crate) struct Charge<M> {
     pub(crate) kind: Kind,
     /// The index of the rule.
     pub(crate) rule: u32,
@@ -20,9 +21,9 @@ pub(crate) struct Charge {
     pub(crate) at: i64,
     pub(crate) to: i64,
     /// In fractions of a millionth.
-    pub(crate) amount: i128,
-    /// In fractions of which `scale` make one.
-    pub(crate) quantity: i128,
+    pub(crate) amount: M,
+    /// In fractions of which `scale` make one; zero where nobody asks for lines.
+    pub(crate) quantity: M,
     pub(crate) price: Amount,
     pub(crate) types: DayTypes,
     pub(crate) keys: Keys,
@@ -46,21 +47,21 @@ pub(crate) struct CutFrom {
 }
 
 /// Who is told what the ledger takes.
-pub(crate) trait Sink {
+pub(crate) trait Sink<M> {
     /// Whether the sink wants to know more than the total.
     const LINES: bool;
     /// Whether days may be counted that are like days walked before; the sink hears nothing of them.
     const COUNTS_DAYS: bool;
     /// A charge before caps, in the order in which they count.
-    fn charge(&mut self, charge: &Charge);
+    fn charge(&mut self, charge: &Charge<M>);
     /// The chargeable time of a rule has come to the end of its fixed step.
     fn left(&mut self, rule: u32, at: i64);
     /// The stay ends in or right before a unit that would end here, if nothing else ended it.
     fn running(&mut self, end: i64);
     /// A cap cut so much more; `mark` is for the sink to find the scope again.
-    fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: i128);
+    fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: M);
     /// So much is kept after all caps on this natural day.
-    fn kept(&mut self, day: i32, amount: i128);
+    fn kept(&mut self, day: i32, amount: M);
     /// So much free time is used on this natural day.
     fn free(&mut self, day: i32, taken: i64);
 }
@@ -68,67 +69,66 @@ pub(crate) trait Sink {
 /// Keeps nothing: for totals.
 pub(crate) struct NoLines;
 
-impl Sink for NoLines {
+impl<M> Sink<M> for NoLines {
     const LINES: bool = false;
     const COUNTS_DAYS: bool = true;
-    fn charge(&mut self, _: &Charge) {}
+    fn charge(&mut self, _: &Charge<M>) {}
     fn left(&mut self, _: u32, _: i64) {}
     fn running(&mut self, _: i64) {}
-    fn cut(&mut self, _: CutFrom, _: &mut u32, _: i128) {}
-    fn kept(&mut self, _: i32, _: i128) {}
+    fn cut(&mut self, _: CutFrom, _: &mut u32, _: M) {}
+    fn kept(&mut self, _: i32, _: M) {}
     fn free(&mut self, _: i32, _: i64) {}
 }
 
 /// What a cap has counted in its present scope.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct LevelState {
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct LevelState<M> {
     scope: i32,
-    sum: i128,
-    limit: i128,
+    sum: M,
+    limit: M,
     mark: u32,
 }
 
-impl LevelState {
-    const NEW: Self = Self { scope: i32::MIN, sum: 0, limit: 0, mark: u32::MAX };
+impl<M: Exact> LevelState<M> {
+    const NEW: Self = Self { scope: i32::MIN, sum: M::ZERO, limit: M::ZERO, mark: u32::MAX };
 }
 
 /// One state a cap level; there are six scopes.
-pub(super) type Levels = [LevelState; 6];
+pub(super) type Levels<M> = [LevelState<M>; 6];
 
-pub(crate) struct Ledger<'a, 's, S> {
+pub(crate) struct Ledger<'a, 's, M, S> {
     compiled: &'a Compiled,
+    scale: &'a M,
     entry_day: i32,
     used: &'a [(Date, Used)],
-    levels: Levels,
+    levels: Levels<M>,
     /// How many of the levels have scopes of at most a day; they come first.
     inner_levels: usize,
     /// What those levels kept.
-    inner: i128,
-    charged: i128,
+    inner: M,
+    charged: M,
     first_seen: bool,
-    first_limit: i128,
+    /// `None` where no cap limits.
+    first_limit: Option<M>,
     /// Charges that are kept until all are there, of tariffs that price by volume.
-    waiting: Vec<Charge>,
+    waiting: Vec<Charge<M>>,
     sink: &'s mut S,
 }
 
-impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
-    pub(super) fn new(
-        compiled: &'a Compiled,
-        cursor: &Cursor<'_>,
-        used: &'a [(Date, Used)],
-        sink: &'s mut S,
-    ) -> Self {
+impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
+    pub(super) fn new(task: &Task<'a, M>, cursor: &Cursor<'_>, sink: &'s mut S) -> Self {
+        let compiled = task.compiled;
         Self {
             compiled,
+            scale: task.scale,
             entry_day: cursor.day,
-            used,
-            levels: [LevelState::NEW; 6],
+            used: task.used,
+            levels: [const { LevelState::NEW }; 6],
             inner_levels: compiled.caps.iter().filter(|level| level.per <= CapPer::Rolling24h).count(),
-            inner: 0,
-            charged: 0,
+            inner: M::ZERO,
+            charged: M::ZERO,
             first_seen: false,
-            first_limit: i128::MAX,
+            first_limit: None,
             waiting: Vec::new(),
             sink,
         }
@@ -137,8 +137,8 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
     /// Takes a charge; `window` is the rule's cap and what it has charged in the window.
     pub(super) fn take(
         &mut self,
-        charge: Charge,
-        window: Option<(i128, &mut WindowSum)>,
+        charge: Charge<M>,
+        window: Option<(Amount, &mut WindowSum<M>)>,
     ) -> Result<(), TooMuch> {
         if self.compiled.volume {
             self.waiting.push(charge);
@@ -147,30 +147,35 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
         self.count(&charge, window)
     }
 
-    fn count(&mut self, charge: &Charge, window: Option<(i128, &mut WindowSum)>) -> Result<(), TooMuch> {
+    fn count(
+        &mut self,
+        charge: &Charge<M>,
+        window: Option<(Amount, &mut WindowSum<M>)>,
+    ) -> Result<(), TooMuch> {
         self.sink.charge(charge);
-        let mut amount = charge.amount;
+        let mut amount = charge.amount.clone();
         if let Some((cap, window)) = window {
-            let kept = keep(&mut window.sum, cap, amount)?;
+            let cap = self.scale.times(cap.as_micros()).ok_or(TooMuch)?;
+            let kept = keep(&mut window.sum, &cap, &amount)?;
             if S::LINES && kept != amount {
                 let from = CutFrom { per: CapPer::Rule, rule: charge.rule, scope: charge.keys.window };
-                self.sink.cut(from, &mut window.mark, amount - kept);
+                self.sink.cut(from, &mut window.mark, amount.minus(&kept).ok_or(TooMuch)?);
             }
             amount = kept;
         }
         if self.compiled.caps.is_empty() {
-            self.inner = self.inner.checked_add(amount).ok_or(TooMuch)?;
+            self.inner = self.inner.plus(&amount).ok_or(TooMuch)?;
             return self.keep(charge.keys.day, amount);
         }
         let inner = self.pass(0..self.inner_levels, charge.rule, &charge.keys, amount)?;
-        self.inner = self.inner.checked_add(inner).ok_or(TooMuch)?;
+        self.inner = self.inner.plus(&inner).ok_or(TooMuch)?;
         let kept =
             self.pass(self.inner_levels..self.compiled.caps.len(), charge.rule, &charge.keys, inner)?;
         self.keep(charge.keys.day, kept)
     }
 
-    fn keep(&mut self, day: i32, kept: i128) -> Result<(), TooMuch> {
-        self.charged = self.charged.checked_add(kept).ok_or(TooMuch)?;
+    fn keep(&mut self, day: i32, kept: M) -> Result<(), TooMuch> {
+        self.charged = self.charged.plus(&kept).ok_or(TooMuch)?;
         if S::LINES {
             self.sink.kept(day, kept);
         }
@@ -183,18 +188,19 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
         levels: core::ops::Range<usize>,
         rule: u32,
         keys: &Keys,
-        mut amount: i128,
-    ) -> Result<i128, TooMuch> {
+        mut amount: M,
+    ) -> Result<M, TooMuch> {
         let caps = self.compiled.caps.get(levels.clone()).unwrap_or_default();
         let states = self.levels.get_mut(levels).unwrap_or_default();
         for (level, state) in caps.iter().zip(states) {
             let scope = scope(level.per, keys);
             if state.scope != scope {
-                *state = open(level, scope, self.entry_day, self.used, self.compiled.scale);
+                *state = open(level, scope, self.entry_day, self.used, self.scale)?;
             }
-            let kept = keep(&mut state.sum, state.limit, amount)?;
+            let kept = keep(&mut state.sum, &state.limit, &amount)?;
             if S::LINES && kept != amount {
-                self.sink.cut(CutFrom { per: level.per, rule, scope }, &mut state.mark, amount - kept);
+                let cut = amount.minus(&kept).ok_or(TooMuch)?;
+                self.sink.cut(CutFrom { per: level.per, rule, scope }, &mut state.mark, cut);
             }
             amount = kept;
         }
@@ -202,8 +208,8 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
     }
 
     /// What the caps of scopes of at most a day have kept so far.
-    pub(super) fn inner(&self) -> i128 {
-        self.inner
+    pub(super) fn inner(&self) -> &M {
+        &self.inner
     }
 
     /// Whether the first chargeable instant has been.
@@ -212,33 +218,33 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
     }
 
     /// Takes a day's charges that the caps of scopes of at most a day have kept.
-    pub(super) fn lump(&mut self, kept: i128, day: i32, rolling_7d: i32) -> Result<(), TooMuch> {
+    pub(super) fn lump(&mut self, kept: M, day: i32, rolling_7d: i32) -> Result<(), TooMuch> {
         let keys = Keys { day, rolling_7d, ..Keys::default() };
         let kept = self.pass(self.inner_levels..self.compiled.caps.len(), 0, &keys, kept)?;
-        self.charged = self.charged.checked_add(kept).ok_or(TooMuch)?;
+        self.charged = self.charged.plus(&kept).ok_or(TooMuch)?;
         Ok(())
     }
 
     /// The levels whose scopes part days, as they stand where a day begins; scopes are counted from the cursor's.
-    pub(super) fn relative_levels(&self, cursor: &Cursor<'_>) -> Levels {
+    pub(super) fn relative_levels(&self, cursor: &Cursor<'_>) -> Levels<M> {
         let keys = cursor.keys(None);
-        let mut relative = [LevelState::NEW; 6];
+        let mut relative = [const { LevelState::NEW }; 6];
         for ((slot, state), level) in relative.iter_mut().zip(&self.levels).zip(self.inner_caps()) {
             if state.scope == scope(level.per, &keys) {
-                *slot = LevelState { scope: 0, mark: u32::MAX, ..*state };
+                *slot = LevelState { scope: 0, mark: u32::MAX, ..state.clone() };
             }
         }
         relative
     }
 
     /// The reverse of [`relative_levels`](Self::relative_levels) at the cursor.
-    pub(super) fn restore_levels(&mut self, relative: &Levels, cursor: &Cursor<'_>) {
+    pub(super) fn restore_levels(&mut self, relative: &Levels<M>, cursor: &Cursor<'_>) {
         let keys = cursor.keys(None);
         let count = self.inner_levels;
         for ((state, saved), level) in
             self.levels.iter_mut().zip(relative).zip(&self.compiled.caps).take(count)
         {
-            *state = *saved;
+            *state = saved.clone();
             if saved.scope == 0 {
                 state.scope = scope(level.per, &keys);
             }
@@ -250,16 +256,21 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
     }
 
     /// There is chargeable time at the cursor that is not free.
-    pub(super) fn chargeable(&mut self, cursor: &Cursor<'_>) {
+    pub(super) fn chargeable(&mut self, cursor: &Cursor<'_>) -> Result<(), TooMuch> {
         if self.first_seen {
-            return;
+            return Ok(());
         }
         self.first_seen = true;
         let keys = cursor.keys(None);
         for level in &self.compiled.caps {
-            let state = open(level, scope(level.per, &keys), self.entry_day, self.used, self.compiled.scale);
-            self.first_limit = self.first_limit.min((state.limit - state.sum).max(0));
+            let state = open(level, scope(level.per, &keys), self.entry_day, self.used, self.scale)?;
+            let left = state.limit.minus(&state.sum).ok_or(TooMuch)?.max(M::ZERO);
+            self.first_limit = Some(match self.first_limit.take() {
+                Some(least) => least.min(left),
+                None => left,
+            });
         }
+        Ok(())
     }
 
     pub(super) fn free(&mut self, day: i32, taken: i64) {
@@ -275,26 +286,31 @@ impl<'a, 's, S: Sink> Ledger<'a, 's, S> {
     }
 
     /// Counts what was kept back, and gives the sums.
-    pub(super) fn finish(&mut self) -> Result<Found, TooMuch> {
+    /// The states' windows have counted nothing yet where charges were kept back.
+    pub(super) fn finish(&mut self, states: &mut [LadderState<M>]) -> Result<Found<M>, TooMuch> {
         if !self.waiting.is_empty() {
             let mut waiting = core::mem::take(&mut self.waiting);
             waiting.sort_by_key(|charge| charge.at);
-            let mut states = vec![LadderState::NEW; self.compiled.rules.len()];
             for charge in &waiting {
                 let cap = self.compiled.rules.get(charge.rule as usize).and_then(|rule| rule.cap);
                 let state = states.get_mut(charge.rule as usize);
                 self.count(charge, cap.zip(state.map(|state| state.window(charge.keys.window))))?;
             }
         }
-        Ok(Found { charged: self.charged, first_limit: self.first_seen.then_some(self.first_limit) })
+        Ok(Found {
+            charged: self.charged.clone(),
+            first_chargeable: self.first_seen,
+            first_limit: self.first_limit.take(),
+        })
     }
 }
 
 /// Adds a charge to a scope's sum and returns by how much the kept part changes.
-fn keep(sum: &mut i128, limit: i128, amount: i128) -> Result<i128, TooMuch> {
-    let before = (*sum).min(limit);
-    *sum = sum.checked_add(amount).ok_or(TooMuch)?;
-    Ok((*sum).min(limit) - before)
+fn keep<M: Exact>(sum: &mut M, limit: &M, amount: &M) -> Result<M, TooMuch> {
+    let after = sum.plus(amount).ok_or(TooMuch)?;
+    let kept = (&after).min(limit).minus((&*sum).min(limit)).ok_or(TooMuch)?;
+    *sum = after;
+    Ok(kept)
 }
 
 fn scope(per: CapPer, keys: &Keys) -> i32 {
@@ -309,12 +325,19 @@ fn scope(per: CapPer, keys: &Keys) -> i32 {
 }
 
 /// A scope before its first charge.
-fn open(level: &CapLevel, scope: i32, entry_day: i32, used: &[(Date, Used)], scale: i128) -> LevelState {
+fn open<M: Exact>(
+    level: &CapLevel,
+    scope: i32,
+    entry_day: i32,
+    used: &[(Date, Used)],
+    scale: &M,
+) -> Result<LevelState<M>, TooMuch> {
     let number =
         if matches!(level.per, CapPer::NaturalDay | CapPer::Day) { scope - entry_day } else { scope };
     let sum = match level.per {
-        CapPer::Day => i128::from(used_on(used, scope).charged.as_micros()) * scale,
-        _ => 0,
+        CapPer::Day => scale.times(used_on(used, scope).charged.as_micros()).ok_or(TooMuch)?,
+        _ => M::ZERO,
     };
-    LevelState { scope, sum, limit: level.amount(number), mark: u32::MAX }
+    let limit = scale.times(level.amount(number).as_micros()).ok_or(TooMuch)?;
+    Ok(LevelState { scope, sum, limit, mark: u32::MAX })
 }

@@ -8,7 +8,7 @@ use super::{Charge, Keys, Kind, Sink, TooMuch, Walk};
 use crate::{
     calendar::DayTypes,
     compiled::{Rule, RuleCharge, Step},
-    money::half_even,
+    money::{Exact, half_even},
 };
 
 /// The part of a ladder that is under way.
@@ -26,7 +26,7 @@ pub(super) struct Pending {
     keys: Keys,
 }
 
-impl<S: Sink> Walk<'_, '_, S> {
+impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     pub(super) fn volume(
         &mut self,
         index: u32,
@@ -94,18 +94,22 @@ impl<S: Sink> Walk<'_, '_, S> {
             return Ok(now);
         }
         let used = count * unit.every;
+        let scale = self.task.scale;
         let charge = Charge {
             kind: Kind::Unit,
             rule: index,
             at: now,
             to: now + used,
-            amount: step.amount.checked_mul(i128::from(count)).ok_or(TooMuch)?,
-            quantity: i128::from(count) * self.task.compiled.scale,
+            amount: scale
+                .times(step.price.as_micros())
+                .and_then(|price| price.times(count))
+                .ok_or(TooMuch)?,
+            quantity: if S::LINES { scale.times(count).ok_or(TooMuch)? } else { M::ZERO },
             price: step.price,
             types: part.types,
             keys: part.keys,
         };
-        if charge.amount != 0 {
+        if charge.amount != M::ZERO {
             self.charge(rule, charge)?;
         }
         part.time += used;
@@ -118,32 +122,34 @@ impl<S: Sink> Walk<'_, '_, S> {
         if part.time == part.began {
             return Ok(());
         }
-        let scale = self.task.compiled.scale;
+        let scale = self.task.scale;
         let Some(step) = steps.iter().find(|step| part.began < step.end) else { return Ok(()) };
-        let change = value(steps, part.time, scale)? - value(steps, part.began, scale)?;
+        let before = value(steps, part.began, scale)?;
+        let change = value(steps, part.time, scale)?.minus(&before).ok_or(TooMuch)?;
         let charge = Charge {
             kind: Kind::Tier,
             rule: index,
             at: part.at,
             to: part.to,
+            price: half_even(&change, scale),
             amount: change,
-            quantity: scale,
-            price: half_even(change, scale),
+            quantity: self.one(),
             types: part.types,
             keys: part.keys,
         };
         let Some(unit) = step.unit else {
-            return if change == 0 { Ok(()) } else { self.charge(rule, charge) };
+            return if charge.amount == M::ZERO { Ok(()) } else { self.charge(rule, charge) };
         };
         // The unit itself, and apart from it what entering the step changes about all time before.
         let before = part.began / unit.every;
         let share = unit.share(part.time - before * unit.every, scale);
-        let of_unit = i128::from(step.price.as_micros()).checked_mul(share).ok_or(TooMuch)?;
-        let of_step = change - of_unit;
-        if of_step != 0 {
-            self.charge(rule, Charge { amount: of_step, price: half_even(of_step, scale), ..charge })?;
+        let of_unit = share.times(step.price.as_micros()).ok_or(TooMuch)?;
+        let of_step = charge.amount.minus(&of_unit).ok_or(TooMuch)?;
+        if of_step != M::ZERO {
+            let price = half_even(&of_step, scale);
+            self.charge(rule, Charge { amount: of_step, price, ..charge.clone() })?;
         }
-        if of_unit != 0 {
+        if of_unit != M::ZERO {
             self.charge(
                 rule,
                 Charge { kind: Kind::Unit, amount: of_unit, quantity: share, price: step.price, ..charge },
@@ -174,15 +180,15 @@ fn part_end(step: &Step, time: i64) -> i64 {
 }
 
 /// What the chargeable time `time` costs.
-fn value(steps: &[Step], time: i64, scale: i128) -> Result<i128, TooMuch> {
+fn value<M: Exact>(steps: &[Step], time: i64, scale: &M) -> Result<M, TooMuch> {
     if time == 0 {
-        return Ok(0);
+        return Ok(M::ZERO);
     }
-    let Some(step) = steps.iter().find(|step| time <= step.end).or(steps.last()) else { return Ok(0) };
+    let Some(step) = steps.iter().find(|step| time <= step.end).or(steps.last()) else { return Ok(M::ZERO) };
     let time = time.min(step.end);
-    let Some(unit) = step.unit else { return Ok(step.amount) };
-    let (whole, rest) = (i128::from(time / unit.every), time % unit.every);
-    let part = if rest == 0 { 0 } else { unit.share(rest, scale) };
-    let quantity = whole.checked_mul(scale).and_then(|whole| whole.checked_add(part)).ok_or(TooMuch)?;
-    i128::from(step.price.as_micros()).checked_mul(quantity).ok_or(TooMuch)
+    let Some(unit) = step.unit else { return scale.times(step.price.as_micros()).ok_or(TooMuch) };
+    let (whole, rest) = (time / unit.every, time % unit.every);
+    let part = if rest == 0 { M::ZERO } else { unit.share(rest, scale) };
+    let quantity = scale.times(whole).and_then(|whole| whole.plus(&part));
+    quantity.and_then(|quantity| quantity.times(step.price.as_micros())).ok_or(TooMuch)
 }

@@ -88,7 +88,6 @@ pub(crate) fn check(case: &Case, next_change: bool) -> Result<(), String> {
     match (ours, theirs, read) {
         (Err((ours, _)), Err((theirs, _)), _) if ours == theirs => Ok(()),
         (Err(ours), Err(theirs), _) => Err(format!("error: engine {ours:?}, oracle {theirs:?}")),
-        (Err((code, _)), Ok(_), _) if code == "overflow" && too_fine(case) => Ok(()),
         (Err(ours), Ok(theirs), _) => {
             Err(format!("error: engine {ours:?}, oracle a total of {}", theirs.total))
         }
@@ -98,16 +97,6 @@ pub(crate) fn check(case: &Case, next_change: bool) -> Result<(), String> {
         (Ok(_), Ok(_), Err(_)) => unreachable!(),
     }
     .map_err(|difference| format!("{difference}\n{}", show()))
-}
-
-/// The known limit of the engine: two odd unit lengths charged in part in one tariff may need fractions of more than
-/// 128 bits, and are refused with `overflow`.
-fn too_fine(case: &Case) -> bool {
-    let text = case.tariff.to_string();
-    let odd = ["59m59s", "1h1s", "7m", "13h"]
-        .iter()
-        .filter(|length| text.contains(&format!("\"every\":\"{length}\"")));
-    odd.count() >= 2 && (text.contains("pro_rata") || text.contains("\"partial\":{\"step\""))
 }
 
 pub(crate) fn q(value: &Value) -> Option<Q> {
