@@ -4,15 +4,19 @@ use std::borrow::Cow;
 
 use crate::context::Context;
 use crate::error::DecodeError;
-use crate::json::explain as json;
-use crate::protocol::{Payload, Protocol};
+use crate::json::Json;
+use crate::protocol::{Payload, Protocol, vz_document, vz_json};
 use crate::text::Hex;
 use crate::trace::Recorder;
+
+mod document;
+
+use document::{Document, cover};
 
 /// One field of a frame, for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Field {
-    /// Where it begins, in bytes from the start of the payload.
+    /// Where it begins, in bytes from the start of the payload; in text with the name before the value.
     pub offset: usize,
     /// How many bytes it has.
     pub len: usize,
@@ -49,14 +53,39 @@ pub fn explain(protocol: Protocol, payload: &[u8], context: &Context<'_>) -> Exp
     let recorder = Recorder::default();
     let error = protocol.run(payload, context, &recorder, &mut |_| {}).err();
     let mut fields = recorder.into_fields();
+    let mut text = Vec::new();
     match protocol.info().payload {
-        Payload::Json => json::fields(payload, &mut fields),
-        Payload::Text if fields.is_empty() => lines(payload, &mut fields),
-        Payload::Text | Payload::Binary => {}
+        form @ (Payload::Json | Payload::Text) => {
+            let whole = Document::new(&mut text, 0).read(payload, context, form == Payload::Json);
+            cover(payload, 0, whole, &mut text);
+        }
+        Payload::Binary => {
+            let inside = match protocol {
+                Protocol::VzTcp => vz_document(payload).map(|(body, base)| (vz_json(body), body, base)),
+                Protocol::MilesightTcp => milesight_document(payload),
+                _ => None,
+            };
+            if let Some((json, body, base)) = inside {
+                let whole = Document::new(&mut text, base).json(json);
+                cover(body, base, whole, &mut text);
+            }
+        }
     }
-    fields.sort_by_key(|field| field.offset);
-    fill(payload, &mut fields, error.is_some());
-    Explanation { fields, error }
+    // What the decoder reads inside a value comes behind that value.
+    text.append(&mut fields);
+    text.sort_by_key(|field| field.offset);
+    fill(payload, &mut text, error.is_some());
+    Explanation { fields: text, error }
+}
+
+/// The JSON document in a Milesight frame, or the frame itself where a log kept only that.
+fn milesight_document(payload: &[u8]) -> Option<(Json<'_>, &[u8], usize)> {
+    const HEAD: usize = 8;
+    const END: usize = 2;
+    let base = if payload.starts_with(b"\xcc\xff") { HEAD } else { 0 };
+    let end = payload.len().checked_sub(if base == HEAD { END } else { 0 })?;
+    let body = payload.get(base..end)?;
+    body.trim_ascii_start().starts_with(b"{").then(|| (Json::new(body), body, base))
 }
 
 /// Adds the bytes that nobody read; after a break only one field for all that follows.
@@ -66,7 +95,7 @@ fn fill(payload: &[u8], fields: &mut Vec<Field>, broken: bool) {
     let spans: Vec<(usize, usize)> = fields.iter().map(|field| (field.offset, field.len)).collect();
     for (offset, len) in spans.into_iter().chain([(payload.len(), 0)]) {
         let skipped = payload.get(end..offset).unwrap_or_default();
-        if skipped.iter().any(|b| !b.is_ascii_whitespace() && !b",:{}[]\"".contains(b)) {
+        if skipped.iter().any(|b| !b.is_ascii_whitespace() && *b != b',') {
             let at_the_end = offset == payload.len();
             let name = if broken && at_the_end { "not reached" } else { "not read" };
             gaps.push(Field {
@@ -90,17 +119,5 @@ fn shown(bytes: &[u8]) -> String {
     match core::str::from_utf8(head) {
         Ok(text) if !text.chars().any(char::is_control) => format!("{text}{more}"),
         _ => format!("{}{more}", Hex(head)),
-    }
-}
-
-fn lines(payload: &[u8], fields: &mut Vec<Field>) {
-    let mut offset = 0;
-    for (index, line) in payload.split_inclusive(|b| *b == b'\n').enumerate() {
-        let text = line.trim_ascii();
-        if !text.is_empty() {
-            let name = format!("line {}", index + 1).into();
-            fields.push(Field { offset, len: line.len(), name, value: shown(text), meaning: String::new() });
-        }
-        offset += line.len();
     }
 }

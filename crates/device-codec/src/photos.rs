@@ -3,7 +3,7 @@
 use crate::context::Context;
 use crate::error::DecodeError;
 use crate::json::{Json, Kind, Scalar};
-use crate::protocol::{Multipart, Protocol};
+use crate::protocol::{Multipart, Protocol, vz_block_photos};
 
 /// The shortest base64 that is taken for a photo, in bytes: a marker or a name is shorter.
 const SHORTEST: usize = 64;
@@ -45,7 +45,12 @@ pub fn photos(protocol: Protocol, payload: &[u8], context: &Context<'_>) -> Vec<
     // Where a document breaks is the decoder's to tell.
     let _ = match (protocol, payload.trim_ascii_start().first()) {
         (Protocol::VzTcp, Some(b'V')) => {
-            behind_text(payload, &mut found);
+            match payload.get(2) {
+                Some(0) => behind_text(payload, &mut found),
+                _ => vz_block_photos(payload, |offset, len| {
+                    found.push(Photo { offset, len, form: PhotoForm::Binary });
+                }),
+            }
             Ok(())
         }
         (_, Some(b'{' | b'[')) => json(&mut Json::new(payload), 0, &mut found),

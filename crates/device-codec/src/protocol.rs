@@ -25,7 +25,7 @@ mod yuncitys;
 
 pub use f6213::reply as f6213_reply;
 
-pub(crate) use camera::Multipart;
+pub(crate) use camera::{Form, Multipart, vz_block_photos, vz_document, vz_json};
 
 /// Where a decoder puts its readings.
 pub(crate) type Out<'o, 'a> = &'o mut dyn FnMut(&Reading<'a>);

@@ -48,6 +48,11 @@ impl<'a> Xml<'a> {
         Self { bytes, at, open: [&[]; MAX_DEPTH], depth: 0, gbk: false, seen_root: false }
     }
 
+    /// How far it has read.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
+
     /// How many elements are open.
     pub(crate) fn depth(&self) -> usize {
         self.depth

@@ -16,10 +16,15 @@ pub fn path(payload: &[u8], offset: usize) -> Option<String> {
 }
 
 /// Adds a field for each value without parts.
-pub(crate) fn fields(payload: &[u8], fields: &mut Vec<Field>) {
-    let mut json = Json::new(payload);
+fn fields(payload: &[u8], fields: &mut Vec<Field>) {
     // Where it breaks is told by the decoder, which reads the same bytes.
-    let _ = value(&mut json, &mut String::new(), fields);
+    let _ = values(&mut Json::new(payload), fields);
+}
+
+/// The values of a document, up to where it breaks.
+pub(crate) fn values(json: &mut Json<'_>, fields: &mut Vec<Field>) -> Result<(), DecodeError> {
+    value(json, &mut String::new(), fields)?;
+    json.finish()
 }
 
 fn value(json: &mut Json<'_>, path: &mut String, fields: &mut Vec<Field>) -> Result<(), DecodeError> {
@@ -67,6 +72,6 @@ fn shown(value: Scalar<'_>) -> (String, String) {
     }
     match text.decode() {
         Ok(plain) => (plain.as_str().to_owned(), String::new()),
-        Err(_) => (String::from_utf8_lossy(text.raw()).into_owned(), "no text in UTF-8".into()),
+        Err(_) => (String::from_utf8_lossy(text.raw()).into_owned(), "no text in its charset".into()),
     }
 }

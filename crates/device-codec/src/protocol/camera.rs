@@ -15,4 +15,6 @@ mod form;
 mod multipart;
 mod plate;
 
+pub(crate) use form::Form;
 pub(crate) use multipart::Multipart;
+pub(crate) use vz::tcp::{block_photos as vz_block_photos, document as vz_document, reader as vz_json};

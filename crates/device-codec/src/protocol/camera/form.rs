@@ -8,23 +8,23 @@ use crate::{
 };
 
 /// A form's body.
-pub(in crate::protocol) enum Form<'a> {
+pub(crate) enum Form<'a> {
     Multipart(Multipart<'a>),
     Pairs(&'a [u8]),
 }
 
 /// One field of a form.
-pub(in crate::protocol) struct FormField<'a> {
-    pub(in crate::protocol) name: &'a [u8],
-    pub(in crate::protocol) value: &'a [u8],
-    at: usize,
+pub(crate) struct FormField<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) value: &'a [u8],
+    pub(crate) at: usize,
     encoded: bool,
 }
 
 impl<'a> Form<'a> {
     /// A form, by its content type or its looks. What begins like JSON or XML is none, whatever the header says: half
     /// of the cameras do not set it.
-    pub(in crate::protocol) fn of(bytes: &'a [u8], context: &Context<'a>) -> Option<Self> {
+    pub(crate) fn of(bytes: &'a [u8], context: &Context<'a>) -> Option<Self> {
         match bytes.trim_ascii_start().first()? {
             b'{' | b'[' | b'<' => return None,
             b'-' => return Multipart::of(bytes, context.content_type).map(Self::Multipart),
@@ -41,7 +41,7 @@ impl<'a> Form<'a> {
     }
 
     /// Shows each field, in order.
-    pub(in crate::protocol) fn each(
+    pub(crate) fn each(
         self,
         mut visit: impl FnMut(FormField<'a>) -> Result<(), DecodeError>,
     ) -> Result<(), DecodeError> {
@@ -60,7 +60,8 @@ impl<'a> Form<'a> {
                     let len = pair.iter().position(|b| *b == b'=').unwrap_or(pair.len());
                     let (name, value) = pair.split_at(len);
                     let value = value.get(1..).unwrap_or_default().trim_ascii();
-                    visit(FormField { name, value, at: at + len + 1, encoded: true })?;
+                    let after = (len + 1).min(pair.len());
+                    visit(FormField { name, value, at: at + after, encoded: true })?;
                     at += pair.len() + 1;
                 }
                 Ok(())
@@ -71,7 +72,7 @@ impl<'a> Form<'a> {
 
 impl<'a> FormField<'a> {
     /// The value as text.
-    pub(in crate::protocol) fn text(&self) -> Result<Text<'a>, DecodeError> {
+    pub(crate) fn text(&self) -> Result<Text<'a>, DecodeError> {
         let bad = DecodeError::new(ErrorCode::Encoding, self.at, "");
         if self.encoded && self.value.iter().any(|b| matches!(b, b'%' | b'+')) {
             let bytes =

@@ -11,4 +11,4 @@ mod tables;
 
 pub(in crate::protocol) mod http;
 pub(in crate::protocol) mod mqtt;
-pub(in crate::protocol) mod tcp;
+pub(crate) mod tcp;

@@ -75,7 +75,7 @@ mod block {
 /// A frame, or the body of one as logs keep it.
 pub(in crate::protocol) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
-    _: &Context<'a>,
+    context: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
     if frame.all().trim_ascii_start().starts_with(b"{") {
@@ -89,18 +89,28 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     if len > BODY_MAX {
         return Err(frame.error(ErrorCode::TooLarge, at::LENGTH, "length"));
     }
+    // The length counts photos that were cut out since.
+    let cut = context.images.iter().fold(0, |sum: u64, image| sum.saturating_add(image.bytes));
+    let len = usize::try_from(cut).ok().and_then(|cut| len.checked_sub(cut));
+    let len = len.ok_or(frame.error(ErrorCode::Length, at::LENGTH, "length"))?;
     frame.exactly(at::BODY + len)?;
     match kind {
         0 => {
             frame.means(|| "JSON".to_owned());
-            json(frame.rest(at::BODY, "body"), at::BODY, out)
+            let body = frame.part(at::BODY, len, "body")?;
+            let text = body.all().iter().position(|b| *b == 0).unwrap_or(len);
+            let images = frame.rest(at::BODY + text, "end mark and photos");
+            if !images.is_empty() {
+                frame.means(|| format!("{} bytes", images.len()));
+            }
+            json(body.all(), at::BODY, out)
         }
         1 if len == 0 => {
             out(&Reading::new(Kind::Heartbeat));
             Ok(())
         }
         1 => Err(frame.error(ErrorCode::Length, at::LENGTH, "length")),
-        2 => blocks(frame.part(at::BODY, len, "body")?, out),
+        2 => blocks(frame.part(at::BODY, len, "body")?, context, out),
         _ => Err(frame.error(ErrorCode::Kind, at::TYPE, "type")),
     }
 }
@@ -108,13 +118,29 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
 /// A JSON body: what stands before the first NUL. Behind it are photos, which may hold NULs of their own.
 fn json<'a>(body: &'a [u8], base: usize, out: Out<'_, 'a>) -> Result<(), DecodeError> {
     let text = body.split(|b| *b == 0).next().unwrap_or(body);
-    let mut json = if is_utf8_chinese(text) { Json::new(text) } else { Json::gbk(text) };
-    let reading = document(&mut json).map_err(|e| DecodeError { offset: e.offset + base, ..e })?;
+    let reading =
+        result_or_reply(&mut reader(text)).map_err(|e| DecodeError { offset: e.offset + base, ..e })?;
     out(&reading);
     Ok(())
 }
 
-fn document<'a>(json: &mut Json<'a>) -> Result<Reading<'a>, DecodeError> {
+/// Reads a body's text in the charset that it is in.
+pub(crate) fn reader(text: &[u8]) -> Json<'_> {
+    if is_utf8_chinese(text) { Json::new(text) } else { Json::gbk(text) }
+}
+
+/// The JSON document in a frame, whole or broken, and where it begins.
+pub(crate) fn document(frame: &[u8]) -> Option<(&[u8], usize)> {
+    let base = match frame {
+        [b'V', b'Z', 0, ..] => at::BODY,
+        [b'V', b'Z', ..] => return None,
+        _ => 0,
+    };
+    let text = frame.get(base..)?.split(|b| *b == 0).next()?;
+    text.trim_ascii_start().starts_with(b"{").then_some((text, base))
+}
+
+fn result_or_reply<'a>(json: &mut Json<'a>) -> Result<Reading<'a>, DecodeError> {
     let mut plate = PlateResult::default();
     let mut reply = CommandReply::default();
     let mut is_result = false;
@@ -141,6 +167,20 @@ fn document<'a>(json: &mut Json<'a>) -> Result<Reading<'a>, DecodeError> {
     Ok(reading)
 }
 
+/// The photos in the blocks of a binary result, as offset and length in the frame.
+pub(crate) fn block_photos(frame: &[u8], mut found: impl FnMut(usize, usize)) {
+    let mut start = at::BODY;
+    while let Some([b'I', b'R', kind, _, a, b, c, d]) = frame.get(start..).and_then(|rest| rest.first_chunk())
+    {
+        let len = u32::from_be_bytes([*a, *b, *c, *d]) as usize;
+        start += block::DATA;
+        if matches!(kind, 2 | 3) && len > 0 && frame.len() - start >= len {
+            found(start, len);
+        }
+        start = start.saturating_add(len);
+    }
+}
+
 /// Whether a text is UTF-8 although the manual says GBK: all its characters beyond ASCII take three bytes. A GBK plate
 /// cannot look like that, its one Chinese character is two bytes and an ASCII letter follows.
 fn is_utf8_chinese(text: &[u8]) -> bool {
@@ -149,14 +189,25 @@ fn is_utf8_chinese(text: &[u8]) -> bool {
 }
 
 /// The blocks `I R` of a binary result: one structure and photos.
-fn blocks<'a, T: Trace>(body: Reader<'a, T>, out: Out<'_, 'a>) -> Result<(), DecodeError> {
+fn blocks<'a, T: Trace>(
+    body: Reader<'a, T>,
+    context: &Context<'a>,
+    out: Out<'_, 'a>,
+) -> Result<(), DecodeError> {
     let mut start = 0;
+    // How many bytes of photos were cut out so far.
+    let mut cut = 0;
     let mut reading = None;
     while start < body.len() {
         body.marker(start, b'I', "block")?;
         body.marker(start + 1, b'R', "block")?;
         let kind = body.u8(start + block::KIND, "kind")?;
         let len = body.u32_be(start + block::LENGTH, "length")? as usize;
+        let at = (at::BODY + start + block::DATA) as u64 + cut;
+        let image = context.images.iter().find(|image| image.offset == at).map_or(0, |image| image.bytes);
+        cut = cut.saturating_add(image);
+        let len = usize::try_from(image).ok().and_then(|image| len.checked_sub(image));
+        let len = len.ok_or(body.error(ErrorCode::Length, start + block::LENGTH, "length"))?;
         let data = body.part(start + block::DATA, len, "data")?;
         match kind {
             1 if reading.is_none() => reading = Some(structure(data)?),
