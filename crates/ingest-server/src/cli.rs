@@ -1,6 +1,9 @@
 //! The command line: JSON lines to stdout, text for people to stderr, and an exit code that means something.
 
 mod backtest;
+mod calendar;
+mod curve;
+mod curve_svg;
 mod decode;
 mod explain;
 mod frames;
@@ -59,7 +62,9 @@ enum Command {
     /// Price stays by a tariff and print receipts
     Quote(quote::Args),
     /// Print what stays cost for every exit: each instant at which the price changes
-    Curve(quote::CurveArgs),
+    Curve(curve::Args),
+    /// Merge calendars
+    Calendar(calendar::Args),
     /// Price recorded stays by an old and a new tariff and tell what changes
     Backtest(backtest::Args),
     /// Find what is odd about tariffs and calendars, with stays that show it
@@ -101,7 +106,8 @@ pub fn run() -> ExitCode {
         Command::Explain(args) => explain::run(&args),
         Command::Protocols => protocols::run(),
         Command::Quote(args) => quote::run(&args),
-        Command::Curve(args) => quote::run_curve(&args),
+        Command::Curve(args) => curve::run(&args),
+        Command::Calendar(args) => calendar::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Serve(args) => serve::run(&args),

@@ -1,8 +1,9 @@
 //! Prices stays by documents: what `parkline quote` and `POST /v1/quote` share.
 
-use parking_types::Span;
+use parking_types::{Amount, Instant, Span, Zone};
 use tariff_engine::{
-    Breakpoint, Calendar, Stay, Tariff, TariffSet, curve, document_error_json, error_json, price,
+    Breakpoint, Calendar, Lang, Stay, Tariff, TariffSet, curve, document_error_json, error_json, explain,
+    latest_exit_for, price,
 };
 
 /// One tariff in all its versions, with a calendar.
@@ -12,13 +13,43 @@ pub struct Quoter {
     calendar: Option<Calendar>,
 }
 
-/// A receipt or the error in its place, as one JSON object.
+/// A receipt or the error in its place, as one JSON object, or as text for people where that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
-    /// The object.
+    /// The object, or the text.
     pub json: String,
     /// Whether it is a receipt.
     pub priced: bool,
+}
+
+/// What a stay costs for every exit.
+pub struct Fees<'a> {
+    /// The version in force at entry.
+    pub tariff: &'a Tariff,
+    /// Where the fee changes, the first at entry.
+    pub points: Vec<Breakpoint>,
+    /// An amount, and the latest exit for it.
+    pub latest: Option<(Amount, Option<Instant>)>,
+}
+
+impl Fees<'_> {
+    /// `{"id","points","latest_exit"}`, as [`Quoter::curve`] gives it.
+    pub fn to_json(&self, stay: &Stay) -> String {
+        let (zone, currency) = (self.tariff.zone(), self.tariff.currency());
+        let local = |at: Instant| at.at_offset(zone.offset_secs(at)).to_string();
+        let point = |point: &Breakpoint| {
+            let total = point.total.map(|total| total.in_currency(currency).to_string());
+            serde_json::json!({"at": local(point.at), "inclusive": point.inclusive, "total": total})
+        };
+        let points: Vec<serde_json::Value> = self.points.iter().map(point).collect();
+        let mut value = serde_json::json!({"id": stay.id, "points": points});
+        if let (Some((fee, at)), Some(object)) = (self.latest, value.as_object_mut()) {
+            let latest =
+                serde_json::json!({"fee": fee.in_currency(currency).to_string(), "at": at.map(local)});
+            object.insert("latest_exit".to_owned(), latest);
+        }
+        value.to_string()
+    }
 }
 
 impl Quoter {
@@ -45,25 +76,60 @@ impl Quoter {
         }
     }
 
+    /// The receipt of one stay as text for people, so many columns wide; what cannot be priced is said in its place.
+    pub fn explain(&self, stay: &[u8], lang: Lang, width: usize) -> Quote {
+        let stay = match Stay::from_json(stay) {
+            Ok(stay) => stay,
+            Err(error) => {
+                let at = if error.path().is_empty() { String::new() } else { format!(" ({})", error.path()) };
+                let id = error.id().unwrap_or("-");
+                return Quote { json: format!("{id}: {}: {error}{at}\n", error.code()), priced: false };
+            }
+        };
+        let Some(tariff) = self.version(&stay) else { return no_tariff() };
+        match price(tariff, self.calendar.as_ref(), &stay) {
+            Ok(receipt) => Quote { json: explain(&receipt, lang, width), priced: true },
+            Err(error) => {
+                let id = stay.id.as_deref().unwrap_or("-");
+                Quote { json: format!("{id}: {}: {error}\n", error.code()), priced: false }
+            }
+        }
+    }
+
     /// What the stay costs for every exit up to `horizon` after its entry:
-    /// `{"id","points":[{"at","inclusive","total"}]}`.
-    pub fn curve(&self, stay: &[u8], horizon: Span) -> Quote {
+    /// `{"id","points":[{"at","inclusive","total"}]}`; for a `fee` also `"latest_exit":{"fee","at"}`, the last exit up to
+    /// which every one costs no more, null where that is so for 366 days.
+    pub fn curve(&self, stay: &[u8], horizon: Span, fee: Option<Amount>) -> Quote {
         let stay = match Stay::from_json(stay) {
             Ok(stay) => stay,
             Err(error) => return Quote { json: error.to_json(), priced: false },
         };
-        let Some(tariff) = self.version(&stay) else { return no_tariff() };
-        let curve = match curve(tariff, self.calendar.as_ref(), &stay, horizon) {
-            Ok(curve) => curve,
-            Err(error) => return Quote { json: error_json(stay.id.as_deref(), &error), priced: false },
+        match self.fees(&stay, horizon, fee) {
+            Ok(fees) => Quote { json: fees.to_json(&stay), priced: true },
+            Err(error) => Quote { json: error, priced: false },
+        }
+    }
+
+    /// The breakpoints of the stay's fee up to `horizon` after its entry, and the latest exit for `fee`.
+    ///
+    /// # Errors
+    /// The object `{"id","error"}` of a stay without a price.
+    pub fn fees(&self, stay: &Stay, horizon: Span, fee: Option<Amount>) -> Result<Fees<'_>, String> {
+        let tariff = self.version(stay).ok_or_else(|| no_tariff().json)?;
+        let refused = |error| error_json(stay.id.as_deref(), &error);
+        let points = curve(tariff, self.calendar.as_ref(), stay, horizon).map_err(refused)?.collect();
+        let latest = match fee {
+            None => None,
+            Some(fee) => {
+                Some((fee, latest_exit_for(tariff, self.calendar.as_ref(), stay, fee).map_err(refused)?))
+            }
         };
-        let point = |point: Breakpoint| {
-            let at = point.at.at_offset(tariff.zone().offset_secs(point.at)).to_string();
-            let total = point.total.map(|total| total.in_currency(tariff.currency()).to_string());
-            serde_json::json!({"at": at, "inclusive": point.inclusive, "total": total})
-        };
-        let points: Vec<serde_json::Value> = curve.map(point).collect();
-        Quote { json: serde_json::json!({"id": stay.id, "points": points}).to_string(), priced: true }
+        Ok(Fees { tariff, points, latest })
+    }
+
+    /// The zone of the tariff, in which local times are meant.
+    pub fn zone(&self) -> Option<&Zone> {
+        self.tariffs.versions(&self.id).first().map(Tariff::zone)
     }
 
     /// The version in force at entry; where none is, any says so, after the errors that come before that one.
@@ -154,7 +220,7 @@ mod tests {
     fn a_curve_has_every_change_of_the_price() {
         let quoter = Quoter::new(version("2.00", "{}").as_bytes(), &[]).unwrap();
         let stay = stay("2026-03-02T08:00:00+08:00", "2026-03-02T08:00:00+08:00");
-        let curve = quoter.curve(&stay, Span::from_mins(90));
+        let curve = quoter.curve(&stay, Span::from_mins(90), "2".parse().ok());
         let value: Value = serde_json::from_str(&curve.json).unwrap();
         let totals: Vec<&str> = value["points"]
             .as_array()
@@ -164,7 +230,9 @@ mod tests {
             .collect();
         assert_eq!((curve.priced, totals), (true, vec!["0.00", "2.00", "4.00"]));
         assert_eq!(value["points"][2]["at"], "2026-03-02T09:00:00+08:00");
-        assert!(!quoter.curve(b"{", Span::from_mins(90)).priced);
+        let latest = serde_json::json!({"fee": "2.00", "at": "2026-03-02T09:00:00+08:00"});
+        assert_eq!(value["latest_exit"], latest);
+        assert!(!quoter.curve(b"{", Span::from_mins(90), None).priced);
     }
 
     #[test]

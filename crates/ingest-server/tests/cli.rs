@@ -247,3 +247,165 @@ fn backtest_tells_what_a_new_tariff_changes() {
     assert!(text(&bad.stderr).starts_with("line 3: bad_json"), "{}", text(&bad.stderr));
     assert_eq!(run(&["backtest", "--old", &old, "--new", "/nowhere"], b"").status.code(), Some(2));
 }
+
+const DAY: &str = r#"{"format":1,"id":"day","currency":"CNY","time_zone":"Asia/Shanghai","rules":[{"id":"day","from":"08:00","to":"20:00",
+    "charge":{"steps":[{"upto":"30m","price":"0"},{"every":"1h","price":"2.00"}]}}]}"#;
+
+#[test]
+fn quote_explains_receipts_for_people() {
+    let folder = tempfile::tempdir().unwrap();
+    let tariff = folder.path().join("tariff.json");
+    fs::write(&tariff, DAY).unwrap();
+    let stays = [
+        r#"{"id":"a","entry":"2026-03-02T08:00:00+08:00","exit":"2026-03-02T10:00:00+08:00"}"#,
+        r#"{"id":"b","entry":"2026-03-02T08:00:00+08:00","exit":"2026-03-01T10:00:00+08:00"}"#,
+        r#"{"id":"c"}"#,
+    ]
+    .join("\n");
+    let explain = |more: &[&str]| {
+        let arguments = [&["quote", "--tariff", tariff.to_str().unwrap()], more].concat();
+        run(&arguments, stays.as_bytes())
+    };
+    let chinese = explain(&["--explain", "--lang", "zh", "--width", "32"]);
+    let out = text(&chinese.stdout);
+    assert_eq!(chinese.status.code(), Some(1));
+    for part in [
+        "入场            2026-03-02 08:00",
+        "工作日 (星期一)",
+        "2 x 2.00",
+        "CNY 4.00",
+        "此后 2026-03-02 10:30",
+        "b: exit_before_entry",
+        "c: bad_field",
+    ] {
+        assert!(out.contains(part), "{part} is not in:\n{out}");
+    }
+    let english = explain(&["--explain"]);
+    assert!(text(&english.stdout).contains("workday (Monday)"), "{}", text(&english.stdout));
+    assert_eq!(explain(&["--lang", "zh"]).status.code(), Some(2), "a language without --explain");
+    assert_eq!(explain(&["--explain", "--width", "3"]).status.code(), Some(2));
+}
+
+#[test]
+fn curve_prints_and_draws_every_change_of_the_price() {
+    let folder = tempfile::tempdir().unwrap();
+    let tariff = folder.path().join("tariff.json");
+    fs::write(&tariff, DAY).unwrap();
+    let (tariff, svg) = (tariff.to_str().unwrap(), folder.path().join("fee.svg"));
+    let output = run(
+        &[
+            "curve",
+            tariff,
+            "--entry",
+            "2026-03-02T08:00",
+            "--for",
+            "3h",
+            "--fee",
+            "3",
+            "--svg",
+            svg.to_str().unwrap(),
+        ],
+        b"",
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let curve = &json_lines(&output.stdout)[0];
+    let points: Vec<(&str, bool, &str)> = curve["points"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|point| {
+            (
+                point["at"].as_str().unwrap(),
+                point["inclusive"].as_bool().unwrap(),
+                point["total"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("2026-03-02T08:00:00+08:00", true, "0.00"),
+        ("2026-03-02T08:30:00+08:00", false, "2.00"),
+        ("2026-03-02T09:30:00+08:00", false, "4.00"),
+        ("2026-03-02T10:30:00+08:00", false, "6.00"),
+    ];
+    assert_eq!(points, expected);
+    assert_eq!(curve["latest_exit"], json!({"fee": "3.00", "at": "2026-03-02T09:30:00+08:00"}));
+    let picture = fs::read_to_string(&svg).unwrap();
+    for part in
+        ["<svg", "day: entry 2026-03-02 08:00", "3.00 until 2026-03-02 09:30", "CNY", "08:30", "</svg>"]
+    {
+        assert!(picture.contains(part), "{part} is not in the picture");
+    }
+    // The fee of 30 minutes in, an hour on: three steps after the free half hour, each with its dot.
+    assert_eq!(picture.matches("<circle").count(), 1 + 3 * 2);
+
+    let instant = run(&["curve", "--tariff", tariff, "--entry", "2026-03-02T00:00:00Z", "--for", "3h"], b"");
+    assert_eq!(json_lines(&instant.stdout)[0]["points"], curve["points"]);
+    let stays = br#"{"id":"x","entry":"2026-03-02T08:00:00+08:00","exit":"2026-03-02T08:00:00+08:00"}"#;
+    let streamed = run(&["curve", "--tariff", tariff, "--for", "3h"], stays);
+    assert_eq!(json_lines(&streamed.stdout)[0]["points"], curve["points"]);
+    for wrong in [
+        vec!["curve", tariff, "--entry", "8 o'clock"],
+        vec!["curve", tariff],
+        vec!["curve", tariff, tariff, "--entry", "2026-03-02T08:00"],
+    ] {
+        assert_eq!(run(&wrong, b"").status.code(), Some(2), "{wrong:?}");
+    }
+}
+
+#[test]
+fn calendars_are_merged_into_one_document() {
+    let folder = tempfile::tempdir().unwrap();
+    let calendar = |name: &str, value: serde_json::Value| {
+        let path = folder.path().join(format!("{name}.json"));
+        fs::write(&path, value.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let year = |year: i32| {
+        let covers = json!({"from": format!("{year}-01-01"), "until": format!("{}-01-01", year + 1)});
+        let days = json!({format!("{year}-10-01"): ["rest_day"]});
+        calendar(
+            &format!("cn-{year}"),
+            json!({"format": 1, "id": format!("cn-{year}"), "covers": covers, "days": days}),
+        )
+    };
+    let fair = calendar(
+        "fair",
+        json!({"format": 1, "id": "fair", "covers": {"from": "2026-01-01", "until": "2028-01-01"}, "days": {"2026-10-01": ["rest_day", "special_day"]}}),
+    );
+    let (y26, y27, y28) = (year(2026), year(2027), year(2028));
+    let merged = run(&["calendar", "merge", &y26, &y27, &fair], b"");
+    assert_eq!(merged.status.code(), Some(0), "{}", text(&merged.stderr));
+    let document = &json_lines(&merged.stdout)[0];
+    assert_eq!(
+        *document,
+        json!({"format": 1, "id": "cn-2026+cn-2027+fair", "weekend": ["sat", "sun"], "covers": {"from": "2026-01-01", "until": "2028-01-01"},
+            "days": {"2026-10-01": ["rest_day", "special_day"], "2027-10-01": ["rest_day"]}})
+    );
+    // What was merged prices as the calendars do one by one.
+    let days = calendar("days", document.clone());
+    let tariff = folder.path().join("tariff.json");
+    fs::write(&tariff, DAY).unwrap();
+    let stay = br#"{"id":"a","entry":"2027-10-01T08:00:00+08:00","exit":"2027-10-01T10:00:00+08:00"}"#;
+    let quote = |calendars: &[&str]| {
+        let options = calendars.iter().flat_map(|file| ["--calendar", file]);
+        let arguments: Vec<&str> =
+            ["quote", "--tariff", tariff.to_str().unwrap()].into_iter().chain(options).collect();
+        json_lines(&run(&arguments, stay).stdout)[0].clone()
+    };
+    assert_eq!(quote(&[&days])["lines"], quote(&[&y26, &y27, &fair])["lines"]);
+    assert_eq!(quote(&[&days])["lines"][0]["day_type"], "rest_day");
+
+    let missing = run(&["calendar", "merge", &y26, &y28], b"");
+    assert_eq!((missing.status.code(), missing.stdout.len()), (Some(2), 0));
+    let error = &json_lines(&missing.stderr)[0]["error"];
+    assert_eq!(error["code"], "calendar_gap");
+    assert!(error["message"].as_str().unwrap().contains("2027-01-01 to 2027-12-31"), "{error}");
+    let friday = calendar("friday", json!({"format": 1, "id": "f", "weekend": ["fri"]}));
+    assert_eq!(
+        json_lines(&run(&["calendar", "merge", &y26, &friday], b"").stderr)[0]["error"]["code"],
+        "bad_field"
+    );
+    let bad = calendar("bad", json!({"format": 1, "id": "b", "day": {}}));
+    let refused = json_lines(&run(&["calendar", "merge", &y26, &bad], b"").stderr)[0].clone();
+    assert_eq!((&refused["file"], &refused["error"]["path"]), (&json!(bad), &json!("day")));
+}

@@ -138,6 +138,44 @@ fn quotes_are_those_of_the_command_line() {
     std::fs::write(&file, tariff.to_string()).unwrap();
     let output = run(&["quote", "--tariff", file.to_str().unwrap()], stay.to_string().as_bytes());
     assert_eq!(text(&output.stdout).trim_end(), single);
+    // Versions, calendars, adjustments and errors in their place: line by line what the command line prints.
+    let mut versions = [tariff.clone(), tariff.clone()];
+    versions[0]["valid"] = json!({"until": "2026-03-03T00:00:00"});
+    versions[1]["valid"] = json!({"from": "2026-03-03T00:00:00", "until": "2027-01-01T00:00:00"});
+    let calendar = json!({"format": 1, "id": "y", "covers": {"from": "2026-01-01", "until": "2026-12-01"}, "days": {"2026-03-02": ["rest_day"]}});
+    let fair = json!({"format": 1, "id": "fair", "covers": {"from": "2026-03-02", "until": "2026-03-03"}, "days": {"2026-03-02": ["special_day"]}});
+    let many = json!([
+        stay,
+        {"id": "b", "entry": "2026-03-03T08:00:00+08:00", "exit": "2026-03-04T08:00:00.25+08:00", "adjust": [{"percent_off": "33"}],
+         "paid": [{"at": "2026-03-03T09:00:00+08:00", "amount": "1.5"}]},
+        {"id": "c", "entry": "2026-03-02T08:00:00+08:00", "exit": "2026-03-01T08:00:00+08:00"},
+        {"id": "d", "entry": "2026-12-30T08:00:00+08:00", "exit": "2026-12-30T09:00:00+08:00"},
+        {"id": "e", "entry": "2027-03-02T08:00:00+08:00", "exit": "2027-03-02T09:00:00+08:00"},
+        {"id": "f", "entry": 1}, {"exit": "now"}, 7
+    ]);
+    let ask = json!({"tariff": versions, "calendars": [calendar, fair], "stays": many});
+    let (status, batch) = server.post("/v1/quote", ask.to_string().as_bytes());
+    assert_eq!(status, 200, "{batch}");
+    let write = |name: &str, value: &Value| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, value.to_string()).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let files = [write("v.json", &json!(versions)), write("y.json", &calendar), write("fair.json", &fair)];
+    let lines: Vec<String> = many.as_array().unwrap().iter().map(ToString::to_string).collect();
+    let arguments = ["quote", "--tariff", &files[0], "--calendar", &files[1], "--calendar", &files[2]];
+    let printed = run(&arguments, lines.join("\n").as_bytes());
+    let printed: Vec<String> = text(&printed.stdout).lines().map(str::to_owned).collect();
+    assert_eq!(batch, format!("[{}]", printed.join(",")));
+    for (line, expected) in
+        printed.iter().skip(2).zip(["exit_before_entry", "calendar_gap", "not_in_force", "bad_field"])
+    {
+        assert!(line.contains(expected), "{expected} is not in {line}");
+    }
+    for (stay, line) in many.as_array().unwrap().iter().zip(&printed) {
+        let ask = json!({"tariff": versions, "calendars": [calendar, fair], "stay": stay});
+        assert_eq!(server.post("/v1/quote", ask.to_string().as_bytes()), (200, line.clone()));
+    }
     for bad in [
         json!({"tariff": tariff}),
         json!({"tariff": {}, "stay": stay}),

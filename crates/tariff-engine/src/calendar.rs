@@ -178,6 +178,11 @@ impl Calendar {
             None => Some(date),
         }
     }
+    /// The first dates that are missing between covered ones, `[from, until)`; `None` where nothing is missing.
+    pub fn gap(&self) -> Option<(Date, Date)> {
+        let (first, second) = (self.0.covers.first()?, self.0.covers.get(1)?);
+        first.1.zip(second.0)
+    }
     /// Whether covered dates are parted by dates that are not (only after [`merge`](Self::merge)).
     pub fn has_gaps(&self) -> bool {
         self.0.covers.len() > 1

@@ -22,7 +22,8 @@ pub enum Lang {
 /// took away, and when the price changes next.
 ///
 /// `width` is in columns; a Chinese character takes two. 32 columns fit a ticket of 58 mm. Nothing is cut off: what does
-/// not fit goes on in the next line.
+/// not fit goes on in the next line. Outside the words of the language only ASCII is used: `×` and `–` take one column on
+/// some printers and two on others.
 pub fn explain(receipt: &Receipt<'_>, lang: Lang, width: usize) -> String {
     let words = Words::of(lang);
     let mut page = Page::new(width);
@@ -63,11 +64,11 @@ fn write_line(page: &mut Page, receipt: &Receipt<'_>, line: &Line<'_>, words: &W
     match (line.kind, line.quantity, line.unit_price) {
         (_, Some(quantity), Some(price)) => {
             page.row(&title, "");
-            let per = format!("  {} × {}", quantity, money(price));
+            let per = format!("  {} x {}", quantity, money(price));
             page.row(&per, &money(line.amount));
         }
         (LineKind::Multiply, Some(factor), _) => {
-            page.row(&format!("{title} × {factor}"), &money(line.amount))
+            page.row(&format!("{title} x {factor}"), &money(line.amount))
         }
         (LineKind::PercentOff, Some(percent), _) => {
             page.row(&format!("{title} {percent} %"), &money(line.amount))
@@ -95,8 +96,8 @@ fn period(receipt: &Receipt<'_>, line: &Line<'_>) -> String {
     let (from, to) = (time(receipt, line.from), time(receipt, line.to));
     // The date is said once where both are on it.
     match (from.get(..11), to.get(11..)) {
-        (Some(date), Some(clock)) if to.starts_with(date) => format!("{from}–{clock}"),
-        _ => format!("{from} – {to}"),
+        (Some(date), Some(clock)) if to.starts_with(date) => format!("{from}-{clock}"),
+        _ => format!("{from} - {to}"),
     }
 }
 
@@ -145,15 +146,15 @@ a1                            s1
 出场         2026-10-10 13:57:01
 --------------------------------
 阶梯 白天
-  1 × 3.00                 3.00
-  2026-10-10 08:30–09:00
+  1 x 3.00                 3.00
+  2026-10-10 08:30-09:00
   工作日 (日历 cn-2026)
 计时 白天
-  5 × 1.00                 5.00
-  2026-10-10 09:00–13:57:01
+  5 x 1.00                 5.00
+  2026-10-10 09:00-13:57:01
   工作日 (日历 cn-2026)
 规则封顶 白天              -2.00
-  2026-10-10 08:00–13:57:01
+  2026-10-10 08:00-13:57:01
 折扣 50 %                  -3.00
 --------------------------------
 合计                    CNY 3.00

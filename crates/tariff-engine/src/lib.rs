@@ -14,7 +14,7 @@
 //! let stay = Stay::from_json(br#"{ "id": "a1", "entry": "2026-03-02T20:00:00+08:00", "exit": "2026-03-03T08:20:00+08:00" }"#)?;
 //! let receipt = price(&tariff, None, &stay)?;
 //! assert_eq!(receipt.total.to_string(), "4");
-//! assert!(explain(&receipt, Lang::En, 32).contains("1 × 2.00"));
+//! assert!(explain(&receipt, Lang::En, 32).contains("1 x 2.00"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!

@@ -18,35 +18,52 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// `left` at the left and `right` at the right edge; on lines of their own where they do not fit on one.
+    /// `left` at the left and `right` at the right edge, on one line where they fit; else `left` goes on in further lines.
     pub(super) fn row(&mut self, left: &str, right: &str) {
-        let (a, b) = (columns(left), columns(right));
+        let used = self.wrapped(left);
         if right.is_empty() {
-            self.wrapped(left);
-        } else if a + 1 + b <= self.width {
-            self.text.push_str(left);
-            self.text.extend(core::iter::repeat_n(' ', self.width - a - b));
-            self.text.push_str(right);
             self.text.push('\n');
-        } else {
-            self.wrapped(left);
-            self.text.extend(core::iter::repeat_n(' ', self.width.saturating_sub(b)));
-            self.wrapped(right);
+            return;
         }
+        let wide = columns(right);
+        let begin = if used + 1 + wide <= self.width {
+            used
+        } else {
+            self.text.push('\n');
+            0
+        };
+        self.text.extend(core::iter::repeat_n(' ', self.width.saturating_sub(begin + wide)));
+        self.wrapped(right);
+        self.text.push('\n');
     }
 
-    fn wrapped(&mut self, text: &str) {
+    /// Writes a text, going on in the next line where it does not fit, between words where there are some; gives the
+    /// columns used of the last line.
+    fn wrapped(&mut self, text: &str) -> usize {
         let mut used = 0;
-        for character in text.chars() {
-            let wide = columns_of(character);
-            if used + wide > self.width {
+        for (index, word) in text.split(' ').enumerate() {
+            let blank = usize::from(index > 0);
+            let wide = columns(word);
+            if used > 0 && used + blank + wide > self.width && wide <= self.width / 2 {
                 self.text.push('\n');
                 used = 0;
+            } else if blank == 1 {
+                used = self.put(' ', used);
             }
-            self.text.push(character);
-            used += wide;
+            used = word.chars().fold(used, |used, character| self.put(character, used));
         }
-        self.text.push('\n');
+        used
+    }
+
+    /// Writes a character after so many columns, on the next line where it does not fit.
+    fn put(&mut self, character: char, used: usize) -> usize {
+        let wide = columns_of(character);
+        let fits = used + wide <= self.width;
+        if !fits {
+            self.text.push('\n');
+        }
+        self.text.push(character);
+        if fits { used + wide } else { wide }
     }
 }
 
@@ -74,6 +91,18 @@ mod tests {
         let mut page = Page::new(10);
         page.row("合计", "7.00");
         page.row("合计合计合计", "7.00");
-        assert_eq!(page.text, "合计  7.00\n合计合计合\n计\n      7.00\n");
+        assert_eq!(page.text, "合计  7.00\n合计合计合\n计    7.00\n");
+    }
+
+    #[test]
+    fn words_stay_whole_where_they_can() {
+        let mut page = Page::new(16);
+        page.row("Cap of the rule day", "-2.00");
+        page.row("  rest day (listed)", "");
+        page.row("incomprehensibilities", "1");
+        assert_eq!(
+            page.text,
+            "Cap of the rule\nday        -2.00\n  rest day\n(listed)\nincomprehensibil\nities          1\n"
+        );
     }
 }
