@@ -23,10 +23,13 @@ mod dahua;
 mod hikvision;
 mod json;
 mod lock;
+mod native;
 mod serial;
 mod vz;
 mod yuncitys;
 
+pub use dahua::dahua_push_reply;
+pub use native::{NativeTarget, native_frame};
 pub use vz::{Push, vz_http_reply};
 
 /// A command: what to do, until when, and the id that makes a second delivery harmless.
@@ -132,6 +135,8 @@ pub struct Target<'a> {
     pub id: &'a str,
     /// When it leaves; some envelopes carry the time.
     pub at: Instant,
+    /// After this instant the device itself refuses it, where its protocol can say so.
+    pub not_after: Option<Instant>,
     /// The video channel of cameras that count them from one.
     pub channel: u8,
     /// The relay that opens the gate, from 0.
@@ -165,6 +170,7 @@ impl Default for Target<'_> {
             serial: None,
             id: "",
             at: Instant::EPOCH,
+            not_after: None,
             channel: 1,
             open_output: 0,
             close_output: Some(1),
@@ -249,6 +255,7 @@ impl core::error::Error for CommandError {}
 /// [`CommandError`]: nothing is written by halves, and nothing is left out in silence.
 pub fn encode(protocol: Protocol, action: &Action<'_>, target: &Target<'_>) -> Result<Wire, CommandError> {
     match protocol {
+        Protocol::Parkline => native::frame(action, target).map(Wire::Frame),
         Protocol::VzHttp | Protocol::QianyiHttp | Protocol::AlphadigiHttp => {
             vz_http_reply(&[*action], &Push::default(), target).map(Wire::Reply)
         }
@@ -264,6 +271,9 @@ pub fn encode(protocol: Protocol, action: &Action<'_>, target: &Target<'_>) -> R
     }
 }
 
+/// What our own frame has words for.
+pub(crate) const NATIVE: &[&str] =
+    &["open", "close", "hold", "lock", "normal", "raise", "lower", "show", "say", "free_places", "query"];
 /// What the Vzenith cameras take over MQTT, and in answers: there the clock is that of the board behind the camera.
 pub(crate) const VZ: &[&str] =
     &["open", "close", "hold", "normal", "show", "say", "set_clock", "list_add", "list_remove", "capture"];

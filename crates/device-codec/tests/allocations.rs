@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use allocation_counter::measure;
+use device_codec::command::{Action, Target, Wire, encode};
 use device_codec::native::{Frame, Key};
 use device_codec::{Context, Payload, Protocol, decode};
 use serde_json::Value;
@@ -30,6 +31,33 @@ fn sensors() {
         let port = vector["port"].as_u64().map(|port| port as u8);
         assert_none(line, protocol, port, &hex(vector["payload"].as_str().unwrap()));
     }
+}
+
+/// The boards on serial lines, and the cameras' binary frames.
+#[test]
+fn boards_and_binary_camera_frames() {
+    let bytes = |action: &Action<'_>, protocol| match encode(protocol, action, &Target::default()) {
+        Ok(Wire::Frame(frame)) => frame,
+        other => panic!("{other:?}"),
+    };
+    let clock = Action::SetClock { local: parking_types::Local::parse("2026-03-02T08:00:00").unwrap() };
+    for action in [Action::Open, Action::Close, Action::Query] {
+        assert_none("barrier", Protocol::BarrierAa55, None, &bytes(&action, Protocol::BarrierAa55));
+    }
+    let lines = ["粤B12345", "停车2小时", "应收10元"];
+    let show = Action::Show { lines: &lines, say: Some("一路平安") };
+    for action in [Action::Say("欢迎光临"), show, clock] {
+        assert_none("board", Protocol::Led0064, None, &bytes(&action, Protocol::Led0064));
+    }
+    let mut structure = vec![0; 180];
+    structure[..8].copy_from_slice(b"\xd4\xc1B12345");
+    structure[64..68].copy_from_slice(&1_772_409_600_u32.to_le_bytes());
+    let block = [&b"IR\x01\0\0\0\0\xb4"[..], &structure].concat();
+    let result = [&b"VZ\x02\0\0\0\0\xbc"[..], &block].concat();
+    assert_none("binary result", Protocol::VzTcp, None, &result);
+    assert_none("sign of life", Protocol::VzTcp, None, b"VZ\x01\0\0\0\0\0");
+    let plate = [&b"\xcc\xff\x01\x88\x1a\0\0\0"[..], &[7; 24], b"\xff\xdd"].concat();
+    assert_none("milesight", Protocol::MilesightTcp, None, &plate);
 }
 
 #[test]

@@ -2,10 +2,12 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use device_codec::command::{
-    Action, Command, CommandError, Push, Target, Topics, Wire, encode, vz_http_reply,
+    Action, Command, CommandError, NativeTarget, Push, Target, Topics, Wire, dahua_push_reply, encode,
+    native_frame, vz_http_reply,
 };
-use device_codec::{Context, Protocol, Value, decode};
-use parking_types::{Instant, Local, Plate};
+use device_codec::native::{CommandAction, CommandResult, Frame, Head, Key, Message, tlv_kind};
+use device_codec::{Context, Proof, Protocol, Value, decode, f6213_reply};
+use parking_types::{Instant, Local, Plate, Span};
 
 fn local(text: &str) -> Local {
     Local::parse(text).unwrap()
@@ -244,7 +246,9 @@ fn requests_to_cameras_and_locks() {
 fn the_table_names_what_can_be_encoded_and_nothing_else() {
     let plate = plate();
     let at = local("2026-01-01T00:00:00");
-    let target = Target { serial: Some("s"), board: Some(0), ..Target::default() };
+    let until: Instant = "2026-01-01T00:00:10Z".parse().unwrap();
+    let target =
+        Target { serial: Some("5"), id: "c1", board: Some(0), not_after: Some(until), ..Target::default() };
     let actions = [
         Action::Open,
         Action::Close,
@@ -277,4 +281,103 @@ fn a_command_expires() {
     let command = Command { id: "c1", action: Action::Open, not_after };
     assert!(command.may_leave(not_after));
     assert!(!command.may_leave("2026-03-02T00:00:10.000000001Z".parse().unwrap()));
+}
+
+/// A native device reads our command, does it, and its result names the command again.
+#[test]
+fn a_native_command_and_what_the_device_answers() {
+    let now: Instant = "2026-03-02T00:00:00Z".parse().unwrap();
+    let key = Key::new(b"a key of thirty-two bytes, or so");
+    let to = NativeTarget { lane: 2, key: Some((5, &key)), ..NativeTarget::new(0x4a3, now) };
+    let lines = ["粤B12345", "应收 10 元"];
+    let action = Action::Show { lines: &lines, say: Some("一路平安") };
+    let command = Command { id: "c-77", action, not_after: now + Span::from_secs(10) };
+    let bytes = native_frame(&command, &to).unwrap();
+    let frame = Frame::new_checked(&bytes).unwrap();
+    frame.verify(&key).unwrap();
+    assert_eq!((frame.head().device_id, frame.head().key_id, frame.head().seq), (0x4a3, 5, 0));
+    let Ok(Some(Message::Command(read))) = frame.message() else { panic!("no command") };
+    assert_eq!((read.action, read.lane), (CommandAction::SHOW, 2));
+    assert_eq!(read.not_after, (now + Span::from_secs(10)).as_nanos() / 1000);
+    let texts: Vec<(u16, String)> =
+        frame.tlvs().map(|tlv| tlv.unwrap()).map(|tlv| (tlv.kind, tlv.text().unwrap().to_owned())).collect();
+    let show = |text: &str| (tlv_kind::SHOW, text.to_owned());
+    assert_eq!(texts, [show(lines[0]), show(lines[1]), (tlv_kind::SAY, "一路平安".to_owned())]);
+    let answer = CommandResult { command_id: read.command_id, result: 4, ..CommandResult::default() };
+    let answer =
+        Message::CommandResult(answer).encode(&Head { device_id: 0x4a3, seq: 9, ..Head::default() }, None);
+    let mut seen = None;
+    decode(Protocol::Parkline, &answer, &Context::default(), &mut |reading| {
+        seen = Some((reading.command().map(|id| id.to_string()), reading.proof));
+    })
+    .unwrap();
+    assert_eq!(seen, Some((Some("c-77".to_owned()), Some(Proof::AtLimit))));
+}
+
+#[test]
+fn every_word_of_the_native_frame_and_what_it_refuses() {
+    let now: Instant = "2026-03-02T00:00:00Z".parse().unwrap();
+    let target = Target {
+        serial: Some("00000000000004a3"),
+        id: "c1",
+        at: now,
+        not_after: Some(now),
+        ..Target::default()
+    };
+    let words = [
+        (Action::Open, CommandAction::OPEN),
+        (Action::Close, CommandAction::CLOSE),
+        (Action::Hold, CommandAction::HOLD),
+        (Action::Lock, CommandAction::LOCK),
+        (Action::Normal, CommandAction::NORMAL),
+        (Action::Raise, CommandAction::RAISE),
+        (Action::Lower, CommandAction::LOWER),
+        (Action::Say("a"), CommandAction::SAY),
+        (Action::FreePlaces(209), CommandAction::FREE_PLACES),
+        (Action::Query, CommandAction::REPORT),
+    ];
+    for (action, wanted) in words {
+        let bytes = frame(encode(Protocol::Parkline, &action, &target).unwrap());
+        let Ok(Some(Message::Command(read))) = Frame::new_checked(&bytes).unwrap().message() else {
+            panic!()
+        };
+        assert_eq!(read.action, wanted);
+        assert_eq!(read.value, if action == Action::FreePlaces(209) { 209 } else { 0 });
+    }
+    let refused = |action, target: Target<'_>| encode(Protocol::Parkline, &action, &target).unwrap_err();
+    assert_eq!(refused(Action::Capture, target), CommandError::NotSupported);
+    assert_eq!(refused(Action::Open, Target { serial: None, ..target }), CommandError::Missing("serial"));
+    assert_eq!(
+        refused(Action::Open, Target { serial: Some("gate"), ..target }),
+        CommandError::Value("serial")
+    );
+    assert_eq!(refused(Action::Open, Target { id: "", ..target }), CommandError::Missing("id"));
+    let long = "x".repeat(33);
+    assert_eq!(refused(Action::Open, Target { id: &long, ..target }), CommandError::TooLong("id"));
+    assert_eq!(
+        refused(Action::Open, Target { not_after: None, ..target }),
+        CommandError::Missing("not_after")
+    );
+    assert_eq!(refused(Action::Show { lines: &[], say: None }, target), CommandError::Missing("lines"));
+    assert_eq!(refused(Action::Say(&"x".repeat(70_000)), target), CommandError::Value("say"));
+}
+
+#[test]
+fn a_dahua_notification_is_answered() {
+    let stored = dahua_push_reply(&[], Some("cam")).unwrap();
+    assert_eq!(json(&stored), serde_json::json!({"Result": true, "DeviceID": "cam", "OpenStrobe": false}));
+    assert_eq!(json(&dahua_push_reply(&[Action::Open], None).unwrap())["OpenStrobe"], true);
+    assert_eq!(dahua_push_reply(&[Action::Close], None), Err(CommandError::NotSupported));
+}
+
+/// The detector's clock is set by the answers to its start and to its sign of life.
+#[test]
+fn an_f6213_is_told_the_time() {
+    let mut periodic = vec![0xb0, 1, 0, 2, 3, 0x10, 7, 29, 1];
+    periodic.resize(36, 0);
+    let sum = periodic[8..].iter().fold(0, |sum, b| sum ^ b);
+    periodic.push(sum);
+    let reply = f6213_reply(&periodic, Instant::from_secs(0x6543_2100).unwrap(), [false, false]).unwrap();
+    assert_eq!(reply[..13], [0xa0, 1, 0, 2, 3, 0x11, 7, 6, 1, 0x65, 0x43, 0x21, 0x00]);
+    assert_eq!(reply[13], 1 ^ 0x65 ^ 0x43 ^ 0x21);
 }

@@ -4,9 +4,8 @@ use std::borrow::Cow;
 
 use device_codec::{
     Context, Protocol,
-    command::{self, Push, Target, vz_http_reply},
+    command::{self, NativeTarget, Push, Target, native_frame, vz_http_reply},
     decode,
-    native::{self, CommandAction, Message, push_tlv, tlv_kind},
 };
 use parking_types::Instant;
 use serde::Deserialize;
@@ -88,37 +87,10 @@ fn action<'a>(word: &str, arguments: &'a Arguments<'_>, lines: &'a [&'a str]) ->
 /// A command as a native frame; `None` for what the frame has no word for.
 pub fn native(command: &Command, device_id: u64, now: Instant) -> Option<Vec<u8>> {
     let record: Record<'_> = serde_json::from_slice(&command.json).unwrap_or_default();
-    let action = match command.action.as_str() {
-        "open" => CommandAction::OPEN,
-        "close" => CommandAction::CLOSE,
-        "hold" => CommandAction::HOLD,
-        "lock" => CommandAction::LOCK,
-        "normal" => CommandAction::NORMAL,
-        "raise" => CommandAction::RAISE,
-        "lower" => CommandAction::LOWER,
-        "show" => CommandAction::SHOW,
-        "say" => CommandAction::SAY,
-        "free_places" => CommandAction::FREE_PLACES,
-        _ => return None,
-    };
-    let mut tlvs = Vec::new();
-    for line in &record.arguments.lines {
-        push_tlv(&mut tlvs, tlv_kind::SHOW, line.as_bytes())?;
-    }
-    if let Some(say) = &record.arguments.say {
-        push_tlv(&mut tlvs, tlv_kind::SAY, say.as_bytes())?;
-    }
-    let mut command_id = [0; 32];
-    command_id.get_mut(..command.id.len())?.copy_from_slice(command.id.as_bytes());
-    let message = native::Command {
-        command_id,
-        not_after: micros(command.not_after),
-        action,
-        value: record.arguments.places.unwrap_or(0),
-        ..native::Command::default()
-    };
-    let head = native::Head { device_id, sent_at: Some(now), ..native::Head::default() };
-    Some(Message::Command(message).encode_with(&head, &tlvs, None))
+    let lines: Vec<&str> = record.arguments.lines.iter().map(AsRef::as_ref).collect();
+    let action = action(&command.action, &record.arguments, &lines)?;
+    let command = command::Command { id: &command.id, action, not_after: command.not_after };
+    native_frame(&command, &NativeTarget::new(device_id, now)).ok()
 }
 
 /// An instant in the native frame's unit.

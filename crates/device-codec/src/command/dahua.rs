@@ -1,6 +1,6 @@
 //! Dahua's barrier and clock.
 
-use super::{Action, CommandError, Target, Wire};
+use super::{Action, CommandError, Target, Wire, json};
 
 /// A CGI call; all of them are GET.
 pub(super) fn request(action: &Action<'_>, target: &Target<'_>) -> Result<Wire, CommandError> {
@@ -21,4 +21,29 @@ pub(super) fn request(action: &Action<'_>, target: &Target<'_>) -> Result<Wire, 
         _ => return Err(CommandError::NotSupported),
     };
     Ok(Wire::Request { method: "GET", path, content_type: "", body: Vec::new() })
+}
+
+/// The answer to a camera's own notification (ITSAPI): `Result` lets the camera forget it, `OpenStrobe` opens the gate.
+/// Without actions it says only that the notification is stored.
+///
+/// ```
+/// use device_codec::command::{Action, dahua_push_reply};
+/// let body = dahua_push_reply(&[Action::Open], Some("cam-1"))?;
+/// assert_eq!(body, br#"{"Result":true,"DeviceID":"cam-1","OpenStrobe":true}"#);
+/// # Ok::<(), device_codec::command::CommandError>(())
+/// ```
+///
+/// # Errors
+/// [`CommandError::NotSupported`] for every action but [`Action::Open`]: the answer has no other word.
+pub fn dahua_push_reply(actions: &[Action<'_>], device: Option<&str>) -> Result<Vec<u8>, CommandError> {
+    if actions.iter().any(|action| *action != Action::Open) {
+        return Err(CommandError::NotSupported);
+    }
+    Ok(json::object(|object| {
+        object.raw("Result", b"true");
+        if let Some(device) = device {
+            object.text("DeviceID", device);
+        }
+        object.raw("OpenStrobe", if actions.is_empty() { b"false" } else { b"true" });
+    }))
 }

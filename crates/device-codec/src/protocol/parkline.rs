@@ -57,6 +57,7 @@ pub(super) const INFO: ProtocolInfo = ProtocolInfo {
         "recalibrated",
         "berth_no",
     ],
+    commands: crate::command::NATIVE,
     acknowledges: true,
     numbering: Numbering::Boot,
     ..ProtocolInfo::BINARY

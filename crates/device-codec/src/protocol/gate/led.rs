@@ -106,8 +106,8 @@ fn clock<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Resu
     let part = |past: usize, field| frame.u8(at::DATA + past, field);
     let (month, day) = (part(2, "month")?, part(3, "day")?);
     let (hour, minute, second) = (part(5, "hour")?, part(6, "minute")?, part(7, "second")?);
-    let clock = format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}").to_string();
-    reading.put("clock", Text::own(&clock));
+    let clock = format_args!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    reading.put("clock", Text::format(clock));
     Ok(())
 }
 
