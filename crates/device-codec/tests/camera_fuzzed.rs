@@ -3,7 +3,7 @@
 
 mod fuzzed;
 
-use fuzzed::{BOARDS, FEEDS, Family, TEXT, VZ, spoken};
+use fuzzed::{BOARDS, FEEDS, Family, TEXT, VZ, commanded, spoken};
 use proptest::prelude::*;
 
 #[test]
@@ -58,6 +58,14 @@ proptest! {
         for family in [VZ, TEXT, FEEDS] {
             prop_assert_eq!(fuzzed::any(family, text.as_bytes()), Ok(()));
         }
+    }
+
+    #[test]
+    fn every_command_is_readable(
+        head in proptest::collection::vec(any::<u8>(), 9),
+        text in "[欢迎光临粤B1-5 ,a-z\n\"<&\u{0}🚗é]{0,24}",
+    ) {
+        prop_assert_eq!(commanded(&[&head[..], text.as_bytes()].concat()), Ok(()));
     }
 
     #[test]

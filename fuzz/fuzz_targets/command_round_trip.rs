@@ -1,0 +1,9 @@
+//! Every command for every device: what is written can be read.
+#![no_main]
+#[path = "../../crates/device-codec/tests/fuzzed/mod.rs"]
+#[allow(dead_code, reason = "each target uses one family")]
+mod fuzzed;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    fuzzed::commanded(bytes).unwrap();
+});
