@@ -36,6 +36,8 @@ First steps:
       what one frame of a device says
   parkline quote --tariff tariff.json stays.jsonl
       what stays cost, line by line
+  parkline lint tariff.json
+      what is odd about a tariff, with stays that show it
   parkline serve --site site.json --data ./data
       the server
 

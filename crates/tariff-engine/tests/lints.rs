@@ -176,3 +176,27 @@ fn nothing_that_can_be_read_makes_lint_fail() {
     assert_eq!(lint_json(b"{", None, date("2026-03-02")).len(), 1);
     assert_eq!(lint_json(b"[]", None, date("2026-03-02")), []);
 }
+
+#[test]
+fn rules_for_many_vehicles_and_colours_are_all_reached() {
+    let rule = |n: usize| {
+        format!(
+            r#"{{"id":"r{n}","vehicles":["v{}"],"plate_colors":["c{}"],"cap":"24.00","charge":{{"steps":[{{"every":"1h","price":"2.00"}}]}}}}"#,
+            n / 6,
+            n % 6
+        )
+    };
+    let rules: Vec<String> = (0..40 * 6).map(rule).collect();
+    let text = format!(
+        r#"{{"format":1,"id":"t","currency":"CNY","time_zone":"Asia/Shanghai","caps":[{{"per":"natural_day","amount":"24.00"}}],"rules":[{}]}}"#,
+        rules.join(",")
+    );
+    assert_eq!(lint_json(text.as_bytes(), None, date("2026-03-02")), []);
+    // Beyond what is looked at, nothing is claimed.
+    let rules: Vec<String> = (0..200 * 6).map(rule).collect();
+    let text = format!(
+        r#"{{"format":1,"id":"t","currency":"CNY","time_zone":"Asia/Shanghai","rules":[{}]}}"#,
+        rules.join(",")
+    );
+    assert_eq!(lint_json(text.as_bytes(), None, date("2026-03-02")), []);
+}

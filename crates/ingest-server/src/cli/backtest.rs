@@ -1,6 +1,9 @@
 //! `parkline backtest`
 
-use std::{fmt::Write, path::PathBuf};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+};
 
 use tariff_engine::{
     Stay,
@@ -54,8 +57,15 @@ const RUN: usize = 1 << 16;
 const TOLD: usize = 10;
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
-    let (old_set, old_id) = read_versions(&input::whole(&args.old)?).map_err(CannotRun)?;
-    let (new_set, new_id) = read_versions(&input::whole(&args.new)?).map_err(CannotRun)?;
+    let versions = |path: &Path| {
+        // Of two documents, the one that is meant is named.
+        let named = |error: String| {
+            let file = serde_json::Value::from(path.display().to_string());
+            CannotRun(error.replacen('{', &format!("{{\"file\":{file},"), 1))
+        };
+        read_versions(&input::whole(path)?).map_err(named)
+    };
+    let ((old_set, old_id), (new_set, new_id)) = (versions(&args.old)?, versions(&args.new)?);
     let texts =
         |paths: &[PathBuf]| paths.iter().map(|path| input::whole(path)).collect::<Result<Vec<_>, _>>();
     let shared = texts(&args.calendars)?;

@@ -24,7 +24,7 @@ exit costs no more. Without --entry a file, or stdin, has one stay a line, whose
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
     /// The tariff: one document, or an array of its versions; with --entry it may stand alone
-    #[arg(long, value_name = "FILE", required_unless_present = "entry")]
+    #[arg(long, value_name = "FILE")]
     tariff: Option<PathBuf>,
     /// A calendar; several are merged by date, later ones win
     #[arg(long = "calendar", value_name = "FILE")]
@@ -54,8 +54,9 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     let Some(entry) = &args.entry else {
-        // The command line is not accepted without one of the two.
-        let tariff = args.tariff.as_ref().ok_or_else(|| CannotRun::new("--tariff is missing"))?;
+        let wanted =
+            "either --entry TIME with a tariff, or --tariff FILE with stays; see parkline curve --help";
+        let tariff = args.tariff.as_ref().ok_or_else(|| CannotRun::new(wanted))?;
         let quoter = quote::quoter(tariff, &args.calendars)?;
         return quote::stays(&args.files, |stay| quoter.curve(stay, args.horizon, args.fee));
     };

@@ -1,6 +1,6 @@
 //! `parkline quote`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tariff_engine::Lang;
 
@@ -70,7 +70,7 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
 }
 
 /// Reads the documents.
-pub(super) fn quoter(tariff: &PathBuf, calendars: &[PathBuf]) -> Result<Quoter, CannotRun> {
+pub(super) fn quoter(tariff: &Path, calendars: &[PathBuf]) -> Result<Quoter, CannotRun> {
     let tariff = input::whole(tariff)?;
     let calendars: Vec<Vec<u8>> =
         calendars.iter().map(|path| input::whole(path)).collect::<Result<_, _>>()?;

@@ -18,9 +18,11 @@ pub(super) struct Profile<'a> {
     pub(super) rules: Vec<usize>,
 }
 
-/// How many vehicle words and colours are tried out; no real tariff names more.
-const MOST_WORDS: usize = 16;
+/// How many profiles are told apart, and how many of them are tried out with stays; no real tariff has more.
+const MOST_PROFILES: usize = 1024;
+const MOST_TRIED: usize = 24;
 
+/// The profiles of a document; all of them where there are fewer than [`MOST_PROFILES`].
 pub(super) fn profiles(document: &Document) -> Vec<Profile<'_>> {
     let accepts = || {
         let rules = document.rules.iter().map(|rule| &rule.accepts);
@@ -33,6 +35,9 @@ pub(super) fn profiles(document: &Document) -> Vec<Profile<'_>> {
     for vehicle in &vehicles {
         for color in &colors {
             let key: Vec<bool> = accepts().map(|accepts: &Accepts| accepts.stay(*vehicle, *color)).collect();
+            if found.len() == MOST_PROFILES {
+                return found;
+            }
             if seen.contains(&key) || !document.rules.is_empty() && !key.contains(&true) {
                 continue;
             }
@@ -48,7 +53,7 @@ pub(super) fn profiles(document: &Document) -> Vec<Profile<'_>> {
 fn words<'a, T: PartialEq>(named: impl Iterator<Item = &'a T>) -> Vec<Option<&'a T>> {
     let mut words = vec![None];
     for word in named {
-        if words.len() <= MOST_WORDS && !words.contains(&Some(word)) {
+        if !words.contains(&Some(word)) {
             words.push(Some(word));
         }
     }
@@ -133,6 +138,21 @@ const AHEAD_DAYS: i32 = 400;
 const MOST_DATES: usize = 24;
 
 impl<'a> Bench<'a> {
+    /// The profiles that stays are tried out with.
+    pub(super) fn tried(&self) -> &[Profile<'a>] {
+        self.profiles.get(..MOST_TRIED).unwrap_or(&self.profiles)
+    }
+
+    /// Whether no profile was left out.
+    pub(super) fn has_all_profiles(&self) -> bool {
+        self.profiles.len() < MOST_PROFILES
+    }
+
+    /// The profiles that a rule accepts, as many as are tried out.
+    pub(super) fn accepted_by(&self, rule: usize) -> Vec<&Profile<'a>> {
+        self.profiles.iter().filter(|profile| profile.rules.contains(&rule)).take(MOST_TRIED).collect()
+    }
+
     /// The types of a date; `None` where the calendar does not say.
     pub(super) fn types(&self, date: Date) -> Option<DayTypes> {
         match self.calendar {

@@ -39,12 +39,18 @@ fn never_reached(bench: &Bench<'_>) -> Vec<Finding> {
         });
         let named = Some(&*rule.id);
         let hit = |line: &crate::Line<'_>| line.cap == Some(CapPer::Rule) && line.rule == named;
-        if !reached(bench, &lowered, special.as_ref(), &TRIED, hit) {
+        let profiles = bench.accepted_by(index);
+        // A rule for vehicles beyond those that are looked at is not judged; one that accepts nobody is told elsewhere.
+        if !profiles.is_empty() && !reached(bench, &lowered, special.as_ref(), &profiles, &TRIED, hit) {
             findings.push(never(bench, format!("rules[{index}].cap"), cap, "in one window"));
         }
     }
     // A cap over all stays of a plate is reached by enough of them.
     let caps = document.caps.iter().enumerate().filter(|(_, cap)| cap.per != CapPer::Day);
+    let profiles: Vec<&Profile<'_>> = bench.tried().iter().collect();
+    if profiles.len() < bench.profiles.len() {
+        return findings;
+    }
     for (index, Cap { per, amounts }) in caps {
         let Some(lowest) = amounts.iter().min().copied().filter(|lowest| *lowest > Amount::ZERO) else {
             continue;
@@ -55,7 +61,7 @@ fn never_reached(bench: &Bench<'_>) -> Vec<Finding> {
             }
         });
         let tried: &[Span] = if *per == CapPer::Stay { &TRIED_STAY } else { &TRIED };
-        if !reached(bench, &lowered, special.as_ref(), tried, |line| line.cap == Some(*per)) {
+        if !reached(bench, &lowered, special.as_ref(), &profiles, tried, |line| line.cap == Some(*per)) {
             let within = if *per == CapPer::Stay { "in a stay of up to 366 days" } else { "in one scope" };
             findings.push(never(bench, format!("caps[{index}]"), lowest, within));
         }
@@ -87,6 +93,7 @@ fn reached(
     bench: &Bench<'_>,
     tariff: &Tariff,
     special: Option<&Calendar>,
+    profiles: &[&Profile<'_>],
     lengths: &[Span],
     hit: impl Fn(&crate::Line<'_>) -> bool,
 ) -> bool {
@@ -96,7 +103,7 @@ fn reached(
             price_as_of(tariff, calendar, &stay).is_ok_and(|receipt| receipt.lines.iter().any(&hit))
         })
     };
-    bench.profiles.iter().any(|profile| {
+    profiles.iter().any(|profile| {
         let stays = stays(bench, profile);
         // Where the calendar ends, weekends alone tell how long stays go on.
         let calendars = [bench.calendar, None, special];
@@ -145,15 +152,14 @@ fn runs_on(bench: &Bench<'_>) -> Vec<Finding> {
                 rule.split = true;
             }
         });
-        let shown =
-            bench.profiles.iter().filter(|profile| profile.rules.contains(&index)).find_map(|profile| {
-                let dates = bench.dates(profile);
-                let limits = bench.limits(profile);
-                let entries = dates.iter().flat_map(|date| limits.iter().map(move |limit| (*date, *limit)));
-                entries
-                    .filter_map(|(date, limit)| dearer_uncut(bench, profile, &split, every, (date, limit)))
-                    .next()
-            });
+        let shown = bench.accepted_by(index).into_iter().find_map(|profile| {
+            let dates = bench.dates(profile);
+            let limits = bench.limits(profile);
+            let entries = dates.iter().flat_map(|date| limits.iter().map(move |limit| (*date, *limit)));
+            entries
+                .filter_map(|(date, limit)| dearer_uncut(bench, profile, &split, every, (date, limit)))
+                .next()
+        });
         if let Some((shown, cut)) = shown {
             let message = format!(
                 "units of rule {:?} are charged by time, but with straddle \"start\" one that runs on beyond its window is due in full: {}, where straddle \"split\" would charge {}",

@@ -9,17 +9,18 @@ use crate::{Breakpoint, LineKind, Stay, curve, price_as_of};
 const HORIZON: Span = Span::from_hours(26);
 const LONG_HORIZON: Span = Span::from_hours(75);
 const LONG_WALKS: usize = 6;
-/// How many breakpoints one walk, and all walks for one vehicle, may have: what a walk costs.
+/// How many breakpoints one walk, and all walks together, may have: what they cost. Each vehicle has its share.
 const MOST_POINTS: usize = 800;
-const ALL_POINTS: usize = 24_000;
+const ALL_POINTS: usize = 48_000;
 
 const MINUTE: Span = Span::from_mins(1);
 const SECOND: Span = Span::from_secs(1);
 
 pub(super) fn lint(bench: &Bench<'_>) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for profile in &bench.profiles {
-        for finding in profile_findings(bench, profile) {
+    let share = ALL_POINTS / bench.tried().len().max(2);
+    for profile in bench.tried() {
+        for finding in profile_findings(bench, profile, share) {
             // One example of each kind at each place is enough, whatever the vehicle.
             let known = |other: &Finding| other.code == finding.code && other.path == finding.path;
             if !findings.iter().any(known) {
@@ -55,9 +56,9 @@ impl Point {
     }
 }
 
-fn profile_findings(bench: &Bench<'_>, profile: &Profile<'_>) -> Vec<Finding> {
+fn profile_findings(bench: &Bench<'_>, profile: &Profile<'_>, most: usize) -> Vec<Finding> {
     let mut best = Best::default();
-    let (mut left, mut walked) = (ALL_POINTS, 0);
+    let (mut left, mut walked) = (most, 0);
     let dates = bench.dates(profile);
     for time in bench.times(profile) {
         for date in &dates {
