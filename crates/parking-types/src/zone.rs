@@ -41,6 +41,41 @@ struct Table {
     name: String,
     /// From when (seconds since the epoch) which offset holds; the first entry holds since ever.
     spans: Vec<(i64, i32)>,
+    /// The number of the span that holds where each [`BUCKET`] of nanoseconds begins.
+    buckets: Vec<u16>,
+}
+
+/// So many low bits of an instant count within a bucket: 2^51 ns are 26 days, in which few clocks change twice.
+const BUCKET: u32 = 51;
+const BUCKETS: i64 = 1 << (64 - BUCKET);
+
+impl Table {
+    fn new(name: &str, spans: Vec<(i64, i32)>) -> Self {
+        let at = |bucket: i64| (bucket - BUCKETS / 2) << BUCKET;
+        let holding = |nanos: i64| {
+            let secs = nanos.div_euclid(1_000_000_000);
+            spans.partition_point(|(from, _)| *from <= secs).saturating_sub(1) as u16
+        };
+        let buckets = (0..BUCKETS).map(|bucket| holding(at(bucket))).collect();
+        Self { name: name.to_owned(), spans, buckets }
+    }
+
+    /// From when the span with this number holds.
+    fn begins(&self, index: usize) -> Option<i64> {
+        self.spans.get(index).map(|(secs, _)| secs.saturating_mul(1_000_000_000))
+    }
+
+    /// The offset in force at an instant, and where the next one begins.
+    fn at(&self, nanos: i64) -> (i32, Option<i64>) {
+        let bucket = (nanos >> BUCKET) + BUCKETS / 2;
+        let mut index = self.buckets.get(bucket as usize).map_or(0, |index| usize::from(*index));
+        let mut next = self.begins(index + 1);
+        while let Some(from) = next.filter(|from| *from <= nanos) {
+            index += 1;
+            next = self.begins(index + 1).filter(|next| *next > from);
+        }
+        (self.spans.get(index).map_or(0, |(_, offset)| *offset), next)
+    }
 }
 
 /// The name is not in the IANA database.
@@ -78,7 +113,7 @@ impl Zone {
             return Ok(zone.clone());
         }
         let tz: chrono_tz::Tz = name.parse().map_err(|_| ZoneError)?;
-        let zone = Self(Arc::new(Table { name: name.to_owned(), spans: spans(tz) }));
+        let zone = Self(Arc::new(Table::new(name, spans(tz))));
         made.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), zone.clone());
         Ok(zone)
     }
@@ -90,14 +125,13 @@ impl Zone {
 
     /// The offset in force at `at`, in seconds east of UTC.
     pub fn offset_secs(&self, at: Instant) -> i32 {
-        self.span(at.as_secs()).1
+        self.0.at(at.as_nanos()).0
     }
 
     /// The offset in force at `at` and the first instant after it at which another begins, if any.
     pub fn offset_until(&self, at: Instant) -> (i32, Option<Instant>) {
-        let index = self.index(at.as_secs());
-        let next = self.0.spans.get(index + 1).and_then(|(secs, _)| Instant::from_secs(*secs));
-        (self.span(at.as_secs()).1, next)
+        let (offset_secs, next) = self.0.at(at.as_nanos());
+        (offset_secs, next.map(Instant::from_nanos))
     }
 
     /// What a wall clock shows at `at`.
@@ -142,10 +176,6 @@ impl Zone {
     /// The index of the span that holds at `secs`.
     fn index(&self, secs: i64) -> usize {
         self.0.spans.partition_point(|(from, _)| *from <= secs).saturating_sub(1)
-    }
-
-    fn span(&self, secs: i64) -> (i64, i32) {
-        self.0.spans.get(self.index(secs)).copied().unwrap_or_default()
     }
 }
 
@@ -255,6 +285,37 @@ mod tests {
         let lost = Date::parse("2011-12-30").unwrap();
         assert_eq!(zone.start_of(lost), instant("2011-12-30T10:00:00Z"));
         assert_eq!(zone.start_of(lost.plus_days(1)), instant("2011-12-30T10:00:00Z"));
+    }
+
+    #[test]
+    fn offsets_are_those_of_the_database() {
+        for name in ["Europe/Berlin", "Africa/Cairo", "Asia/Shanghai", "Pacific/Apia", "UTC"] {
+            let (zone, tz) = (Zone::new(name).unwrap(), name.parse::<chrono_tz::Tz>().unwrap());
+            let known = |at: Instant| {
+                let utc = chrono::DateTime::from_timestamp(at.as_secs(), 0).unwrap().naive_utc();
+                tz.offset_from_utc_datetime(&utc).fix().local_minus_utc()
+            };
+            // Odd steps over a century, and around every change of the clock.
+            let mut at = instant("1960-01-01T00:00:00Z");
+            let mut until = Some(at);
+            while at < instant("2060-01-01T00:00:00Z") {
+                assert_eq!(zone.offset_secs(at), known(at), "{name} {at}");
+                if until.is_some_and(|until| until <= at) {
+                    until = zone.offset_until(at).1;
+                    if let Some(change) = until {
+                        let before = change - Span::from_nanos(1);
+                        assert_eq!(
+                            (zone.offset_secs(before), zone.offset_secs(change)),
+                            (known(before), known(change))
+                        );
+                        assert_eq!(zone.offset_until(before).1, until);
+                    }
+                }
+                at = at + Span::from_secs(400_009);
+            }
+            assert_eq!(zone.offset_secs(Instant::MIN), zone.offset_secs(instant("1899-12-31T00:00:00Z")));
+            assert_eq!(zone.offset_until(Instant::MAX).1, None);
+        }
     }
 
     #[test]

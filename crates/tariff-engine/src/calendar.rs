@@ -106,6 +106,8 @@ struct Inner {
     /// The types of every date from the first to the last listed one that a stay can touch.
     table: Vec<DayTypes>,
     table_from: i32,
+    /// `[from, to)` in nanoseconds: an instant in there lies on a covered date, whatever the zone.
+    surely: (i64, i64),
 }
 
 /// No stay touches dates before or after these: entries lie in 1970–2099, stays are shorter than 100 years.
@@ -144,7 +146,15 @@ impl Calendar {
             _ => Vec::new(),
         };
         let table_from = listed().next().map_or(0, Date::days);
-        Self(Arc::new(Inner { id, digest, document, weekend, days, covers, table, table_from }))
+        // Local dates lie within two days of those of UTC. What falls apart has no one range.
+        let end = |date: Date, margin: i32| date.plus_days(margin).midnight().as_nanos();
+        let surely = match covers.as_slice() {
+            [(from, until)] => {
+                (from.map_or(i64::MIN, |from| end(from, 2)), until.map_or(i64::MAX, |until| end(until, -2)))
+            }
+            _ => (i64::MAX, i64::MIN),
+        };
+        Self(Arc::new(Inner { id, digest, document, weekend, days, covers, table, table_from, surely }))
     }
 
     /// The id.
@@ -198,10 +208,8 @@ impl Calendar {
 
     /// Whether every local date between two instants is covered, whatever the zone; `false` is no answer.
     pub(crate) fn surely_covers(&self, from: Instant, to: Instant) -> bool {
-        let date =
-            |at: Instant, margin: i64| Date::from_days((at.as_secs().div_euclid(86_400) + margin) as i32);
-        let (first, last) = (date(from, -2), date(to, 2));
-        matches!(self.0.covers.as_slice(), [range] if contains(range, first) && contains(range, last))
+        let (first, last) = self.0.surely;
+        first <= from.as_nanos() && to.as_nanos() < last
     }
 
     /// Whether the calendar lists this date by itself.

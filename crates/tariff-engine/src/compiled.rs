@@ -34,6 +34,9 @@ pub(crate) struct Compiled {
     pub(crate) days_repeat: bool,
     /// Every unit is cut where a natural day ends.
     pub(crate) midnight_cuts: bool,
+    /// Nothing stands between the fields of a stay and the walk, and between the walk and the rounding: no validity, grace,
+    /// package, minimum or longest stay, and rules for every vehicle.
+    pub(crate) plain: bool,
     /// The most scopes from entry whose caps may differ.
     pub(crate) longest_list: i32,
     plans: plan::Plans,
@@ -151,6 +154,7 @@ impl Compiled {
         let volume = rules.iter().any(|rule| matches!(rule.charge, RuleCharge::Volume(_)));
         Self {
             scale: Scale::new(document),
+            plain: is_plain(document),
             parts_24h: document.rolling || has(CapPer::Rolling24h),
             parts_7d: has(CapPer::Rolling7d),
             may_fall: volume || rules.iter().any(may_fall),
@@ -207,6 +211,14 @@ impl Scale {
         let narrow = middle.filter(|scale| *scale <= GREATEST_NARROW).map(|scale| scale as i64);
         Self { narrow, middle, wide }
     }
+}
+
+fn is_plain(document: &Document) -> bool {
+    let always = document.valid_from.is_none() && document.valid_until.is_none();
+    let whole = document.grace == Span::ZERO && document.max_stay.is_none() && document.minimum.is_none();
+    let packages = !document.packages.is_empty() || document.packages_only;
+    let for_all = document.rules.iter().all(|rule| rule.accepts.stay(None, None));
+    always && whole && !packages && !document.first_stay_free && for_all
 }
 
 fn compile_rule(rule: &document::Rule) -> Rule {

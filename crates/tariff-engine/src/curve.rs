@@ -50,7 +50,16 @@ pub(crate) fn next_change_from(
 ) -> Option<NextChange> {
     let fee = Fee { likely: likely(tariff, stay, running), ..Fee::new(tariff, calendar, stay) };
     let from = stay.exit.as_nanos();
-    let found = fee.first(from, from.saturating_add(HORIZON.as_nanos()), |total| total != Some(now))?;
+    let horizon = from.saturating_add(HORIZON.as_nanos());
+    let mut found = fee.first(from, horizon, |total| total != Some(now))?;
+    // Where a price holds for one exit alone, what counts is what every later one costs.
+    while let Some(later) = fee.after_lone_exit(found) {
+        if later != now {
+            found.1 = Some(later);
+            break;
+        }
+        found = fee.first(found.0 + 1, horizon, |total| total != Some(now))?;
+    }
     let change = fee.change(found);
     change.total.map(|total| NextChange { at: change.at, total })
 }
@@ -233,7 +242,7 @@ impl<'a> Fee<'a> {
         let (low, last) = (from.div_euclid(self.grain), to.div_euclid(self.grain));
         let hit = |grains: i64| sought(self.at(grains * self.grain));
         let likely = self.likely.iter().flatten().map(|at| at.div_euclid(self.grain));
-        for at in likely.filter(|at| low < *at && *at < last) {
+        for at in likely.filter(|at| low <= *at && *at < last) {
             if let Some(at) = at_or_after(at, low, &hit) {
                 return Some(at * self.grain);
             }
@@ -289,6 +298,13 @@ impl<'a> Fee<'a> {
         if low + 1 < high && hit(low + 1) { (low, low + 1) } else { (low, high) }
     }
 
+    /// What all exits right after this one cost, where that is something else.
+    fn after_lone_exit(&self, (exit, total): (i64, Option<Amount>)) -> Option<Amount> {
+        // A price that counts after an instant does not end with it.
+        let total = total.filter(|_| self.grain == 1 && self.on_a_second(exit))?;
+        self.at(exit.saturating_add(1)).filter(|later| *later != total)
+    }
+
     /// The breakpoint whose first exit with a new fee is `exit`.
     fn change(&self, (exit, total): (i64, Option<Amount>)) -> Breakpoint {
         // A price that counts after an instant is first seen a nanosecond later.
@@ -309,5 +325,9 @@ impl<'a> Fee<'a> {
 
 /// The first grain that is hit, if it is this one or the next.
 fn at_or_after(at: i64, low: i64, hit: &impl Fn(i64) -> bool) -> Option<i64> {
-    if hit(at) { (at - 1 == low || !hit(at - 1)).then_some(at) } else { hit(at + 1).then_some(at + 1) }
+    if at > low && hit(at) {
+        (at - 1 == low || !hit(at - 1)).then_some(at)
+    } else {
+        hit(at + 1).then_some(at + 1)
+    }
 }

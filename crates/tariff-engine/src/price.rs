@@ -32,13 +32,13 @@ use crate::{
     adjust::Adjust,
     compiled::Compiled,
     document::Document,
-    money::Exact,
+    money::{Exact, Fraction},
     walk::{self, NoLines, Sink, Task},
 };
 
 use packages::Fit;
 pub(crate) use packages::may_fit as package_may_fit;
-use settle::Quiet;
+use settle::{GREATEST, Quiet};
 
 /// Prices a stay and explains it line by line.
 ///
@@ -92,11 +92,49 @@ pub(crate) fn total_at(
     stay: &Stay,
     exit: Instant,
 ) -> Result<Amount, PriceError> {
+    if let Some(total) = plain_total(tariff, calendar, stay, exit) {
+        return Ok(total);
+    }
     let asked = Asked::new(tariff, calendar, stay, exit)?;
     if let Some((_, total)) = asked.final_payment() {
         return Ok(total);
     }
     asked.total(asked.exit)
+}
+
+/// The total of a stay of which there is nothing special, by a tariff that asks for nothing special: the order of
+/// decision has then only one way to go. `None` where there is anything else to decide, or to refuse.
+fn plain_total(tariff: &Tariff, calendar: Option<&Calendar>, stay: &Stay, exit: Instant) -> Option<Amount> {
+    let compiled = tariff.compiled();
+    let scale = compiled.scale.narrow.as_ref().filter(|_| compiled.plain)?;
+    let nothing_special =
+        stay.exempt.is_empty() && stay.adjust.is_empty() && stay.paid.is_empty() && stay.used.is_empty();
+    let in_range = stay.entry >= FIRST_ENTRY
+        && stay.entry.as_nanos() < LAST_ENTRY * 1_000_000_000
+        && stay.entry <= exit
+        && exit - stay.entry <= LONGEST;
+    if !nothing_special || !in_range || calendar.is_some_and(|c| !c.surely_covers(stay.entry, exit)) {
+        return None;
+    }
+    let document = tariff.document();
+    let (entry, exit) = (floored(document, stay.entry), floored(document, exit));
+    if entry == exit {
+        return Some(Amount::ZERO);
+    }
+    let plans = compiled.plans(document, stay);
+    let task = Task {
+        tariff,
+        compiled,
+        scale,
+        plans: plans.plans(),
+        calendar,
+        entry: entry.as_nanos(),
+        exit: exit.as_nanos(),
+        exempt: &[],
+        used: &[],
+    };
+    let found = walk::walk(task, &mut NoLines).ok()?;
+    Fraction::new(found.charged, *scale).round(document.rounding).filter(|total| *total <= GREATEST)
 }
 
 /// The instants up to `exit` at which a ladder reaches a step that changes its price, without time off at the end.

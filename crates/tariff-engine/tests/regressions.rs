@@ -48,3 +48,34 @@ fn charges_beyond_any_amount_are_capped_not_refused() {
         assert_eq!(sum, 12_000_000);
     }
 }
+
+/// Where a price holds for one exit alone, the next change names what every later exit costs.
+#[test]
+fn a_lone_exit_is_not_the_next_change() {
+    let ladders = [
+        // The window begins to count at the very end of its first unit.
+        (r#""min_overlap":"20m","charge":{"steps":[{"every":"20m","price":"3"}]}"#, "08:20:00", "6"),
+        // A unit is complete at its end; the step after it is reached after its end.
+        (
+            r#""charge":{"steps":[{"upto":"20m","every":"20m","price":"3","partial":"down"},{"upto":"40m","price":"9"}]}"#,
+            "08:20:00",
+            "9",
+        ),
+    ];
+    for (ladder, at, then) in ladders {
+        let tariff = format!(
+            r#"{{"format":1,"id":"t","currency":"CNY","time_zone":"Asia/Shanghai",
+                 "rules":[{{"id":"r","from":"08:00","to":"22:00",{ladder}}}]}}"#
+        );
+        let tariff = Tariff::from_json(tariff.as_bytes()).unwrap();
+        let instant = |time: &str| format!("2026-01-05T{time}+08:00").parse().unwrap();
+        let stay = |exit: &str| Stay::new("s", instant("08:00:00"), instant(exit));
+        let fee = |exit: &str| total(&tariff, None, &stay(exit)).unwrap().to_string();
+        assert_eq!(
+            (fee("08:19:59"), fee("08:20:00"), fee("08:20:01")),
+            ("0".into(), "3".into(), then.into())
+        );
+        let change = price(&tariff, None, &stay("08:10:00")).unwrap().next_change.unwrap();
+        assert_eq!((change.at, change.total.to_string()), (instant(at), then.to_owned()));
+    }
+}

@@ -33,6 +33,11 @@ pub(crate) struct PlanSet {
 }
 
 impl PlanSet {
+    /// Whether all dates have the same plan.
+    pub(crate) fn is_one(&self) -> bool {
+        self.plans.len() == 1
+    }
+
     /// The number of the plan of a date with these types.
     pub(crate) fn number(&self, types: DayTypes, day: i32) -> u16 {
         self.by_class.get(types.index() * 7 + weekday_index(day)).copied().unwrap_or(0)

@@ -32,7 +32,7 @@ impl<M> Witness<M> for Quiet {
 }
 
 /// The greatest total: 10^12.
-const GREATEST: Amount = Amount::from_micros(1_000_000_000_000_000_000);
+pub(super) const GREATEST: Amount = Amount::from_micros(1_000_000_000_000_000_000);
 
 impl Asked<'_> {
     /// The total that comes of `source`.

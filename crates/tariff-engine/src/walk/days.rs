@@ -10,17 +10,19 @@ use super::{FreePer, Sink, TooMuch, Walk, ladder::LadderState, ledger::Levels};
 use crate::{
     calendar::weekends_only,
     compiled::{DAY, Rule, RuleCharge},
-    document::{CapPer, Once, Restart},
+    document::{CapPer, Once, Restart, Window},
     money::Exact,
 };
 
 /// How many rules, day plans and ways to begin a day are told apart; tariffs with more are walked.
 const RULES: usize = 8;
 const PLANS: usize = 8;
-const STATES: usize = 4;
+const STATES: usize = 8;
+/// How many different days are remembered.
+const KNOWN: usize = 48;
 
 /// What the walk remembers where a day begins.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 struct Snapshot<M> {
     /// How far into the day a unit of the day before runs.
     into_day: i64,
@@ -32,11 +34,14 @@ struct Snapshot<M> {
     levels: Levels<M>,
 }
 
-/// A day that was walked: what it adds before the caps of longer scopes, and how the next day begins.
-#[derive(Clone)]
-struct Day<M> {
-    kept: M,
-    next: u8,
+impl<M: Exact> Snapshot<M> {
+    /// Whether days that begin so go on alike; only so many rules and caps are used.
+    fn is_like(&self, other: &Self, rules: usize, levels: usize) -> bool {
+        let own = (self.into_day, self.parted_at, self.free_scope, self.free_left);
+        own == (other.into_day, other.parted_at, other.free_scope, other.free_left)
+            && self.ladders.get(..rules) == other.ladders.get(..rules)
+            && self.levels.get(..levels) == other.levels.get(..levels)
+    }
 }
 
 const UNKNOWN: u8 = u8::MAX;
@@ -44,7 +49,12 @@ const UNKNOWN: u8 = u8::MAX;
 /// The days of a stay that have been walked so far.
 pub(super) struct Days<M> {
     states: [Option<Snapshot<M>>; STATES],
-    known: [Day<M>; STATES * PLANS * PLANS],
+    /// The number of the day that begins so, has this plan and is followed by that one.
+    index: [u8; STATES * PLANS * PLANS],
+    /// Of each day that was walked: what it adds before the caps of longer scopes, and how the next day begins.
+    kept: [M; KNOWN],
+    next: [u8; KNOWN],
+    count: u8,
     /// The day under way: its place in `known`, its date, and the sum before it.
     walking: Option<(usize, i32, M)>,
 }
@@ -53,19 +63,40 @@ impl<M: Exact> Days<M> {
     pub(super) fn new() -> Self {
         Self {
             states: [const { None }; STATES],
-            known: [const { Day { kept: M::ZERO, next: UNKNOWN } }; STATES * PLANS * PLANS],
+            index: [UNKNOWN; STATES * PLANS * PLANS],
+            kept: [const { M::ZERO }; KNOWN],
+            next: [0; KNOWN],
+            count: 0,
             walking: None,
         }
     }
 
+    /// What a day adds, and how the next one begins.
+    fn known(&self, place: usize) -> Option<(&M, u8)> {
+        let day = usize::from(*self.index.get(place)?);
+        self.kept.get(day).zip(self.next.get(day).copied())
+    }
+
+    fn learn(&mut self, place: usize, added: M, following: u8) {
+        let day = usize::from(self.count);
+        if let (Some(kept), Some(next), Some(index)) =
+            (self.kept.get_mut(day), self.next.get_mut(day), self.index.get_mut(place))
+        {
+            (*kept, *next, *index) = (added, following, self.count);
+            self.count += 1;
+        }
+    }
+
     /// The number of this way to begin a day; `None` where there are too many.
-    fn number(&mut self, snapshot: &Snapshot<M>) -> Option<u8> {
+    fn number(&mut self, snapshot: Snapshot<M>, rules: usize, levels: usize) -> Option<u8> {
         for (number, slot) in self.states.iter_mut().enumerate() {
-            if slot.is_none() {
-                *slot = Some(snapshot.clone());
-            }
-            if slot.as_ref() == Some(snapshot) {
-                return Some(number as u8);
+            match slot {
+                Some(known) if !known.is_like(&snapshot, rules, levels) => {}
+                Some(_) => return Some(number as u8),
+                None => {
+                    *slot = Some(snapshot);
+                    return Some(number as u8);
+                }
             }
         }
         None
@@ -88,12 +119,14 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
         let date = self.cursor.date;
         let walked = days.walking.take();
         let Some(count) = self.plain_days() else { return Ok(()) };
-        let Some(mut state) = days.number(&self.snapshot()) else { return Ok(()) };
+        let Some(mut state) = days.number(self.snapshot(), self.states.len(), self.task.compiled.caps.len())
+        else {
+            return Ok(());
+        };
         if let Some((place, of, before)) = walked
             && of + 1 == date
-            && let Some(day) = days.known.get_mut(place)
         {
-            *day = Day { kept: self.ledger.inner().minus(&before).ok_or(TooMuch)?, next: state };
+            days.learn(place, self.ledger.inner().minus(&before).ok_or(TooMuch)?, state);
         }
         let mut now = date;
         let mut today = self.plan_number(now);
@@ -109,10 +142,17 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
                 break None;
             }
             let place = (usize::from(state) * PLANS + today) * PLANS + tomorrow;
-            match days.known.get(place) {
-                Some(Day { kept, next }) if *next != UNKNOWN => {
+            match days.known(place) {
+                Some((kept, next)) if next == state && self.task.plans.is_one() && !by_day => {
+                    // Every day to come is like this one.
+                    let left = count - (now - date);
+                    sum = kept.times(i64::from(left)).and_then(|all| sum.plus(&all)).ok_or(TooMuch)?;
+                    now += left;
+                    continue;
+                }
+                Some((kept, next)) => {
                     sum = sum.plus(kept).ok_or(TooMuch)?;
-                    state = *next;
+                    state = next;
                     if by_day {
                         self.ledger.lump(core::mem::replace(&mut sum, M::ZERO), now, rolling_7d)?;
                     }
@@ -120,7 +160,7 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
                 _ => break Some(place),
             }
             now += 1;
-            today = self.plan_number(now);
+            today = if self.task.compiled.midnight_cuts { self.plan_number(now) } else { tomorrow };
         };
         self.ledger.lump(sum, now, rolling_7d)?;
         if now > date
@@ -205,17 +245,20 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     /// A ladder's state without what no longer matters, its scopes counted from the cursor's.
     fn relative(&self, state: &LadderState<M>, rule: &Rule) -> LadderState<M> {
         let mut relative = LadderState::NEW;
-        relative.run = self.relative_scope(rule.restart, state.run);
+        let over_midnight = rule.window.is_some_and(Window::over_midnight);
+        relative.run = self.relative_scope(rule.restart, state.run, over_midnight);
         if relative.run != i32::MIN {
             (relative.entered, relative.time, relative.price) = forget(state, rule);
         }
         if let RuleCharge::Flat { once, .. } = rule.charge {
-            relative.flat_scope = self.relative_scope(scope_of(once), state.flat_scope);
+            relative.flat_scope = self.relative_scope(scope_of(once), state.flat_scope, over_midnight);
         }
         if rule.cap.is_some() {
             let by = if rule.window.is_some() { Restart::Window } else { Restart::Period };
-            let mut live =
-                state.windows.iter().map(|window| (self.relative_scope(by, window.key), &window.sum));
+            let mut live = state
+                .windows
+                .iter()
+                .map(|window| (self.relative_scope(by, window.key, over_midnight), &window.sum));
             if let Some((key, sum)) = live.find(|(key, _)| *key != i32::MIN) {
                 let window = relative.window(key);
                 window.sum = sum.clone();
@@ -238,12 +281,15 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     }
 
     /// The number of a scope counted from the cursor's; `i32::MIN` for one that has ended.
-    fn relative_scope(&self, kind: Restart, scope: i32) -> i32 {
+    fn relative_scope(&self, kind: Restart, scope: i32, over_midnight: bool) -> i32 {
         match kind {
             _ if scope == i32::MIN => scope,
             Restart::Stay => scope,
             Restart::Period if scope == self.cursor.period() => 0,
-            Restart::Window if scope >= self.cursor.date - 1 => scope - self.cursor.date,
+            Restart::Window if scope >= self.cursor.date => scope - self.cursor.date,
+            // Yesterday's window is open only where it runs over midnight; whole days are counted far from changes of
+            // the clock, which alone could show its end again.
+            Restart::Window if scope == self.cursor.date - 1 && over_midnight => -1,
             Restart::Period | Restart::Window => i32::MIN,
         }
     }

@@ -246,9 +246,9 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             (used, share, amount)
         };
         if S::LINES && at + used == self.task.exit {
-            // The unit that the exit cuts, or the one that would follow.
-            let begun = at + used - used % unit.every;
-            self.ledger.running(begun.saturating_add(unit.every).min(at.saturating_add(room)));
+            // The end of the unit that the exit cuts; the exit itself where the next unit would begin there.
+            let end = if used % unit.every == 0 { at + used } else { at.saturating_add(unit.every) };
+            self.ledger.running(end.min(at.saturating_add(room)));
         }
         if amount != M::ZERO {
             self.charge(
@@ -296,6 +296,7 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     }
 
     /// Takes a charge into the ledger, or keeps it until all are there where they come out of order.
+    #[inline]
     pub(super) fn charge(&mut self, rule: &Rule, charge: Charge<M>) -> Result<(), TooMuch> {
         let window = match rule.cap {
             None => None,

@@ -135,6 +135,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     }
 
     /// Takes a charge; `window` is the rule's cap and what it has charged in the window.
+    #[inline]
     pub(super) fn take(
         &mut self,
         charge: Charge<M>,
@@ -147,6 +148,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
         self.count(&charge, window)
     }
 
+    #[inline(always)]
     fn count(
         &mut self,
         charge: &Charge<M>,
@@ -174,6 +176,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
         self.keep(charge.keys.day, kept)
     }
 
+    #[inline(always)]
     fn keep(&mut self, day: i32, kept: M) -> Result<(), TooMuch> {
         self.charged = self.charged.plus(&kept).ok_or(TooMuch)?;
         if S::LINES {
@@ -306,6 +309,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
 }
 
 /// Adds a charge to a scope's sum and returns by how much the kept part changes.
+#[inline(always)]
 fn keep<M: Exact>(sum: &mut M, limit: &M, amount: &M) -> Result<M, TooMuch> {
     let after = sum.plus(amount).ok_or(TooMuch)?;
     let kept = (&after).min(limit).minus((&*sum).min(limit)).ok_or(TooMuch)?;

@@ -167,11 +167,13 @@ fn change(ours: &Value, theirs: &Receipt, read: &Read) -> Result<(), String> {
         curve::Change::NoPrice(_) => fail(),
         curve::Change::NotYet if said.is_none_or(|said| said >= read.stay.exit + horizon) => Ok(()),
         curve::Change::NotYet => fail(),
-        curve::Change::At(first, there, then) => match said {
-            // Where one exit alone costs something else again, its price is as good as what follows.
+        // One exit alone costs something else: after it nothing has changed.
+        curve::Change::At(first, _, then) if *then == theirs.total => {
+            if said.is_none_or(|said| said > *first) { Ok(()) } else { fail() }
+        }
+        curve::Change::At(first, _, then) => match said {
             Some(said) if said == *first || said == first - 1 => {
-                let total = q(&shown["total"]);
-                if total.as_ref() == Some(then) || total.as_ref() == Some(there) { Ok(()) } else { fail() }
+                if q(&shown["total"]).as_ref() == Some(then) { Ok(()) } else { fail() }
             }
             _ => fail(),
         },

@@ -15,8 +15,34 @@ pub(crate) enum Json {
 
 impl Json {
     pub(crate) fn read(bytes: &[u8]) -> Option<Json> {
-        serde_json::from_slice(bytes).ok()
+        serde_json::from_slice(&shortened(bytes)).ok()
     }
+}
+
+/// The same text with shorter numbers: the parser below refuses what is beyond its floats, which JSON does not. Twenty-five
+/// digits stay more than any whole number that is read, and an exponent keeps one digit.
+fn shortened(bytes: &[u8]) -> Vec<u8> {
+    let (mut kept, mut quoted, mut escaped) = (Vec::new(), false, false);
+    let (mut digits, mut exponent) = (0, false);
+    for byte in bytes {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+        if !quoted && byte.is_ascii_digit() {
+            digits += 1;
+            if digits > if exponent { 1 } else { 25 } {
+                continue;
+            }
+        } else {
+            exponent = matches!(byte, b'e' | b'E') && digits > 0 || exponent && matches!(byte, b'+' | b'-');
+            digits = 0;
+        }
+        kept.push(*byte);
+    }
+    kept
 }
 
 impl<'de> Deserialize<'de> for Json {
