@@ -5,7 +5,9 @@
 //! Rivals: nom as it is commonly written (an owned struct out of a chain of combinators), binrw, serde_json's `Value`.
 //! The same frames in Java and JavaScript: `benches/java/Decode.java` (give it the frame in hex),
 //! `benches/js/decode.js`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::type_complexity)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod rivals;
 
 use std::hint::black_box;
 use std::io::Cursor;
@@ -111,23 +113,15 @@ fn sensors(c: &mut Criterion) {
     });
 }
 
-/// 282 bytes, a camera's push without photos.
-const CAMERA: &str = r#"{"AlarmInfoPlate":{"channel":0,"deviceName":"IVS","ipaddr":"192.168.1.100","result":{"PlateResult":{"license":"粤B12345","colorType":1,"type":1,"confidence":97,"direction":4,"plateid":4711,"isoffline":0,"timeStamp":{"Timeval":{"sec":1772409600,"usec":12}}}},"serialno":"4f0be9c2-ab12cd34"}}"#;
-const YUNCITYS: &str = r#"{"msgType":1,"id":"gw","deviceId":"m-1","2_devTypeCode":"212","type":"U","data":"01","countTopicId":1,"2_spaceStatus":"1","2_deviceTime":"2026-03-02 08:00:00","2_clockState":"0","2_packageSerialNumberHead":1}"#;
-
 fn json(c: &mut Criterion) {
-    for (name, protocol, text) in
-        [("camera", Protocol::VzHttp, CAMERA), ("gateway", Protocol::YuncitysGateway, YUNCITYS)]
-    {
+    for (name, protocol, text) in [
+        ("camera", Protocol::VzHttp, rivals::CAMERA),
+        ("gateway", Protocol::YuncitysGateway, rivals::YUNCITYS),
+    ] {
         let len = text.len();
         ours(c, &format!("json/{name} {len} B"), protocol, None, text.as_bytes());
         c.bench_function(&format!("json/{name} {len} B, rival serde_json::Value"), |b| {
-            b.iter(|| {
-                let value: serde_json::Value = serde_json::from_str(black_box(text)).unwrap();
-                let plate = &value["AlarmInfoPlate"]["result"]["PlateResult"];
-                plate["license"].as_str().map_or(0, str::len)
-                    + plate["plateid"].as_u64().unwrap_or(1) as usize
-            });
+            b.iter(|| rivals::value(black_box(text)));
         });
     }
 }
@@ -143,141 +137,6 @@ fn checksums(c: &mut Criterion) {
     let crc = rivals::crc16_by_byte(&led);
     led.extend(crc.to_le_bytes());
     ours(c, "crc-16 of 60 B/ours, with the whole frame", Protocol::Led0064, None, &led);
-}
-
-/// The same work as others would write it.
-mod rivals {
-    use binrw::BinRead;
-    use nom::IResult;
-    use nom::Parser;
-    use nom::bytes::complete::{tag, take};
-    use nom::number::complete::{
-        be_i16, be_u8, be_u16, le_i8, le_i16, le_i64, le_u8, le_u16, le_u32, le_u64,
-    };
-
-    pub(super) struct Owned {
-        pub(super) device: String,
-        pub(super) seq: u32,
-        pub(super) occupied: Option<bool>,
-        pub(super) battery: f64,
-        pub(super) payload: Vec<u8>,
-    }
-
-    pub(super) fn nom_native(bytes: &[u8]) -> Option<u64> {
-        fn parse(input: &[u8]) -> IResult<&[u8], Owned> {
-            let (input, _) = tag(&b"\xf5PK\x0a"[..]).parse(input)?;
-            let (input, crc) = le_u32(input)?;
-            if crc32c::crc32c(input) != crc {
-                return Err(nom::Err::Failure(nom::error::Error::new(input, nom::error::ErrorKind::Verify)));
-            }
-            let (input, (_, _, _, _, _, len)) =
-                (le_u8, le_u8, le_u16, le_u16, le_u16, le_u32).parse(input)?;
-            let (input, (_, device, _, seq, _)) = (le_u32, le_u64, le_u32, le_u32, le_i64).parse(input)?;
-            let (input, payload) = take(len).parse(input)?;
-            let (_, (_, _, battery, _, state, _, _, _)) =
-                (le_u32, le_u32, le_u16, le_i16, le_u8, le_u8, le_i8, le_u8).parse(payload)?;
-            let occupied = match state {
-                1 => Some(false),
-                2 => Some(true),
-                _ => None,
-            };
-            let battery = f64::from(battery) / 1000.0;
-            Ok((
-                input,
-                Owned { device: format!("{device:016x}"), seq, occupied, battery, payload: payload.to_vec() },
-            ))
-        }
-        let (_, frame) = parse(bytes).ok()?;
-        Some(
-            u64::from(frame.seq)
-                + frame.device.len() as u64
-                + frame.payload.len() as u64
-                + u64::from(frame.occupied?)
-                + frame.battery as u64,
-        )
-    }
-
-    #[derive(BinRead)]
-    #[br(little, magic = b"\xf5PK\x0a")]
-    #[allow(dead_code, reason = "read to be measured")]
-    pub(super) struct Native {
-        crc: u32,
-        major: u8,
-        words: u8,
-        flags: u16,
-        message: u16,
-        fixed_len: u16,
-        payload_len: u32,
-        key_id: u32,
-        device: u64,
-        boot: u32,
-        pub(super) seq: u32,
-        sent_at: i64,
-        queued: u32,
-        oldest: u32,
-        battery: u16,
-        temperature: i16,
-        state: u8,
-        clock: u8,
-        rssi: i8,
-        loops: u8,
-    }
-
-    pub(super) fn nom_dingtek(bytes: &[u8]) -> Option<u64> {
-        fn parse(input: &[u8]) -> IResult<&[u8], (u16, u8, u8, u16, Vec<i16>, u16)> {
-            let (input, _) = tag(&b"\x80\x00\x02"[..]).parse(input)?;
-            let (input, (_, _, level, a, b, volt)) =
-                (be_u8, be_u8, be_u16, be_u8, be_u8, be_u16).parse(input)?;
-            let (input, axes) = nom::multi::count(be_i16, 3).parse(input)?;
-            let (input, counter) = be_u16(input)?;
-            Ok((input, (level, a, b, volt, axes, counter)))
-        }
-        let (_, (level, a, b, volt, axes, counter)) = parse(bytes).ok()?;
-        Some(
-            u64::from(level)
-                + u64::from(a)
-                + u64::from(b)
-                + u64::from(volt)
-                + axes.len() as u64
-                + u64::from(counter),
-        )
-    }
-
-    #[derive(BinRead)]
-    #[br(big, magic = b"\x80\x00\x02")]
-    #[allow(dead_code, reason = "read to be measured")]
-    pub(super) struct Dingtek {
-        data_type: u8,
-        length: u8,
-        level: u16,
-        alarms: u8,
-        more_alarms: u8,
-        volt: u16,
-        axes: [i16; 3],
-        pub(super) counter: u16,
-        reserved: u8,
-        end: u8,
-    }
-
-    const TABLE: [u16; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let mut crc = byte as u16;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xa001 };
-                bit += 1;
-            }
-            table[byte] = crc;
-            byte += 1;
-        }
-        table
-    };
-
-    pub(super) fn crc16_by_byte(bytes: &[u8]) -> u16 {
-        bytes.iter().fold(0xffff, |crc, b| crc >> 8 ^ TABLE[usize::from(crc as u8 ^ b)])
-    }
 }
 
 criterion_group!(benches, native, sensors, json, checksums);
