@@ -7,7 +7,7 @@ use parking_types::Date;
 use serde_json::Value;
 use tariff_engine::{
     Calendar, Stay, TariffSet,
-    lint::{Finding, LintCode, lint_calendars, lint_json},
+    lint::{Finding, LintCode, Severity, lint_calendars, lint_json},
     total,
 };
 
@@ -64,45 +64,72 @@ fn every_case_has_the_findings_it_names_and_no_others() {
     assert!(bad.is_empty(), "{}", bad.join("\n"));
 }
 
-#[test]
-fn the_stays_of_findings_cost_what_they_say() {
+/// Prices the stays of findings again, as they stand in the JSON; gives how many there were.
+fn check_stays(document: &str, calendar: Option<&Calendar>, findings: &[Finding]) -> usize {
+    let set = TariffSet::from_json(document.as_bytes()).ok();
     let mut shown = 0;
-    for case in cases() {
-        let calendar = calendar(&case);
-        for finding in findings(&case) {
-            let json: Value = serde_json::from_str(&finding.to_json()).unwrap();
-            assert_eq!(json["code"], finding.code.as_str());
-            let first = json.get("stay").map(|stay| (stay, &json["total"]));
-            let others = json.get("compared").and_then(Value::as_array).into_iter().flatten();
-            let pairs: Vec<_> =
-                first.into_iter().chain(others.map(|other| (&other["stay"], &other["total"]))).collect();
-            assert_eq!(pairs.len(), finding.stays.len());
-            let set = TariffSet::from_json(case["tariff"].to_string().as_bytes()).ok();
-            let totals: Vec<_> = pairs
-                .iter()
-                .map(|(stay, said)| {
-                    let stay = Stay::from_json(stay.to_string().as_bytes()).unwrap();
-                    let tariff = set.as_ref().unwrap().version_at("t", stay.entry).unwrap();
-                    let total = total(tariff, calendar.as_ref(), &stay).unwrap();
-                    assert_eq!(total.in_currency(tariff.currency()).to_string(), said.as_str().unwrap());
-                    shown += 1;
-                    total
-                })
-                .collect();
-            match (finding.code, totals.as_slice()) {
-                (LintCode::LongerCostsLess, [short, long]) => assert!(short > long),
-                (LintCode::Cliff, [before, after]) => assert!(after > before),
-                (LintCode::LeaveAndReturn, [whole, first, second]) => {
-                    assert!(first.saturating_add(*second) < *whole)
-                }
-                (LintCode::LongerCostsLess | LintCode::Cliff | LintCode::LeaveAndReturn, _) => {
-                    panic!("{json}")
-                }
-                _ => {}
+    for finding in findings {
+        let json: Value = serde_json::from_str(&finding.to_json()).unwrap();
+        assert_eq!(json["code"], finding.code.as_str());
+        let first = json.get("stay").map(|stay| (stay, &json["total"]));
+        let others = json.get("compared").and_then(Value::as_array).into_iter().flatten();
+        let pairs: Vec<_> =
+            first.into_iter().chain(others.map(|other| (&other["stay"], &other["total"]))).collect();
+        assert_eq!(pairs.len(), finding.stays.len());
+        let price = |(stay, said): &(&Value, &Value)| {
+            let stay = Stay::from_json(stay.to_string().as_bytes()).unwrap();
+            let set = set.as_ref().unwrap();
+            let tariff = set.version_at(set.ids().next().unwrap(), stay.entry).unwrap();
+            let total = total(tariff, calendar, &stay).unwrap();
+            assert_eq!(total.in_currency(tariff.currency()).to_string(), said.as_str().unwrap());
+            total
+        };
+        let totals: Vec<_> = pairs.iter().map(price).collect();
+        shown += totals.len();
+        match (finding.code, totals.as_slice()) {
+            (LintCode::LongerCostsLess, [short, long]) => assert!(short > long),
+            (LintCode::Cliff, [before, after]) => assert!(after > before),
+            (LintCode::LeaveAndReturn, [whole, first, second]) => {
+                assert!(first.saturating_add(*second) < *whole)
             }
+            (LintCode::LongerCostsLess | LintCode::Cliff | LintCode::LeaveAndReturn, _) => panic!("{json}"),
+            _ => {}
         }
     }
+    shown
+}
+
+#[test]
+fn the_stays_of_findings_cost_what_they_say() {
+    let check =
+        |case: &Value| check_stays(&case["tariff"].to_string(), calendar(case).as_ref(), &findings(case));
+    let shown: usize = cases().iter().map(check).sum();
     assert!(shown > 40, "{shown}");
+}
+
+#[test]
+fn the_stays_of_findings_in_published_tariffs_cost_what_they_say() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/docs");
+    let mut shown = 0;
+    for file in fs::read_dir(folder).unwrap() {
+        let document = fs::read_to_string(file.unwrap().path()).unwrap();
+        let findings = lint_json(document.as_bytes(), None, date("2026-11-22"));
+        assert!(findings.iter().all(|finding| finding.severity < Severity::Error), "{findings:?}");
+        shown += check_stays(&document, None, &findings);
+    }
+    assert!(shown > 80, "{shown}");
+}
+
+#[test]
+fn packages_of_weekdays_are_found_from_any_day() {
+    let document = r#"{ "format": 1, "id": "t", "currency": "CNY", "time_zone": "Asia/Shanghai",
+        "packages": [ { "id": "early", "price": "13.00", "entry": { "days": ["wed"], "from": "06:00", "to": "09:00" },
+                        "exit": { "from": "15:30", "to": "23:30" } } ],
+        "rules": [ { "id": "all", "charge": { "steps": [ { "every": "1h", "price": "5.00" } ] } } ] }"#;
+    for today in 1..=7 {
+        let found = lint_json(document.as_bytes(), None, date(&format!("2026-03-0{today}")));
+        assert!(found.iter().any(|finding| finding.code == LintCode::LongerCostsLess), "{today}: {found:?}");
+    }
 }
 
 #[test]

@@ -161,7 +161,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// Dates that differ in what rules are in force on them, the day before or the day after; the earliest of each.
+    /// Dates that differ in what rules and packages hold on them, the day before or the day after; the earliest of each.
     pub(super) fn dates(&self, profile: &Profile<'_>) -> Vec<Date> {
         let near = (0..NEAR_DAYS).map(|days| self.base.plus_days(days));
         let end = self.base.plus_days(AHEAD_DAYS);
@@ -180,9 +180,12 @@ impl<'a> Bench<'a> {
         dates
     }
 
-    fn day_of(&self, profile: &Profile<'_>, date: Date) -> Option<Vec<Part>> {
-        let types = self.types(date)?;
-        Some(profile.day(self.document(), types, weekday_index(date.days())))
+    /// What holds on a date: its rules, and the packages whose entry may be on it.
+    fn day_of(&self, profile: &Profile<'_>, date: Date) -> Option<(Vec<Part>, Vec<bool>)> {
+        let (types, weekday) = (self.types(date)?, weekday_index(date.days()));
+        let packages = self.document().packages.iter();
+        let on_date = packages.map(|package| package.days.rank(types, weekday).is_some()).collect();
+        Some((profile.day(self.document(), types, weekday), on_date))
     }
 
     /// The times of day at which something begins or ends for a profile, in seconds.
