@@ -46,8 +46,19 @@ impl Check {
         Ok(())
     }
 
-    /// The money that stands in the last charges.
-    pub(crate) fn kept(&self) -> Amount {
+    /// The payments that stand in the last charges.
+    pub(crate) fn kept(&self) -> Result<BTreeMap<&str, Amount>, Broken> {
+        let mut kept = BTreeMap::new();
+        for payment in self.charges.values().flat_map(|charge| &charge.payments) {
+            if kept.insert(payment.payment.as_str(), payment.amount).is_some() {
+                return Err(format!("{} stands in two charges", payment.payment));
+            }
+        }
+        Ok(kept)
+    }
+
+    /// All the money that was taken.
+    pub(crate) fn money(&self) -> Amount {
         let payments = self.charges.values().flat_map(|charge| &charge.payments);
         payments.fold(Amount::ZERO, |sum, payment| sum.saturating_add(payment.amount))
     }

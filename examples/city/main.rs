@@ -22,6 +22,7 @@ fn main() {
 
 fn simulate(seed: u64, hours: i64) -> Result<(), check::Broken> {
     let mut run = run::Run::new(seed, hours)?;
+    run.trace = word("--trace");
     let mut shown = -1;
     while let Some(now) = run.step()? {
         let percent = now * 100 / (hours * 3_600);
@@ -47,7 +48,7 @@ fn summary(run: &run::Run) {
     println!("  dead letters           {:>8}", counts.dead_letters);
     println!("sessions                 {:>8}", run.check.sessions.len());
     println!("charges                  {:>8}", run.check.charges.len());
-    println!("money received           {:>8}", run.check.kept().as_micros() / 1_000_000);
+    println!("money received           {:>8}", run.check.money().as_micros() / 1_000_000);
     println!("refused at the garage    {:>8}", run.refused);
     println!("stopped and restored     {:>8}", run.restored);
     for (kind, count) in &run.check.alerts {
@@ -56,5 +57,9 @@ fn summary(run: &run::Run) {
 }
 
 fn option(name: &str) -> Option<u64> {
-    std::env::args().skip_while(|arg| arg != name).nth(1).and_then(|value| value.parse().ok())
+    word(name).and_then(|value| value.parse().ok())
+}
+
+fn word(name: &str) -> Option<String> {
+    std::env::args().skip_while(|arg| arg != name).nth(1)
 }

@@ -1,6 +1,6 @@
 //! One run: the city's events in order into the pipeline, and what came out into the checks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use parking_types::Amount;
 use parkline::{pipeline::Pipeline, site::Site, stage::Outcome, stage::Stage};
@@ -12,6 +12,9 @@ use crate::{
     town::{Event, PLACES, Town, camera, plate, site, text},
 };
 
+/// How long a vacancy may be a flicker, in seconds.
+const FLICKER: i64 = 30;
+
 /// A city, the pipeline beside it, and how far they are.
 pub(crate) struct Run {
     pub town: Town,
@@ -21,11 +24,17 @@ pub(crate) struct Run {
     queue: BTreeSet<(i64, u64, Event)>,
     steps: u64,
     frames: u64,
-    paid: Amount,
-    exit_free_at: i64,
+    /// What was paid, by payment, and when.
+    paid: BTreeMap<String, (i64, Amount)>,
+    /// The car at the exit's arm, those behind it, and when the arm is free for the next.
+    at_arm: Option<u32>,
+    line: VecDeque<u32>,
+    arm_free_at: i64,
     inside: u32,
     pub refused: u64,
     pub restored: u64,
+    /// What is printed: records and effects that contain this.
+    pub trace: Option<String>,
 }
 
 impl Run {
@@ -41,11 +50,14 @@ impl Run {
             check: Check::default(),
             dice,
             frames: 0,
-            paid: Amount::ZERO,
-            exit_free_at: 0,
+            paid: BTreeMap::new(),
+            at_arm: None,
+            line: VecDeque::new(),
+            arm_free_at: 0,
             inside: 0,
             refused: 0,
             restored: 0,
+            trace: None,
         })
     }
 
@@ -54,7 +66,7 @@ impl Run {
         let Some((now, _, event)) = self.queue.pop_first() else {
             self.pipeline.finish();
             self.effects()?;
-            self.books()?;
+            self.books(i64::MAX)?;
             return Ok(None);
         };
         if self.frames.is_multiple_of(997) {
@@ -62,18 +74,16 @@ impl Run {
         }
         match event {
             Event::Record(line) => {
-                let money = line.contains("\"payment\"").then(|| amount(&line));
+                let payment = field(&line, "payment").map(str::to_owned);
                 let outcome = self.apply(&line)?.0;
-                if let Some(amount) = money.filter(|_| outcome == Outcome::Applied) {
-                    self.paid = self.paid.saturating_add(amount);
-                    self.books()?;
+                if let Some(payment) = payment.filter(|_| outcome == Outcome::Applied) {
+                    self.paid.insert(payment, (now, amount(&line)));
                 }
+                self.books(now)?;
             }
             // The gates stand still while we are out.
             Event::Arrive(_) | Event::Leave(_) | Event::Pay(_) if self.out(now) => {
-                let later = self.town.outage.1 + 1;
-                self.exit_free_at = self.exit_free_at.max(later);
-                self.then(later + (now - self.town.outage.0), event);
+                self.then(self.town.outage.1 + 1 + (now - self.town.outage.0), event);
             }
             Event::Arrive(car) => self.arrive(car, now)?,
             Event::Leave(car) => self.leave(car, now)?,
@@ -98,8 +108,7 @@ impl Run {
         if opens {
             self.inside += 1;
             let stay = self.dice.between(300, 14_000);
-            self.exit_free_at = self.exit_free_at.max(now + stay) + 120;
-            self.then(self.exit_free_at, Event::Leave(car));
+            self.then(now + stay, Event::Leave(car));
         } else if self.inside >= PLACES {
             self.refused += 1;
         } else {
@@ -108,9 +117,19 @@ impl Run {
         Ok(())
     }
 
+    /// One car after the other stands at the arm; the next comes when the one before has gone.
     fn leave(&mut self, car: u32, now: i64) -> Result<(), Broken> {
+        if self.at_arm.is_some_and(|other| other != car) {
+            self.line.push_back(car);
+            return Ok(());
+        }
+        self.at_arm = Some(car);
+        if now < self.arm_free_at {
+            self.then(self.arm_free_at, Event::Leave(car));
+            return Ok(());
+        }
         if self.apply(&camera("out", car, self.steps, now))?.1 {
-            self.inside -= 1;
+            self.gone(now);
             return Ok(());
         }
         if self.check.owed(&plate(car)).is_none_or(|owed| owed == Amount::ZERO) {
@@ -118,6 +137,15 @@ impl Run {
         }
         self.then(now + 20, Event::Pay(car));
         Ok(())
+    }
+
+    fn gone(&mut self, now: i64) {
+        self.inside -= 1;
+        self.arm_free_at = now + self.dice.between(15, 45);
+        self.at_arm = self.line.pop_front();
+        if let Some(next) = self.at_arm {
+            self.then(self.arm_free_at, Event::Leave(next));
+        }
     }
 
     fn pay(&mut self, car: u32, now: i64) -> Result<(), Broken> {
@@ -132,16 +160,20 @@ impl Run {
         if outcome != Outcome::Applied || !opens {
             return Err(format!("{} paid {micros} at the arm and the gate stays shut", plate(car)));
         }
-        self.paid = self.paid.saturating_add(owed);
-        self.inside -= 1;
-        self.books()
+        self.paid.insert(format!("g-{car}"), (now, owed));
+        self.gone(now);
+        self.books(now)
     }
 
     /// Applies a record; also whether a gate opens.
     fn apply(&mut self, line: &str) -> Result<(Outcome, bool), Broken> {
         let name = FrameName { partition: 0, offset: self.frames, index: None };
         self.frames += 1;
+        let trace = self.trace.as_ref().is_some_and(|trace| line.contains(trace.as_str()));
         let outcome = self.pipeline.apply_record(line.as_bytes(), name);
+        if trace {
+            eprintln!("{} {outcome:?} {line}", name.offset);
+        }
         Ok((outcome, self.effects()?))
     }
 
@@ -151,15 +183,33 @@ impl Run {
             if let Effect::Command(command) = &effect {
                 opens |= command.action == CommandAction::Open;
             }
+            if let Some(trace) = &self.trace {
+                let said = format!("{effect:?}");
+                if said.contains(trace.as_str()) {
+                    eprintln!("    {said}");
+                }
+            }
             self.check.take(effect, &self.town)?;
         }
         Ok(opens)
     }
 
-    /// No payment is lost, and none counts twice.
-    fn books(&self) -> Result<(), Broken> {
-        let kept = self.check.kept();
-        if kept == self.paid { Ok(()) } else { Err(format!("paid {:?}, kept {kept:?}", self.paid)) }
+    /// No payment is lost, and none counts twice. One that is made while its session is held back (a vacancy may be a
+    /// flicker) stands in a charge when the flicker has passed.
+    fn books(&self, now: i64) -> Result<(), Broken> {
+        let kept = self.check.kept()?;
+        if let Some(payment) = kept.keys().find(|payment| !self.paid.contains_key(**payment)) {
+            return Err(format!("{payment} is kept, and nobody has paid it"));
+        }
+        for (payment, (at, paid)) in &self.paid {
+            let held = now - at <= FLICKER;
+            match kept.get(payment.as_str()) {
+                Some(kept) if kept == paid => {}
+                None if held => {}
+                kept => return Err(format!("{payment}: paid {paid:?}, kept {kept:?}")),
+            }
+        }
+        Ok(())
     }
 
     /// The machine stops and another goes on from its state.
@@ -181,6 +231,10 @@ fn reference() -> Result<Site, Broken> {
 }
 
 fn amount(line: &str) -> Amount {
-    let text = line.split(r#""amount":""#).nth(1).and_then(|rest| rest.split('"').next());
-    text.and_then(|text| text.parse().ok()).unwrap_or_default()
+    field(line, "amount").and_then(|text| text.parse().ok()).unwrap_or_default()
+}
+
+/// The text that a record gives a name.
+fn field<'a>(line: &'a str, name: &str) -> Option<&'a str> {
+    line.split(&format!(r#""{name}":""#)).nth(1).and_then(|rest| rest.split('"').next())
 }

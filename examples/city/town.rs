@@ -154,7 +154,7 @@ impl Town {
                     counter = 0;
                 }
                 state = occupied(at);
-                bosch(street, berth, counter, kind, state, restarts)
+                bosch((street, berth), counter, kind, state, restarts, at)
             } else {
                 let late = if dice.percent(10) { dice.between(60, 1_800) } else { dice.between(1, 5) };
                 received = vec![at + late];
@@ -201,7 +201,9 @@ impl Town {
     }
 }
 
-fn bosch(street: usize, berth: usize, counter: i64, kind: &str, state: bool, restarts: bool) -> String {
+/// A detector without a clock: the network says when it heard a frame, also where it must deliver it again.
+fn bosch(berth: (usize, usize), counter: i64, kind: &str, state: bool, restarts: bool, at: i64) -> String {
+    let ((street, berth), when) = (berth, text(at));
     let (port, payload) = match (restarts, kind, state) {
         (true, _, true) => (3, "240300007503000000000000001d020301"),
         (true, _, false) => (3, "0a000000970320cd000200000027020300"),
@@ -211,7 +213,7 @@ fn bosch(street: usize, berth: usize, counter: i64, kind: &str, state: bool, res
         (_, _, false) => (2, "0012"),
     };
     format!(
-        r#"{{"received_at":"RECEIVED","device":"m-{street}-{berth}","protocol":"bosch-tps110","port":{port},"counter":{counter},"payload":"{payload}"}}"#
+        r#"{{"received_at":"RECEIVED","device":"m-{street}-{berth}","network_at":"{when}","protocol":"bosch-tps110","port":{port},"counter":{counter},"payload":"{payload}"}}"#
     )
 }
 

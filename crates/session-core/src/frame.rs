@@ -55,6 +55,15 @@ impl Core {
         if oldest < horizon {
             return self.too_late(frame, lot);
         }
+        let times = judged.iter().map(|time| time.own.unwrap_or(arrival));
+        let unbound: Vec<(u16, DeadCode)> = (0..)
+            .zip(frame.readings.iter().zip(times))
+            .filter(|(_, (reading, at))| !is_bound(reading, *at, world))
+            .map(|(index, _)| (index, DeadCode::Unbound))
+            .collect();
+        if unbound.len() == frame.readings.len() {
+            return Verdict::Dead(DeadCode::Unbound);
+        }
         let key = event_key(frame);
         if let Some(copy) = self.camera_copy(frame, key, horizon) {
             let ttl = policy.command_ttl;
@@ -89,10 +98,7 @@ impl Core {
             self.health(frame, reading, lot, &policy);
             self.at_lane(frame, key.wrapping_add(index as u64), reading, *time, arrival, world);
         }
-        let unbound = |(index, reading): (usize, &Reading)| {
-            reading.place.is_none().then_some((index as u16, DeadCode::Unbound))
-        };
-        Verdict::Applied { dead_readings: frame.readings.iter().enumerate().filter_map(unbound).collect() }
+        Verdict::Applied { dead_readings: unbound }
     }
 
     /// Older than anything may be: it states nothing, but its number is no longer missing.
@@ -263,6 +269,15 @@ impl Core {
 
 const NO_PLATE: PlateRead =
     PlateRead { plate: None, color: PlateColor::Unknown, confidence: 0, vehicle: None };
+
+/// Whether a reading is about something that the site knew when it happened.
+fn is_bound<W: World>(reading: &Reading, at: Instant, world: &W) -> bool {
+    match reading.place {
+        Some(Place::Lane { lane, .. }) => world.lane(&lane, at).is_some(),
+        Some(_) => true,
+        None => false,
+    }
+}
 
 /// Whether the device's own time is believed; `None`: an offline upload with an impossible one.
 fn judge_time(own: Option<Instant>, frame: &Frame<'_>, policy: &Policy) -> Option<Judged> {

@@ -196,6 +196,8 @@ impl Runs {
             let twin = |s: &&Seen| {
                 s.restart
                     && s.digest == entry.digest
+                    // What the first frame of another join said is no copy.
+                    && (key.is_none() || s.place.0 == run)
                     && (entry.received_at - s.received_at).abs() <= SAME_REPORT
             };
             if self.seen.iter().find(twin).is_some() {

@@ -71,6 +71,7 @@ impl Core {
             self.effects
                 .push(Effect::Session(Box::new(SessionRecord { revision: session.revision, ..record })));
         }
+        self.watch_lost(&mut session);
         self.ledger.book.sessions.insert(id, session);
     }
 
@@ -185,12 +186,7 @@ impl Core {
         } else {
             self.alerts.close(AlertKind::Zombie, subject_hash, now, &mut self.effects);
         }
-        let lost = session.marks().contains(Mark::FramesLost);
-        if lost && !session.lost_told {
-            session.lost_told = true;
-            let about = about(session);
-            self.alerts.tell(AlertKind::FramesLost, subject_hash, now, about, &mut self.effects);
-        }
+        self.watch_lost(session);
         // What was decided at a gate stands; if the price is another one now, somebody must know.
         let total = match session.price {
             Price::Priced { total, .. } => Some(total),
@@ -211,6 +207,23 @@ impl Core {
         }
         if session.decided && session.decided_total.is_none() {
             session.decided_total = total;
+        }
+    }
+
+    /// Lost frames are a matter for somebody until they come, a person has set the times, or nothing can come any more.
+    fn watch_lost(&mut self, session: &mut Session) {
+        let subject = stable_hash(&session.draft.id);
+        let cured = session.settled || session.fix.corrected || session.state() == SessionState::Void;
+        let lost = session.marks().contains(Mark::FramesLost) && !cured;
+        if lost == session.lost_told {
+            return;
+        }
+        session.lost_told = lost;
+        let now = self.now();
+        if lost {
+            self.alerts.open(AlertKind::FramesLost, subject, now, about(session), &mut self.effects);
+        } else {
+            self.alerts.close(AlertKind::FramesLost, subject, now, &mut self.effects);
         }
     }
 

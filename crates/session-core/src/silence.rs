@@ -71,9 +71,19 @@ impl Core {
         if !self.alerts.is_open(AlertKind::LotOffline, subject) {
             return;
         }
-        let silent = world.devices_of(&lot, at).iter().filter(|d| self.silent.contains_key(d)).count();
-        if silent < LOT_OFFLINE_DEVICES {
-            self.alerts.close(AlertKind::LotOffline, subject, at, &mut self.effects);
+        let mut silent = world.devices_of(&lot, at);
+        silent.retain(|device| self.silent.contains_key(device));
+        if silent.len() >= LOT_OFFLINE_DEVICES {
+            return;
+        }
+        self.alerts.close(AlertKind::LotOffline, subject, at, &mut self.effects);
+        // It no longer stands for those that have not come back.
+        for device in silent {
+            let subject = stable_hash(&device);
+            if !self.alerts.is_open(AlertKind::Offline, subject) {
+                let about = About { lot: Some(lot), device: Some(device), ..About::default() };
+                self.alerts.open(AlertKind::Offline, subject, at, about, &mut self.effects);
+            }
         }
     }
 

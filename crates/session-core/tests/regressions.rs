@@ -4,11 +4,11 @@
 mod naive;
 mod support;
 
-use parking_types::Span;
-use session_core::{LostPair, Number, Policy, PreviousState, ReadingKind};
+use parking_types::{PlateColor, Span};
+use session_core::{Core, DeadCode, LostPair, Number, Policy, PreviousState, ReadingKind, Verdict};
 use support::{
     at,
-    frames::{Sent, at_lane, occupancy, with_previous},
+    frames::{Sent, at_lane, give, occupancy, with_previous},
     id,
     last::{Edge, Last, Stay},
     pending::regression,
@@ -252,5 +252,45 @@ fn previous_state_of_another_vacancy() {
         ]);
         let exit = Edge::inferred(at(2_021), Some(at(2_021)), Some(at(4_042)));
         assert_eq!(stays[0].exit, Some(exit));
+    });
+}
+
+/// "The same text in two colours is two vehicles": a green car does not close the stay of the blue one, and pays nothing
+/// for it; where a reader could not tell the colour, the text decides.
+#[test]
+fn an_exit_in_another_colour() {
+    regression("an_exit_in_another_colour", || {
+        let read = |lane: &str, secs: i64, color: PlateColor| {
+            let mut reading = at_lane(id(lane), "粤B12345", 90, at(secs));
+            reading.plate_color = Some(color);
+            Sent::new(id(&format!("c-{lane}")), at(secs), None, reading)
+        };
+        let town = Town::garage(Policy::default(), None, true);
+        let states = |color| {
+            let stays =
+                Last::of(&town, &[read("in", 100, PlateColor::Blue), read("out", 4_000, color)]).stays();
+            stays.iter().map(|stay| stay.state).collect::<Vec<_>>()
+        };
+        assert_eq!(states(PlateColor::Green), ["exception", "open"]);
+        assert_eq!(states(PlateColor::Blue), ["closed"]);
+        assert_eq!(states(PlateColor::Unknown), ["closed"]);
+    });
+}
+
+/// "What a listener takes ends as exactly one of applied, duplicate, dead letter": a read at a lane that the site did
+/// not know when it happened is about nothing.
+#[test]
+fn a_read_at_an_unknown_lane() {
+    regression("a_read_at_an_unknown_lane", || {
+        let town = Town::garage(Policy::default(), None, true);
+        let mut core = Core::new();
+        let read =
+            |lane: &str| Sent::new(id("c-in"), at(101), None, at_lane(id(lane), "粤B12345", 90, at(100)));
+        let (verdict, effects) = give(&mut core, &town, 0, &read("gone"));
+        assert_eq!(verdict, Verdict::Dead(DeadCode::Unbound));
+        assert!(effects.is_empty());
+        // It has taken nothing with it: the same read at a lane of ours is no copy of it.
+        let (verdict, _) = give(&mut core, &town, 1, &read("in"));
+        assert_eq!(verdict, Verdict::Applied { dead_readings: Vec::new() });
     });
 }

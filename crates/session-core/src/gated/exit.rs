@@ -59,12 +59,17 @@ impl Gated {
         if let Some(ids) = self.by_plate.get(&plate) {
             let colored =
                 ids.iter().rev().find(|id| open(id).is_some_and(|d| same_color(d.plate.color, &read.plate)));
-            if let Some(id) = colored.or(ids.last()) {
+            if let Some(id) = colored {
                 return Some((*id, false));
             }
         }
-        let mut near =
-            self.by_plate.iter().filter(|(known, _)| known.resembles(&plate)).flat_map(|(_, ids)| ids);
+        let fits = |id: &&SessionId| open(id).is_some_and(|d| same_color(d.plate.color, &read.plate));
+        let mut near = self
+            .by_plate
+            .iter()
+            .filter(|(known, _)| known.resembles(&plate))
+            .flat_map(|(_, ids)| ids)
+            .filter(fits);
         match (near.next(), near.next()) {
             (Some(id), None) => Some((*id, true)),
             _ => read.ticket.and_then(|ticket| {
