@@ -57,12 +57,6 @@ impl Check {
         Ok(kept)
     }
 
-    /// All the money that was taken.
-    pub(crate) fn money(&self) -> Amount {
-        let payments = self.charges.values().flat_map(|charge| &charge.payments);
-        payments.fold(Amount::ZERO, |sum, payment| sum.saturating_add(payment.amount))
-    }
-
     /// What a plate's newest session owes.
     pub(crate) fn owed(&self, plate: &str) -> Option<Amount> {
         let newest = self

@@ -48,7 +48,9 @@ fn summary(run: &run::Run) {
     println!("  dead letters           {:>8}", counts.dead_letters);
     println!("sessions                 {:>8}", run.check.sessions.len());
     println!("charges                  {:>8}", run.check.charges.len());
-    println!("money received           {:>8}", run.check.money().as_micros() / 1_000_000);
+    let kept = run.check.kept().unwrap_or_default();
+    let money: i64 = kept.values().map(|amount| amount.as_micros()).sum();
+    println!("money received           {:>8}", money / 1_000_000);
     println!("refused at the garage    {:>8}", run.refused);
     println!("stopped and restored     {:>8}", run.restored);
     for (kind, count) in &run.check.alerts {
