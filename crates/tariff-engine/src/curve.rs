@@ -46,7 +46,7 @@ pub(crate) fn next_change_from(
     calendar: Option<&Calendar>,
     stay: &Stay,
     now: Amount,
-    running: Option<i64>,
+    running: Option<(i64, bool)>,
 ) -> Option<NextChange> {
     let fee = Fee { likely: likely(tariff, stay, running), ..Fee::new(tariff, calendar, stay) };
     let from = stay.exit.as_nanos();
@@ -160,7 +160,7 @@ impl Iterator for Curve<'_> {
 }
 
 /// Where the fee changes nearly always: where the grace ends, the running unit, the period with its caps and free time.
-fn likely(tariff: &Tariff, stay: &Stay, running: Option<i64>) -> [Option<i64>; 3] {
+fn likely(tariff: &Tariff, stay: &Stay, running: Option<(i64, bool)>) -> [Option<i64>; 4] {
     let document = tariff.document();
     let (entry, exit) = (stay.entry.as_nanos(), stay.exit.as_nanos());
     let (length, grace) = (exit.saturating_sub(entry), document.grace.as_nanos());
@@ -170,7 +170,10 @@ fn likely(tariff: &Tariff, stay: &Stay, running: Option<i64>) -> [Option<i64>; 3
         start_of(tariff.zone(), tariff.natural_day(exit) + 1)
     };
     let grace_end = (length <= grace).then(|| entry.saturating_add(grace));
-    let mut likely = [grace_end, running, Some(period_end)];
+    // Where a unit is complete at the exit, the next one may cost something right after it.
+    let next_unit = running.filter(|(_, complete)| *complete).map(|_| exit);
+    let running = running.map(|(end, _)| end);
+    let mut likely = [grace_end, next_unit, running, Some(period_end)];
     likely.sort_unstable();
     likely
 }
@@ -188,7 +191,7 @@ struct Fee<'a> {
     /// Exits within one such span cost the same: a nanosecond, or a minute.
     grain: i64,
     /// Instants at which the fee may well change, ascending; they only make the search shorter.
-    likely: [Option<i64>; 3],
+    likely: [Option<i64>; 4],
     /// The exits whose fees were asked last.
     known: Cell<[(i64, Option<Amount>); 2]>,
 }
@@ -196,7 +199,7 @@ struct Fee<'a> {
 impl<'a> Fee<'a> {
     fn new(tariff: &'a Tariff, calendar: Option<&'a Calendar>, stay: &'a Stay) -> Self {
         let grain = if tariff.document().to_the_minute { MINUTE } else { 1 };
-        Self { tariff, calendar, stay, grain, likely: [None; 3], known: Cell::new([(i64::MIN, None); 2]) }
+        Self { tariff, calendar, stay, grain, likely: [None; 4], known: Cell::new([(i64::MIN, None); 2]) }
     }
 
     fn at(&self, exit: i64) -> Option<Amount> {

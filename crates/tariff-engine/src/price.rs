@@ -172,7 +172,7 @@ impl<M> Sink<M> for Tiers {
         }
     }
     fn left(&mut self, _: u32, _: i64) {}
-    fn running(&mut self, _: i64) {}
+    fn running(&mut self, _: i64, _: bool) {}
     fn cut(&mut self, _: walk::CutFrom, _: &mut u32, _: M) {}
     fn kept(&mut self, _: i32, _: M) {}
     fn free(&mut self, _: i32, _: i64) {}

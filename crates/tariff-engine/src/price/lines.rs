@@ -18,7 +18,7 @@ pub(super) fn receipt<'a>(
     tariff: &'a Tariff,
     calendar: Option<&'a Calendar>,
     stay: &'a Stay,
-) -> Result<(Receipt<'a>, Option<i64>), PriceError> {
+) -> Result<(Receipt<'a>, Option<(i64, bool)>), PriceError> {
     let asked = Asked::new(tariff, calendar, stay, stay.exit)?;
     let exit = asked.final_payment().map_or(asked.exit, |(last, _)| last);
     in_exact!(asked, scale, receipt_in(&asked, exit, scale))
@@ -28,7 +28,7 @@ fn receipt_in<'a, M: Exact>(
     asked: &Asked<'a>,
     exit: Instant,
     scale: &M,
-) -> Result<(Receipt<'a>, Option<i64>), PriceError> {
+) -> Result<(Receipt<'a>, Option<(i64, bool)>), PriceError> {
     let (tariff, calendar, stay) = (asked.tariff, asked.calendar, asked.stay);
     let mut kept = Kept::new();
     let source = asked.source(exit, scale, &mut kept)?;
@@ -67,7 +67,7 @@ struct Kept<M> {
     days: Vec<(i32, M)>,
     /// Free time used by natural day, ascending.
     free: Vec<(i32, i64)>,
-    running: Option<i64>,
+    running: Option<(i64, bool)>,
     /// The figures did not hold a sum.
     too_much: bool,
 }
@@ -121,8 +121,8 @@ impl<M: Exact> Sink<M> for Kept<M> {
         }
     }
 
-    fn running(&mut self, end: i64) {
-        self.running = Some(end);
+    fn running(&mut self, end: i64, complete: bool) {
+        self.running = Some((end, complete));
     }
 
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: M) {

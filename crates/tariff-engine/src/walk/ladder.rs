@@ -246,9 +246,10 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             (used, share, amount)
         };
         if S::LINES && at + used == self.task.exit {
-            // The end of the unit that the exit cuts; the exit itself where the next unit would begin there.
-            let end = if used % unit.every == 0 { at + used } else { at.saturating_add(unit.every) };
-            self.ledger.running(end.min(at.saturating_add(room)));
+            // The end of the unit that the exit cuts, or of the next one where that would begin at the exit.
+            let complete = used % unit.every == 0;
+            let end = (at + used - used % unit.every).saturating_add(unit.every);
+            self.ledger.running(end.min(at.saturating_add(room)), complete);
         }
         if amount != M::ZERO {
             self.charge(

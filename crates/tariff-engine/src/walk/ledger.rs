@@ -56,8 +56,8 @@ pub(crate) trait Sink<M> {
     fn charge(&mut self, charge: &Charge<M>);
     /// The chargeable time of a rule has come to the end of its fixed step.
     fn left(&mut self, rule: u32, at: i64);
-    /// The stay ends in or right before a unit that would end here, if nothing else ended it.
-    fn running(&mut self, end: i64);
+    /// The stay ends in a unit that would end here, if nothing else ended it, or right before it, where one is complete.
+    fn running(&mut self, end: i64, complete: bool);
     /// A cap cut so much more; `mark` is for the sink to find the scope again.
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: M);
     /// So much is kept after all caps on this natural day.
@@ -74,7 +74,7 @@ impl<M> Sink<M> for NoLines {
     const COUNTS_DAYS: bool = true;
     fn charge(&mut self, _: &Charge<M>) {}
     fn left(&mut self, _: u32, _: i64) {}
-    fn running(&mut self, _: i64) {}
+    fn running(&mut self, _: i64, _: bool) {}
     fn cut(&mut self, _: CutFrom, _: &mut u32, _: M) {}
     fn kept(&mut self, _: i32, _: M) {}
     fn free(&mut self, _: i32, _: i64) {}
@@ -280,8 +280,8 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
         self.sink.free(day, taken);
     }
 
-    pub(super) fn running(&mut self, end: i64) {
-        self.sink.running(end);
+    pub(super) fn running(&mut self, end: i64, complete: bool) {
+        self.sink.running(end, complete);
     }
 
     pub(super) fn left(&mut self, rule: u32, at: i64) {
