@@ -23,3 +23,20 @@ fn half_a_day() {
         );
     }
 }
+
+/// The checks see every fault that is planted, and stop the run for it.
+#[test]
+fn planted_faults_are_caught() {
+    for fault in run::PLANTS {
+        let mut run = run::Run::new(1, 12).unwrap_or_else(|broken| panic!("{fault}: {broken}"));
+        run.plant = Some(fault.to_owned());
+        let caught = loop {
+            match run.step() {
+                Ok(Some(_)) => {}
+                Ok(None) => break false,
+                Err(_) => break true,
+            }
+        };
+        assert!(caught, "nobody has seen {fault}");
+    }
+}

@@ -3,6 +3,8 @@
 //! who has paid gets out, and that a restored state goes on as the one that was saved.
 //!
 //! `cargo run --release --example city -- --seed 7 --hours 24`
+//!
+//! `--trace L2-6` prints what a plate or berth was told and said; `--plant payment_lost` plants a fault that must be caught.
 
 mod check;
 mod dice;
@@ -23,6 +25,10 @@ fn main() {
 fn simulate(seed: u64, hours: i64) -> Result<(), check::Broken> {
     let mut run = run::Run::new(seed, hours)?;
     run.trace = word("--trace");
+    run.plant = word("--plant");
+    if run.plant.as_deref().is_some_and(|fault| !run::PLANTS.contains(&fault)) {
+        return Err(format!("no such fault; there are {}", run::PLANTS.join(", ")));
+    }
     let mut shown = -1;
     while let Some(now) = run.step()? {
         let percent = now * 100 / (hours * 3_600);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use parking_types::Amount;
+use parking_types::{Amount, Span};
 use parkline::{pipeline::Pipeline, site::Site, stage::Outcome, stage::Stage};
 use session_core::{CommandAction, Effect, FrameName};
 
@@ -14,6 +14,17 @@ use crate::{
 
 /// How long a vacancy may be a flicker, in seconds.
 const FLICKER: i64 = 30;
+
+/// Faults that the checks must see.
+pub(crate) const PLANTS: [&str; 7] = [
+    "payment_lost",
+    "payment_twice",
+    "stay_longer",
+    "revision_stands",
+    "debt_negative",
+    "gate_shut",
+    "state_lost",
+];
 
 /// A city, the pipeline beside it, and how far they are.
 pub(crate) struct Run {
@@ -35,6 +46,8 @@ pub(crate) struct Run {
     pub restored: u64,
     /// What is printed: records and effects that contain this.
     pub trace: Option<String>,
+    /// The fault that is planted between the pipeline and the checks, one of [`PLANTS`].
+    pub plant: Option<String>,
 }
 
 impl Run {
@@ -58,6 +71,7 @@ impl Run {
             refused: 0,
             restored: 0,
             trace: None,
+            plant: None,
         })
     }
 
@@ -181,7 +195,7 @@ impl Run {
         let mut opens = false;
         for effect in self.pipeline.take_effects() {
             if let Effect::Command(command) = &effect {
-                opens |= command.action == CommandAction::Open;
+                opens |= command.action == CommandAction::Open && !self.has("gate_shut");
             }
             if let Some(trace) = &self.trace {
                 let said = format!("{effect:?}");
@@ -189,9 +203,33 @@ impl Run {
                     eprintln!("    {said}");
                 }
             }
+            let effect = self.planted(effect);
             self.check.take(effect, &self.town)?;
         }
         Ok(opens)
+    }
+
+    fn has(&self, fault: &str) -> bool {
+        self.plant.as_deref() == Some(fault)
+    }
+
+    /// An effect as a pipeline with the planted fault would have made it.
+    fn planted(&self, mut effect: Effect) -> Effect {
+        match (self.plant.as_deref(), &mut effect) {
+            (Some("payment_lost"), Effect::Charge(charge)) => charge.payments.clear(),
+            (Some("payment_twice"), Effect::Charge(charge)) => {
+                charge.payments.extend(charge.payments.first().cloned());
+            }
+            (Some("stay_longer"), Effect::Session(session)) => {
+                if let Some(exit) = &mut session.exit {
+                    exit.at = exit.at + Span::from_mins(1);
+                }
+            }
+            (Some("revision_stands"), Effect::Session(session)) => session.revision = 1,
+            (Some("debt_negative"), Effect::Charge(charge)) => charge.outstanding = Amount::from_micros(-1),
+            _ => {}
+        }
+        effect
     }
 
     /// No payment is lost, and none counts twice. One that is made while its session is held back (a vacancy may be a
@@ -216,7 +254,8 @@ impl Run {
     fn restart(&mut self) -> Result<(), Broken> {
         let saved = self.pipeline.save();
         let mut other = Pipeline::new(reference()?);
-        if !other.restore(&saved) || other.save() != saved {
+        let kept = if self.has("state_lost") { other.save() } else { saved.clone() };
+        if !other.restore(&kept) || other.save() != saved {
             return Err("a restored state is another one".to_owned());
         }
         self.pipeline = other;
