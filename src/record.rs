@@ -340,7 +340,7 @@ impl<'a> FrameRecord<'a> {
             counter: raw.counter,
             join: raw.join.map(|join| Fnv::of(join.as_bytes())),
             network_at,
-            rssi: raw.rssi_dbm.and_then(|number| Milli::parse(number)),
+            rssi: raw.rssi_dbm.and_then(Milli::parse),
             route: raw.route,
             content_type: raw.content_type,
             images: images.iter().map(|cut| ImageCut { offset: cut.offset, bytes: cut.bytes }).collect(),

@@ -216,6 +216,10 @@ impl Last {
         commands.sort_unstable_by_key(|command| (command.at, command.lot, command.command));
         let charges: Vec<_> =
             sessions.iter().filter_map(|session| self.charges.remove(&session.session)).collect();
+        let sessions = sessions.into_iter().map(Effect::Session).collect();
+        let charges = charges.into_iter().map(Effect::Charge).collect();
+        let alerts = alerts.into_iter().map(Effect::Alert).collect();
+        let commands = commands.into_iter().map(Effect::Command).collect();
         Report::new(site, counts, sessions, charges, alerts, commands, self.dead_letters)
     }
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use parking_types::{Amount, Currency};
-use session_core::{AlertRecord, Certainty, ChargeRecord, CommandRecord, Effect, SessionRecord};
+use session_core::{Certainty, ChargeRecord, Effect};
 
 use crate::{output, pipeline::Counts, site::Site};
 
@@ -59,10 +59,10 @@ impl Report {
     pub(super) fn new(
         site: Site,
         counts: Counts,
-        sessions: Vec<Box<SessionRecord>>,
-        charges: Vec<Box<ChargeRecord>>,
-        alerts: Vec<Box<AlertRecord>>,
-        commands: Vec<Box<CommandRecord>>,
+        sessions: Vec<Effect>,
+        charges: Vec<Effect>,
+        alerts: Vec<Effect>,
+        commands: Vec<Effect>,
         dead_letters: Vec<String>,
     ) -> Self {
         let summary = Summary {
@@ -79,10 +79,10 @@ impl Report {
             summary,
             inferred_edges: inferred_edges(&sessions),
             revenue: revenue(&charges),
-            sessions: sessions.into_iter().map(Effect::Session).collect(),
-            charges: charges.into_iter().map(Effect::Charge).collect(),
-            alerts: alerts.into_iter().map(Effect::Alert).collect(),
-            commands: commands.into_iter().map(Effect::Command).collect(),
+            sessions,
+            charges,
+            alerts,
+            commands,
             dead_letters,
         }
     }
@@ -180,14 +180,19 @@ impl Iterator for Lines<'_> {
 
 impl ExactSizeIterator for Lines<'_> {}
 
-fn inferred_edges(sessions: &[Box<SessionRecord>]) -> u64 {
-    let edges = sessions.iter().flat_map(|session| [session.entry, session.exit]).flatten();
+fn inferred_edges(sessions: &[Effect]) -> u64 {
+    let edges = sessions.iter().flat_map(|effect| match effect {
+        Effect::Session(session) => [session.entry, session.exit],
+        _ => [None; 2],
+    });
+    let edges = edges.flatten();
     edges.filter(|edge| edge.certainty == Certainty::Inferred).count() as u64
 }
 
-fn revenue(charges: &[Box<ChargeRecord>]) -> BTreeMap<Currency, Revenue> {
+fn revenue(charges: &[Effect]) -> BTreeMap<Currency, Revenue> {
     let mut sums = BTreeMap::new();
-    for charge in charges {
+    for effect in charges {
+        let Effect::Charge(charge) = effect else { continue };
         let (Some(currency), Some(total)) = (charge.currency, charge.total) else { continue };
         let nothing = Revenue { total: Some(Amount::ZERO), outstanding: Some(Amount::ZERO) };
         let sum = sums.entry(currency).or_insert(nothing);
