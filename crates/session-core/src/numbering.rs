@@ -205,7 +205,12 @@ impl Runs {
             }
         }
         if restart {
-            return Some((if run > self.run { run } else { self.run.saturating_add(1) }, value));
+            let next = if run > self.run { run } else { self.run.saturating_add(1) };
+            // A device that starts anew in the same join goes on in it.
+            if let Some((_, known)) = self.keys.iter_mut().find(|(known, _)| Some(*known) == key) {
+                *known = next;
+            }
+            return Some((next, value));
         }
         if run < self.run {
             // A frame of an earlier run that the network names.
@@ -220,11 +225,24 @@ impl Runs {
             (Some(own), Some(highest)) if own != highest => own < highest,
             _ => back <= OLD,
         };
+        // A network may repeat a frame from before a restart after it: nothing else leaps to the same number and report.
+        let repeated = || {
+            self.seen.iter().any(|s| {
+                s.place.0 < run
+                    && s.place.1.saturating_sub(value).rem_euclid(cycle) == 0
+                    && s.digest == entry.digest
+                    && (entry.received_at - s.received_at).abs() <= SAME_REPORT
+                    // What was said in another join is no copy.
+                    && !self.keys.iter().any(|(_, known)| *known == s.place.0)
+            })
+        };
         if !old {
-            return Some((run, self.highest.saturating_add(ahead)));
+            let place = (run, self.highest.saturating_add(ahead));
+            return (ahead == 1 || !repeated()).then_some(place);
         }
         let place = (run, self.highest.saturating_sub(back));
         match self.find(place) {
+            None if repeated() => None,
             None => Some(place),
             Some(seen) if seen.digest == entry.digest => None,
             // An old number with another reading: the device has started again.

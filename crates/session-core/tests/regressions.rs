@@ -204,6 +204,24 @@ fn two_joins_within_two_minutes() {
     });
 }
 
+/// A network repeats a frame from before a restart after it: it is no number far ahead, which would make all that
+/// come next look late.
+#[test]
+fn a_copy_from_before_a_restart() {
+    regression("a_copy_from_before_a_restart", || {
+        let first = lora(48, 1_000, Change, true);
+        let stays = run(&[
+            first.clone(),
+            lora(0, 1_006, Contact, true).restarted(),
+            first.received(at(1_012)),
+            lora(1, 2_000, Change, false),
+            lora(2, 3_000, Change, true),
+        ]);
+        let ends: Vec<_> = edges(&stays).into_iter().map(|(_, exit)| exit).collect();
+        assert_eq!(ends.iter().rev().take(2).collect::<Vec<_>>(), [&None, &Some(Edge::exact(at(2_000)))]);
+    });
+}
+
 /// "Otherwise: event time, then device id, then payload": reads of one instant are told apart by their cameras, not by
 /// which of them arrived first.
 #[test]

@@ -118,12 +118,13 @@ fn cyclic(
     let value = i64::from(value) - i64::from(first);
     let known = match name {
         None => runs.len().checked_sub(1),
-        Some(_) => runs.iter().position(|run| run.name == name),
+        Some(_) => runs.iter().rposition(|run| run.name == name),
     };
     let Some(index) = known else {
         runs.push(Run { name, highest: value });
         return (runs.len() as u64, value);
     };
+    let names: Vec<Option<u64>> = runs.iter().map(|run| run.name).collect();
     let run = &mut runs[index];
     let order = |number: i64| (index as u64 + 1, number);
     let behind = if value < 0 { run.highest - value } else { (run.highest - value).rem_euclid(range) };
@@ -141,6 +142,21 @@ fn cyclic(
     if sent.restart || value < 0 || clash {
         runs.push(Run { name, highest: value });
         return (runs.len() as u64, value);
+    }
+    // Repeated from before the restart: the same number and reading in an earlier run, within 90 s.
+    let next = !is_old && range - behind == 1;
+    if !next && same(run.highest - behind).is_none() {
+        let near = |a: Instant, b: Instant| (a - b).abs() <= Span::from_secs(90);
+        let before = all.iter().find(|((run, number), seen)| {
+            *run < index as u64 + 1
+                && names.get(*run as usize - 1) == Some(&name)
+                && (number - value).rem_euclid(range) == 0
+                && digest(&seen.sent) == digest(sent)
+                && near(seen.sent.received_at, sent.received_at)
+        });
+        if let Some((order, _)) = before {
+            return *order;
+        }
     }
     if is_old {
         return order(run.highest - behind);
