@@ -1,6 +1,11 @@
-//! A stable hash: FNV-1a, 64 bits. The same on every machine and in every release.
+//! Stable hashes: the same on every machine and in every release.
 
-/// FNV-1a over what is written into it.
+use core::hash::{BuildHasherDefault, Hasher};
+use std::collections::HashMap;
+
+use parking_types::Id;
+
+/// FNV-1a, 64 bits, over what is written into it.
 #[derive(Clone, Copy)]
 pub(crate) struct Fnv(u64);
 
@@ -25,6 +30,37 @@ impl Fnv {
         self.0
     }
 }
+
+/// A fast, stable hash for ids; operators choose them, so nobody gains by collisions.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct IdHasher(u64);
+
+impl IdHasher {
+    fn mix(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}
+
+impl Hasher for IdHasher {
+    fn finish(&self) -> u64 {
+        self.0 ^ (self.0 >> 29)
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+        if !rest.is_empty() {
+            self.mix(rest.iter().fold(0, |word, b| (word << 8) | u64::from(*b)));
+        }
+    }
+    fn write_u8(&mut self, n: u8) {
+        self.mix(u64::from(n));
+    }
+    fn write_usize(&mut self, n: usize) {
+        self.mix(n as u64);
+    }
+}
+
+pub(crate) type IdMap<T, K = Id> = HashMap<K, T, BuildHasherDefault<IdHasher>>;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 mod report;
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{Arc, mpsc},
     thread,
 };
@@ -15,6 +15,7 @@ pub use report::{Lines, Report, Revenue, Summary};
 
 use crate::{
     bind::{Binder, Bound},
+    hash::IdMap,
     pipeline::{Counts, Pipeline},
     record::{Body, Record, Refusal, Unread},
     site::Site,
@@ -86,11 +87,18 @@ impl Reader {
 /// The last state of everything.
 #[derive(Default)]
 struct Last {
-    sessions: HashMap<SessionId, Box<SessionRecord>>,
-    charges: HashMap<SessionId, Box<ChargeRecord>>,
+    places: IdMap<usize, SessionId>,
+    sessions: Vec<LastSession>,
     alerts: BTreeMap<Id, Box<AlertRecord>>,
     commands: BTreeMap<Id, Box<CommandRecord>>,
     dead_letters: Vec<String>,
+}
+
+/// The last records of one session.
+#[derive(Default)]
+struct LastSession {
+    session: Option<Box<SessionRecord>>,
+    charge: Option<Box<ChargeRecord>>,
 }
 
 impl Replay {
@@ -196,8 +204,14 @@ impl Last {
     fn take(&mut self, pipeline: &mut Pipeline) {
         for effect in pipeline.take_effects() {
             match effect {
-                Effect::Session(session) => drop(self.sessions.insert(session.session, session)),
-                Effect::Charge(charge) => drop(self.charges.insert(charge.session, charge)),
+                Effect::Session(session) => {
+                    let id = session.session;
+                    self.of(id, |last| last.session = Some(session));
+                }
+                Effect::Charge(charge) => {
+                    let id = charge.session;
+                    self.of(id, |last| last.charge = Some(charge));
+                }
                 Effect::Alert(alert) => drop(self.alerts.insert(alert.alert, alert)),
                 Effect::Command(command) => drop(self.commands.insert(command.command, command)),
             }
@@ -206,18 +220,29 @@ impl Last {
         self.dead_letters.extend(letters);
     }
 
-    fn report(mut self, site: Site, counts: Counts) -> Report {
-        let mut sessions: Vec<_> =
-            self.sessions.into_values().filter(|session| session.superseded_by.is_none()).collect();
-        sessions.sort_unstable_by_key(|s| (s.entry.or(s.exit).map(|moment| moment.at), s.lot, s.session));
+    fn of(&mut self, session: SessionId, change: impl FnOnce(&mut LastSession)) {
+        let place = *self.places.entry(session).or_insert(self.sessions.len());
+        if place == self.sessions.len() {
+            self.sessions.push(LastSession::default());
+        }
+        if let Some(last) = self.sessions.get_mut(place) {
+            change(last);
+        }
+    }
+
+    fn report(self, site: Site, counts: Counts) -> Report {
+        let last = self.sessions.into_iter().filter_map(|last| Some((last.session?, last.charge)));
+        let mut last: Vec<_> = last.filter(|(session, _)| session.superseded_by.is_none()).collect();
+        last.sort_by_cached_key(|(s, _)| (s.entry.or(s.exit).map(|moment| moment.at), s.lot, s.session));
+        let (mut sessions, mut charges) = (Vec::with_capacity(last.len()), Vec::with_capacity(last.len()));
+        for (session, charge) in last {
+            sessions.push(Effect::Session(session));
+            charges.extend(charge.map(Effect::Charge));
+        }
         let mut alerts: Vec<_> = self.alerts.into_values().collect();
         alerts.sort_unstable_by_key(|alert| (alert.opened_at, alert.lot, alert.alert));
         let mut commands: Vec<_> = self.commands.into_values().collect();
         commands.sort_unstable_by_key(|command| (command.at, command.lot, command.command));
-        let charges: Vec<_> =
-            sessions.iter().filter_map(|session| self.charges.remove(&session.session)).collect();
-        let sessions = sessions.into_iter().map(Effect::Session).collect();
-        let charges = charges.into_iter().map(Effect::Charge).collect();
         let alerts = alerts.into_iter().map(Effect::Alert).collect();
         let commands = commands.into_iter().map(Effect::Command).collect();
         Report::new(site, counts, sessions, charges, alerts, commands, self.dead_letters)

@@ -1,10 +1,8 @@
 //! What a replay came to.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Reverse, collections::BTreeMap};
 
+use memchr::memmem::Finder;
 use parking_types::{Amount, Currency};
 use session_core::{Certainty, ChargeRecord, Effect};
 
@@ -115,23 +113,33 @@ impl Report {
     /// Up to `most` sessions and their charges whose receipts show something: first those whose kinds of lines have
     /// not been seen yet, then the longest.
     pub fn examples(&self, most: usize) -> Vec<(String, String)> {
-        let mut candidates: Vec<(usize, Vec<&str>, &ChargeRecord)> = Vec::new();
+        /// Receipts with more lines are as good as one with so many.
+        const LONG: usize = 12;
+        let find = Finder::new(KIND);
+        let mut by_length: Vec<(Reverse<usize>, &ChargeRecord)> = Vec::new();
+        let mut firsts: BTreeMap<Vec<&str>, (Reverse<usize>, usize)> = BTreeMap::new();
+        let mut kinds = Vec::new();
         for effect in &self.charges {
             let Effect::Charge(charge) = effect else { continue };
-            let mut kinds = kinds(charge.receipt.as_deref().unwrap_or_default());
-            let lines = kinds.len();
+            kinds.clear();
+            kinds.extend(kinds_of(charge.receipt.as_deref().unwrap_or_default(), &find));
+            let place = (Reverse(kinds.len().min(LONG)), by_length.len());
+            by_length.push((place.0, charge));
             kinds.sort_unstable();
             kinds.dedup();
-            if lines > 0 {
-                candidates.push((lines, kinds, charge));
+            match firsts.get_mut(kinds.as_slice()) {
+                Some(first) => *first = place.min(*first),
+                None if kinds.is_empty() => drop(by_length.pop()),
+                None => drop(firsts.insert(kinds.clone(), place)),
             }
         }
-        candidates.sort_by_key(|(lines, ..)| Reverse((*lines).min(12)));
-        let mut seen = BTreeSet::new();
-        let (new, known): (Vec<_>, Vec<_>) =
-            candidates.into_iter().partition(|(_, kinds, _)| seen.insert(kinds.clone()));
-        let chosen = new.into_iter().chain(known).take(most).map(|(_, _, charge)| charge);
-        chosen.filter_map(|charge| self.with_session(charge)).collect()
+        let mut firsts: Vec<_> = firsts.into_values().collect();
+        firsts.sort_unstable();
+        let mut order: Vec<usize> = (0..by_length.len()).collect();
+        order.sort_by_key(|place| by_length.get(*place).map(|(length, _)| *length));
+        let rest = order.into_iter().filter(|place| !firsts.iter().any(|(_, first)| first == place));
+        let chosen = firsts.iter().map(|(_, place)| *place).chain(rest).take(most);
+        chosen.filter_map(|place| self.with_session(by_length.get(place)?.1)).collect()
     }
 
     fn with_session(&self, charge: &ChargeRecord) -> Option<(String, String)> {
@@ -202,13 +210,12 @@ fn revenue(charges: &[Effect]) -> BTreeMap<Currency, Revenue> {
     sums
 }
 
+const KIND: &str = "\"kind\":\"";
+
 /// The kinds of a receipt's lines. Quotes within values are escaped, so this finds members only.
-fn kinds(receipt: &str) -> Vec<&str> {
-    let kinds = receipt.match_indices("\"kind\":\"").filter_map(|(at, found)| {
-        let rest = receipt.get(at + found.len()..)?;
-        rest.split_once('"').map(|(kind, _)| kind)
-    });
-    kinds.collect()
+fn kinds_of<'r>(receipt: &'r str, find: &Finder<'_>) -> impl Iterator<Item = &'r str> {
+    let members = find.find_iter(receipt.as_bytes());
+    members.filter_map(|at| receipt.get(at + KIND.len()..)?.split_once('"').map(|(kind, _)| kind))
 }
 
 /// Our own JSON, which is UTF-8.

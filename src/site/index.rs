@@ -6,12 +6,9 @@ use parking_types::{Id, Instant, Plate, Span};
 use session_core::{Gate, ListKind};
 use tariff_engine::Calendar;
 
-use super::{
-    CalendarDocument, Site,
-    entity::*,
-    money,
-    shelf::{IdMap, Shelf},
-};
+use crate::hash::IdMap;
+
+use super::{CalendarDocument, Site, entity::*, money, shelf::Shelf};
 
 /// A berth as the session machine sees it.
 #[derive(Debug)]

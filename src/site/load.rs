@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use parking_types::{Id, Instant};
 
+use crate::hash::IdMap;
+
 use super::{
     CalendarDocument, Shelves, Site, Tariff,
     check::{Check, Group},
@@ -11,7 +13,6 @@ use super::{
     error::SiteError,
     index::Index,
     read::Read,
-    shelf::IdMap,
 };
 use crate::tree::{Fault, Fields, Node, Path, Tree, Wrong};
 

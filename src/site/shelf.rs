@@ -1,41 +1,11 @@
 //! Versions of entities by id and instant.
 
-use core::hash::{BuildHasherDefault, Hasher};
 use std::{collections::HashMap, sync::Arc};
 
 use parking_types::{Id, Instant};
 use smallvec::SmallVec;
 
-/// A fast, stable hash for ids; operators choose them, so nobody gains by collisions.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct IdHasher(u64);
-
-impl IdHasher {
-    fn mix(&mut self, word: u64) {
-        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-}
-
-impl Hasher for IdHasher {
-    fn finish(&self) -> u64 {
-        self.0 ^ (self.0 >> 29)
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        let (words, rest) = bytes.as_chunks::<8>();
-        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
-        if !rest.is_empty() {
-            self.mix(rest.iter().fold(0, |word, b| (word << 8) | u64::from(*b)));
-        }
-    }
-    fn write_u8(&mut self, n: u8) {
-        self.mix(u64::from(n));
-    }
-    fn write_usize(&mut self, n: usize) {
-        self.mix(n as u64);
-    }
-}
-
-pub(crate) type IdMap<T, K = Id> = HashMap<K, T, BuildHasherDefault<IdHasher>>;
+use crate::hash::IdMap;
 
 /// What stood in a slot before it was written: gives it back when a check fails.
 pub(super) type Before<T> = Option<Option<Arc<T>>>;

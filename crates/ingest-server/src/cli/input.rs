@@ -4,6 +4,8 @@ use std::{
     fs::File,
     io::{self, BufRead, BufReader, IsTerminal, Read},
     path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
 };
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -22,14 +24,10 @@ pub(super) fn lines(
     files: &[PathBuf],
     mut each: impl FnMut(&[u8]) -> Result<(), CannotRun>,
 ) -> Result<(), CannotRun> {
-    let stdin = [PathBuf::from("-")];
-    let files = if files.is_empty() { &stdin } else { files };
-    let progress = progress(files);
-    for path in files {
-        let failed = |error: io::Error| CannotRun(format!("cannot read {}: {error}", path.display()));
-        let mut reader = BufReader::with_capacity(BUFFER, open(path).map_err(failed)?);
+    each_file(files, |path, progress| {
+        let mut reader = BufReader::with_capacity(BUFFER, open(path).map_err(|e| unreadable(path, &e))?);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+        while reader.read_until(b'\n', &mut line).map_err(|e| unreadable(path, &e))? > 0 {
             progress.inc(line.len() as u64);
             each(
                 line.strip_suffix(b"\n")
@@ -37,51 +35,78 @@ pub(super) fn lines(
             )?;
             line.clear();
         }
-    }
-    progress.finish_and_clear();
-    Ok(())
+        Ok(())
+    })
 }
 
-/// Gives the files, or stdin, in blocks of whole lines.
+/// Gives the files, or stdin, in blocks of whole lines; a thread reads the next block meanwhile.
 ///
 /// # Errors
-/// A file that cannot be read, or what `each` says.
+/// A file that cannot be read, or what `each` says; what was read before the failure has been given.
 pub(super) fn blocks(
     files: &[PathBuf],
     mut each: impl FnMut(&[u8]) -> Result<(), CannotRun>,
 ) -> Result<(), CannotRun> {
+    thread::scope(|scope| {
+        let (filled, blocks) = mpsc::sync_channel(1);
+        let (used, spare) = mpsc::channel();
+        let reading = scope.spawn(move || {
+            each_file(files, |path, progress| {
+                let mut file = open(path).map_err(|e| unreadable(path, &e))?;
+                let mut block = Vec::with_capacity(BLOCK);
+                loop {
+                    let room = BLOCK.saturating_sub(block.len()).max(BUFFER) as u64;
+                    let read = file.by_ref().take(room).read_to_end(&mut block);
+                    let read = read.map_err(|e| unreadable(path, &e))?;
+                    progress.inc(read as u64);
+                    let whole = match block.iter().rposition(|b| *b == b'\n') {
+                        _ if read == 0 => block.len(),
+                        Some(last) => last + 1,
+                        None => continue,
+                    };
+                    let mut next = spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(BLOCK));
+                    next.clear();
+                    next.extend_from_slice(block.get(whole..).unwrap_or_default());
+                    block.truncate(whole);
+                    // Whoever took the blocks has failed and says why.
+                    let Ok(()) = filled.send(core::mem::replace(&mut block, next)) else { return Ok(()) };
+                    if read == 0 {
+                        return Ok(());
+                    }
+                }
+            })
+        });
+        for block in blocks {
+            each(&block)?;
+            // Nobody needs a spare one after the last block was read.
+            let _last = used.send(block).is_err();
+        }
+        reading.join().unwrap_or_else(|_| Err(CannotRun::new("reading failed")))
+    })
+}
+
+/// What there is to read, one after the other, with progress on a terminal.
+fn each_file(
+    files: &[PathBuf],
+    mut each: impl FnMut(&Path, &ProgressBar) -> Result<(), CannotRun>,
+) -> Result<(), CannotRun> {
     let stdin = [PathBuf::from("-")];
     let files = if files.is_empty() { &stdin } else { files };
     let progress = progress(files);
-    let mut block = Vec::with_capacity(BLOCK);
-    for path in files {
-        let failed = |error: io::Error| CannotRun(format!("cannot read {}: {error}", path.display()));
-        let mut file = open(path).map_err(failed)?;
-        loop {
-            let room = BLOCK.saturating_sub(block.len()).max(BUFFER) as u64;
-            let read = file.by_ref().take(room).read_to_end(&mut block).map_err(failed)?;
-            progress.inc(read as u64);
-            let whole = match block.iter().rposition(|b| *b == b'\n') {
-                _ if read == 0 => block.len(),
-                Some(last) => last + 1,
-                None => continue,
-            };
-            each(block.get(..whole).unwrap_or_default())?;
-            block.drain(..whole);
-            if read == 0 {
-                break;
-            }
-        }
-    }
+    files.iter().try_for_each(|path| each(path, &progress))?;
     progress.finish_and_clear();
     Ok(())
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> CannotRun {
+    CannotRun(format!("cannot read {}: {error}", path.display()))
 }
 
 /// A whole file, or stdin where it is called `-`.
 pub(super) fn whole(path: &Path) -> Result<Vec<u8>, CannotRun> {
     let mut bytes = Vec::new();
     let read = open(path).and_then(|mut file| file.read_to_end(&mut bytes));
-    read.map_err(|error| CannotRun(format!("cannot read {}: {error}", path.display())))?;
+    read.map_err(|error| unreadable(path, &error))?;
     Ok(bytes)
 }
 

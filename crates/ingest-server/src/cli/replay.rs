@@ -47,12 +47,15 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     })?;
     let report = replay.finish();
     let summary = serde_json::to_string(&report.summary).map_err(CannotRun::new)?;
-    write(&args.out, &report, &summary)?;
-    eprint!("{}", receipts::summary(&report, &args.out));
+    let told = write(&args.out, &report, &summary)?;
+    eprint!("{told}");
     let mut lines = output::Lines::new();
     lines.line(summary.as_bytes())?;
     lines.finish()?;
-    Ok(Ended::some_bad(report.summary.dead_letters > 0))
+    let ended = Ended::some_bad(report.summary.dead_letters > 0);
+    // The process ends here, and the system takes a city's records back at once.
+    core::mem::forget(report);
+    Ok(ended)
 }
 
 /// Reads and checks a site.
@@ -63,8 +66,8 @@ pub(super) fn site(path: &Path) -> Result<Site, CannotRun> {
     Site::parse(&borrowed).map_err(CannotRun::new)
 }
 
-/// Writes everything; the two long files at the same time.
-fn write(folder: &Path, report: &Report, summary: &str) -> Result<(), CannotRun> {
+/// Writes everything, the two long files at the same time; gives what people are told.
+fn write(folder: &Path, report: &Report, summary: &str) -> Result<String, CannotRun> {
     let failed =
         |path: &Path, error: io::Error| CannotRun(format!("cannot write {}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
@@ -77,14 +80,16 @@ fn write(folder: &Path, report: &Report, summary: &str) -> Result<(), CannotRun>
         file("sessions.jsonl", report.sessions())?;
         file("alerts.jsonl", report.alerts())?;
         file("commands.jsonl", report.commands())?;
-        charges.join().unwrap_or_else(|_| Err(CannotRun::new("writing the charges failed")))
-    })?;
-    let letters: String = report.dead_letters().iter().flat_map(|letter| [letter.as_str(), "\n"]).collect();
-    for (name, text) in [("dead-letters.jsonl", letters), ("summary.json", format!("{summary}\n"))] {
-        let path = folder.join(name);
-        fs::write(&path, text).map_err(|error| failed(&path, error))?;
-    }
-    Ok(())
+        let letters: String =
+            report.dead_letters().iter().flat_map(|letter| [letter.as_str(), "\n"]).collect();
+        for (name, text) in [("dead-letters.jsonl", letters), ("summary.json", format!("{summary}\n"))] {
+            let path = folder.join(name);
+            fs::write(&path, text).map_err(|error| failed(&path, error))?;
+        }
+        let told = receipts::summary(report, folder);
+        let charges = charges.join().unwrap_or_else(|_| Err(CannotRun::new("writing the charges failed")));
+        charges.map(|()| told)
+    })
 }
 
 fn write_lines(path: &Path, mut lines: Lines<'_>) -> io::Result<()> {
