@@ -1,6 +1,10 @@
 //! What listeners must know of the site: which devices there are, what they speak, and where their frames go.
 
-use std::{collections::HashMap, net::IpAddr};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use serde_json::{Map, Value};
 
@@ -52,11 +56,16 @@ impl Network {
     }
 }
 
-/// The devices of a site, and the groups of what people's actions name.
-#[derive(Clone, Debug, Default)]
-pub struct Directory {
+/// The devices of a site, and the groups of what people's actions name; replaced as a whole when the site changes.
+#[derive(Debug)]
+pub struct Directory(RwLock<Arc<Entries>>);
+
+#[derive(Debug, Default)]
+struct Entries {
     partitions: u32,
-    devices: HashMap<String, Device>,
+    /// How often the site has changed.
+    generation: u64,
+    devices: HashMap<String, Arc<Device>>,
     serials: HashMap<String, String>,
     /// Group by lot.
     groups: HashMap<String, String>,
@@ -68,6 +77,56 @@ pub struct Directory {
 impl Directory {
     /// Reads a merged site.
     pub fn new(site: &Map<String, Value>, partitions: u32) -> Self {
+        Self(RwLock::new(Arc::new(Entries::new(site, partitions))))
+    }
+
+    /// The site has changed: whoever asks from now on is told what it says now.
+    pub fn replace(&self, site: &Map<String, Value>) {
+        let before = self.entries();
+        let generation = before.generation + 1;
+        let entries = Arc::new(Entries { generation, ..Entries::new(site, before.partitions) });
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = entries;
+    }
+
+    /// A number that is another one after each change of the site: what was asked before holds while it stays.
+    pub fn generation(&self) -> u64 {
+        self.entries().generation
+    }
+
+    fn entries(&self) -> Arc<Entries> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A device by its id.
+    pub fn device(&self, id: &str) -> Option<Arc<Device>> {
+        self.entries().devices.get(id).cloned()
+    }
+
+    /// A device by the serial number that it gives itself, or by its id.
+    pub fn by_serial(&self, serial: &str) -> Option<Arc<Device>> {
+        let entries = self.entries();
+        entries.devices.get(entries.serials.get(serial).map_or(serial, String::as_str)).cloned()
+    }
+
+    /// How many devices there are.
+    pub fn len(&self) -> usize {
+        self.entries().devices.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The partition of an action's target: its session's, else its berth's, lane's or lot's group. What names
+    /// nothing known goes to partition 0, whose worker says so.
+    pub fn partition_of_action(&self, action: &Value) -> u32 {
+        self.entries().partition_of_action(action)
+    }
+}
+
+impl Entries {
+    fn new(site: &Map<String, Value>, partitions: u32) -> Self {
         let mut directory = Self { partitions, ..Self::default() };
         let pairs = |kind: &str, field: &str| -> HashMap<String, String> {
             entries(site, kind).filter_map(|entry| Some((text(entry, "id")?, text(entry, field)?))).collect()
@@ -86,7 +145,7 @@ impl Directory {
             let partition = partition::partition_of(group.as_ref().unwrap_or(&id).as_bytes(), partitions);
             let sources = entry.get("sources").and_then(Value::as_array).into_iter().flatten();
             let sources = sources.filter_map(|source| Network::parse(source.as_str()?)).collect();
-            directory.devices.insert(id.clone(), Device { id, protocol, partition, sources });
+            directory.devices.insert(id.clone(), Arc::new(Device { id, protocol, partition, sources }));
         }
         directory
     }
@@ -101,29 +160,7 @@ impl Directory {
         self.groups.get(&lot).cloned()
     }
 
-    /// A device by its id.
-    pub fn device(&self, id: &str) -> Option<&Device> {
-        self.devices.get(id)
-    }
-
-    /// A device by the serial number that it gives itself, or by its id.
-    pub fn by_serial(&self, serial: &str) -> Option<&Device> {
-        self.serials.get(serial).map_or_else(|| self.device(serial), |id| self.device(id))
-    }
-
-    /// How many devices there are.
-    pub fn len(&self) -> usize {
-        self.devices.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.devices.is_empty()
-    }
-
-    /// The partition of an action's target: its session's, else its berth's, lane's or lot's group. What names
-    /// nothing known goes to partition 0, whose worker says so.
-    pub fn partition_of_action(&self, action: &Value) -> u32 {
+    fn partition_of_action(&self, action: &Value) -> u32 {
         let named = |field: &str| action.get(field).and_then(Value::as_str);
         let sessions = || action.get("sessions")?.as_array()?.first()?.as_str();
         if let Some(hash) = named("session").or_else(sessions).and_then(group_hash) {

@@ -1,6 +1,6 @@
 //! Frames that devices post: stored first, then decided, then answered in the vendor's words.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Json,
@@ -114,9 +114,9 @@ fn vz_family(protocol: &str) -> Option<Protocol> {
     matches!(protocol, Protocol::VzHttp | Protocol::QianyiHttp | Protocol::AlphadigiHttp).then_some(protocol)
 }
 
-async fn take(api: &Api, device: Option<&Device>, posted: Posted) -> Result<Response, Problem> {
+async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<Response, Problem> {
     let unknown = || Problem::not_found("unknown_device", "the site has no such device");
-    let device = device.ok_or_else(unknown)?;
+    let device = &*device.ok_or_else(unknown)?;
     admit(api, device, &posted)?;
     let record = FrameRecord {
         device: Some(&device.id),

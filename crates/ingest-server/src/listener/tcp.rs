@@ -122,8 +122,15 @@ impl Tcp {
         let (read, write) = stream.into_split();
         let (queue, work) = mpsc::channel(QUEUE);
         let writer = tokio::spawn(self.clone().write(write, work));
-        let mut reader =
-            Reading { tcp: self, from, queue, devices: HashMap::new(), couriers: Vec::new(), noise: 0 };
+        let mut reader = Reading {
+            tcp: self,
+            from,
+            queue,
+            devices: HashMap::new(),
+            generation: 0,
+            couriers: Vec::new(),
+            noise: 0,
+        };
         reader.run(read, stop).await;
         for courier in &reader.couriers {
             courier.abort();
@@ -196,6 +203,8 @@ struct Reading<'t> {
     queue: mpsc::Sender<Write>,
     /// The devices seen on this connection; `None`: not taken.
     devices: HashMap<u64, Option<Arc<Device>>>,
+    /// The site that they were looked up in.
+    generation: u64,
     couriers: Vec<AbortHandle>,
     noise: usize,
 }
@@ -293,16 +302,20 @@ impl Reading<'_> {
 
     /// The site's device with this number, if it speaks our protocol and may speak from this address.
     fn device(&mut self, number: u64) -> Option<Arc<Device>> {
+        let generation = self.tcp.0.directory.generation();
+        if std::mem::replace(&mut self.generation, generation) != generation {
+            self.devices.clear();
+        }
         if let Some(known) = self.devices.get(&number) {
             return known.clone();
         }
         let device = self.tcp.0.directory.by_serial(&format!("{number:016x}"));
         let ip = self.from.ip();
-        let admitted = |device: &&Device| {
+        let admitted = |device: &Arc<Device>| {
             device.protocol == "parkline"
                 && (device.sources.is_empty() || device.sources.iter().any(|network| network.holds(ip)))
         };
-        let device = device.filter(admitted).map(|device| Arc::new(device.clone()));
+        let device = device.filter(admitted);
         if let Some(device) = &device {
             self.deliver(device.clone(), number);
         }
