@@ -141,7 +141,8 @@ impl Town {
         let shift = dice.between(0, 3_600);
         says.extend((0..=end / 3_600).map(|hour| (hour * 3_600 + shift, "beat")));
         says.retain(|(at, _)| *at < end);
-        says.sort_unstable();
+        // An edge in the second of a heartbeat is what the detector sends.
+        says.sort_unstable_by_key(|(at, kind)| (*at, *kind != "edge"));
         says.dedup_by_key(|(at, _)| *at);
         let mut counter = dice.between(1, 250);
         for (at, kind) in says {
@@ -182,10 +183,13 @@ impl Town {
     fn prepay(&mut self, dice: &mut Dice, street: usize, berth: usize, at: i64) {
         let number = dice.roll();
         let (now, yuan) = (text(at), dice.between(1, 6));
+        // While we are out the partner's system keeps it and tries again.
+        let heard = if (self.outage.0..=self.outage.1).contains(&at) { self.outage.1 + 1 } else { at };
+        let received = text(heard);
         self.record(
-            at,
+            heard,
             format!(
-                r#"{{"received_at":"{now}","protocol":"manual","payload":{{"id":"a-{number}","action":"payment","at":"{now}","by":{{"kind":"partner","id":"app"}},"reason":"prepaid","payment":"p-{number}","amount":"{yuan}.00","currency":"CNY","berth":"L{street}-{berth}"}}}}"#
+                r#"{{"received_at":"{received}","protocol":"manual","payload":{{"id":"a-{number}","action":"payment","at":"{now}","by":{{"kind":"partner","id":"app"}},"reason":"prepaid","payment":"p-{number}","amount":"{yuan}.00","currency":"CNY","berth":"L{street}-{berth}"}}}}"#
             ),
         );
     }

@@ -1,13 +1,11 @@
 //! Alerts: opened once per kind and subject, closed when cured.
 
-use std::collections::BTreeMap;
-
 use parking_types::{Id, Instant, Plate};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     effect::{AlertRecord, Effect, Severity},
-    hash::{derived_id, stable_hash},
+    hash::{Map, derived_id, stable_hash},
     session::SessionId,
     words::AlertKind,
 };
@@ -27,9 +25,11 @@ pub(crate) struct About {
 /// The alerts of a partition.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Alerts {
-    open: BTreeMap<(AlertKind, u64), AlertRecord>,
+    #[serde(with = "crate::saved::sorted")]
+    open: Map<(AlertKind, u64), AlertRecord>,
     /// Events that have raised theirs, so that deriving again does not.
-    raised: BTreeMap<(AlertKind, u64), Instant>,
+    #[serde(with = "crate::saved::sorted")]
+    raised: Map<(AlertKind, u64), Instant>,
 }
 
 impl Alerts {
@@ -88,6 +88,9 @@ impl Alerts {
 
     /// Closes an alert, if it is open.
     pub(crate) fn close(&mut self, kind: AlertKind, subject: u64, at: Instant, effects: &mut Vec<Effect>) {
+        if self.open.is_empty() {
+            return;
+        }
         if let Some(mut alert) = self.open.remove(&(kind, subject)) {
             alert.closed_at = Some(at.max(alert.opened_at));
             effects.push(Effect::Alert(Box::new(alert)));

@@ -115,7 +115,7 @@ impl Core {
         let changed = unit.current.drafts.get(known.saturating_sub(1)..).unwrap_or_default();
         for draft in changed.iter().filter(|draft| Some(*draft) != before.as_ref()) {
             unit.ids.give(draft.anchor, draft.id);
-            self.ledger.book.update(draft.clone(), group);
+            self.ledger.book.update(draft, group);
         }
         self.watch_lock(berth, &unit, entry.at, world);
         self.berths.insert(berth, unit);
@@ -237,7 +237,7 @@ impl Core {
     pub(crate) fn take_changes(&mut self, changes: Changes, group: Id, ids: &mut Ids) {
         for draft in changes.changed {
             ids.give(draft.anchor, draft.id);
-            self.ledger.book.update(draft, group);
+            self.ledger.book.update(&draft, group);
         }
         let moved = !changes.gone.is_empty() || !changes.touched.is_empty();
         for (id, stands) in changes.gone {

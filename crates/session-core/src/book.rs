@@ -260,16 +260,16 @@ impl Book {
     }
 
     /// Takes a draft in.
-    pub(crate) fn update(&mut self, draft: Draft, group: Id) {
+    pub(crate) fn update(&mut self, draft: &Draft, group: Id) {
         let id = draft.id;
         match self.sessions.get_mut(&id) {
             Some(session) => {
-                session.draft = draft;
+                session.draft.clone_from(draft);
                 session.vanished = false;
                 session.superseded_by = session.merged_into;
             }
             None => {
-                self.sessions.insert(id, Box::new(Session::new(draft, group)));
+                self.sessions.insert(id, Box::new(Session::new(draft.clone(), group)));
             }
         }
         self.dirty.insert(id);

@@ -1,14 +1,12 @@
 //! Commands: made from one event, delivered at least once until acknowledged or expired.
 
-use std::collections::BTreeMap;
-
 use parking_types::{Id, Instant, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     effect::{CommandAction, CommandRecord, CommandState, Effect},
     event::{Actor, FrameName},
-    hash::derived_id,
+    hash::{Map, derived_id},
     session::SessionId,
 };
 
@@ -35,9 +33,11 @@ pub(crate) struct Order {
 /// The commands that may still change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Commands {
-    known: BTreeMap<Id, CommandRecord>,
+    #[serde(with = "crate::saved::sorted")]
+    known: Map<Id, CommandRecord>,
     /// The answer that a read got, and when the read was received.
-    answers: BTreeMap<u64, (Id, Instant)>,
+    #[serde(with = "crate::saved::sorted")]
+    answers: Map<u64, (Id, Instant)>,
 }
 
 impl Commands {

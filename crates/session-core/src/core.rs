@@ -99,7 +99,8 @@ pub(crate) struct LotUnit {
     pub(crate) events: Vec<LotEvent>,
     /// The state from which the next base is made.
     pub(crate) ahead: Option<Ahead>,
-    pub(crate) facts: BTreeMap<u64, Fact>,
+    #[serde(with = "crate::saved::sorted")]
+    pub(crate) facts: Map<u64, Fact>,
     pub(crate) ids: Ids,
     pub(crate) full: bool,
 }

@@ -56,7 +56,7 @@ pub(crate) struct Draft {
     /// What was missing before its exit may have hidden another car.
     pub(crate) doubtful_exit: bool,
     /// The last vacancy that was too short to count: its exit, its entry, and the event of that entry.
-    pub(crate) flicker: Option<(Moment, Moment, u64)>,
+    pub(crate) flicker: Option<Box<(Moment, Moment, u64)>>,
     /// Not published as closed before this.
     pub(crate) publish_from: Option<Instant>,
 }

@@ -20,6 +20,7 @@ use crate::{
     draft::{Draft, DraftState, exact},
     effect::{Certainty, Moment},
     event::{Actor, FrameName, GateCommand, OpenedBy},
+    hash::Map,
     policy::Policy,
     session::{Mark, SessionId},
     statement::PlateRead,
@@ -227,9 +228,11 @@ impl LotEvent {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Gated {
     /// Open sessions, and those that may still change.
-    pub(crate) drafts: BTreeMap<SessionId, Draft>,
+    #[serde(with = "crate::saved::sorted")]
+    pub(crate) drafts: Map<SessionId, Box<Draft>>,
     /// Open sessions by plate text.
-    by_plate: BTreeMap<Plate, Vec<SessionId>>,
+    #[serde(with = "crate::saved::sorted")]
+    by_plate: Map<Plate, Vec<SessionId>>,
     pub(crate) lanes: BTreeMap<Id, LaneState>,
     /// Open sessions.
     open: i64,

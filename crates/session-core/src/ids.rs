@@ -1,17 +1,21 @@
 //! Which event's session has which id: one to one.
 
-use std::collections::BTreeMap;
-
 use parking_types::{Id, Instant};
 use serde::{Deserialize, Serialize};
 
-use crate::{draft::Draft, hash::Anchor, session::SessionId};
+use crate::{
+    draft::Draft,
+    hash::{Anchor, Map},
+    session::SessionId,
+};
 
 /// The ids that the events of a berth or lot have given their sessions.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Ids {
-    of_event: BTreeMap<u64, SessionId>,
-    of_session: BTreeMap<SessionId, u64>,
+    #[serde(with = "crate::saved::sorted")]
+    of_event: Map<u64, SessionId>,
+    #[serde(with = "crate::saved::sorted")]
+    of_session: Map<SessionId, u64>,
 }
 
 impl Ids {

@@ -1,7 +1,5 @@
 //! What the machine of a gated lot asks and says, answered by the rest of the state.
 
-use std::collections::BTreeMap;
-
 use parking_types::{Direction, Id, Instant, Plate, PlateColor, Span};
 
 use crate::{
@@ -11,6 +9,7 @@ use crate::{
     draft::Draft,
     effect::{CommandAction, Effect},
     gated::{Cause, Fact, GateAlert, Judge, Owing, Refusal},
+    hash::Map,
     ids::Origins,
     ledger::Ledger,
     outage::Outages,
@@ -27,7 +26,7 @@ pub(crate) struct Bench<'a, W> {
     pub(crate) alerts: &'a mut Alerts,
     pub(crate) commands: &'a mut Commands,
     pub(crate) effects: &'a mut Vec<Effect>,
-    pub(crate) facts: &'a mut BTreeMap<u64, Fact>,
+    pub(crate) facts: &'a mut Map<u64, Fact>,
     pub(crate) outages: &'a Outages,
     pub(crate) lot: Id,
     pub(crate) group: Id,

@@ -1,14 +1,13 @@
 //! Gated lots: events in order, waits, and deriving again when something came late.
 
-use std::collections::BTreeMap;
-
 use parking_types::{Id, Instant};
 
 use crate::{
     alerts::About,
     core::{Ahead, Core, LotUnit},
+    draft::Draft,
     gated::{Gated, LotEvent},
-    hash::stable_hash,
+    hash::{Map, stable_hash},
     ids::Origins,
     judge::Bench,
     reconcile,
@@ -57,7 +56,7 @@ impl Core {
         lot: Id,
         group: Id,
         unit: &LotUnit,
-        facts: &mut BTreeMap<u64, crate::gated::Fact>,
+        facts: &mut Map<u64, crate::gated::Fact>,
         live: Option<u64>,
         mute: bool,
         world: &W,
@@ -101,7 +100,7 @@ impl Core {
         state.touched.clear();
         unit.current = state;
         self.take_changes(changes, group, &mut unit.ids);
-        unit.ids.keep(unit.base.drafts.values().chain(unit.current.drafts.values()));
+        unit.ids.keep(drafts_of(&unit.base, &unit.current));
     }
 
     /// Books what the last event has touched.
@@ -112,7 +111,7 @@ impl Core {
         for id in touched {
             if let Some(draft) = unit.current.drafts.get(&id) {
                 unit.ids.give(draft.anchor, id);
-                self.ledger.book.update(draft.clone(), group);
+                self.ledger.book.update(draft, group);
             }
         }
     }
@@ -184,7 +183,7 @@ impl Core {
         base.keep_ids(&unit.current);
         base.forget(horizon);
         unit.current.forget(horizon);
-        unit.ids.keep(base.drafts.values().chain(unit.current.drafts.values()));
+        unit.ids.keep(drafts_of(&base, &unit.current));
         (unit.base, unit.facts) = (base, facts);
         unit.ahead = Some(unit.now_ahead());
     }
@@ -272,6 +271,11 @@ impl Core {
     }
 }
 
+/// The sessions of two states of a lot.
+fn drafts_of<'g>(base: &'g Gated, current: &'g Gated) -> impl Iterator<Item = &'g Draft> {
+    base.drafts.values().chain(current.drafts.values()).map(Box::as_ref)
+}
+
 impl LotUnit {
     /// The state as it is now, to become the base one day.
     fn now_ahead(&self) -> Ahead {
@@ -296,7 +300,7 @@ impl Gated {
 
     /// Sessions of the base go by the ids that they were published with.
     fn keep_ids(&mut self, current: &Self) {
-        let known: BTreeMap<u64, SessionId> =
+        let known: Map<u64, SessionId> =
             current.drafts.values().map(|draft| (draft.anchor, draft.id)).collect();
         let renamed: Vec<(SessionId, SessionId)> = self
             .drafts

@@ -13,6 +13,22 @@ pub(crate) struct Changes {
     pub(crate) touched: Vec<SessionId>,
 }
 
+/// Drafts by id.
+struct ById<'d>(Vec<&'d Draft>);
+
+impl<'d> ById<'d> {
+    fn new(drafts: &[&'d Draft]) -> Self {
+        let mut drafts = drafts.to_vec();
+        drafts.sort_unstable_by_key(|draft| draft.id);
+        Self(drafts)
+    }
+
+    fn get(&self, id: SessionId) -> Option<&'d Draft> {
+        let at = self.0.binary_search_by_key(&id, |draft| draft.id).ok()?;
+        self.0.get(at).copied()
+    }
+}
+
 /// The pairs (id to be replaced, id that is kept): a draft that lost the event it was named after keeps its id where
 /// one that is new has its time.
 fn inherited(
@@ -20,14 +36,15 @@ fn inherited(
     after: &[&Draft],
     alike: impl Fn(&Draft, &Draft) -> bool,
 ) -> Vec<(SessionId, SessionId)> {
-    let is_new = |draft: &&&Draft| !before.iter().any(|old| old.id == draft.id);
-    let is_gone = |draft: &&&Draft| !after.iter().any(|new| new.id == draft.id);
-    let mut gone: Vec<&Draft> = before.iter().filter(is_gone).copied().collect();
+    let (known, stays) = (ById::new(before), ById::new(after));
+    let mut gone: Vec<&Draft> =
+        before.iter().filter(|draft| stays.get(draft.id).is_none()).copied().collect();
+    let new: Vec<&Draft> = after.iter().filter(|draft| known.get(draft.id).is_none()).copied().collect();
     let mut pairs: Vec<(SessionId, SessionId)> = Vec::new();
     // Those that surely share time first, then those that may.
     for widely in [false, true] {
-        for new in after.iter().filter(is_new) {
-            if pairs.iter().any(|(id, _)| *id == new.id) {
+        for new in &new {
+            if gone.is_empty() || pairs.iter().any(|(id, _)| *id == new.id) {
                 continue;
             }
             // The part with the earlier entry keeps the id.
@@ -41,14 +58,14 @@ fn inherited(
 
 fn changes(before: &[&Draft], after: &[&Draft], alike: impl Fn(&Draft, &Draft) -> bool) -> Changes {
     let mut changes = Changes::default();
+    let (known, stays) = (ById::new(before), ById::new(after));
     for new in after {
-        let old = before.iter().find(|old| old.id == new.id);
-        if old.is_none_or(|old| *old != *new) {
+        if known.get(new.id).is_none_or(|old| old != *new) {
             changes.changed.push((*new).clone());
             changes.touched.push(new.id);
         }
     }
-    for old in before.iter().filter(|old| !after.iter().any(|new| new.id == old.id)) {
+    for old in before.iter().filter(|old| stays.get(old.id).is_none()) {
         let with =
             |widely| after.iter().find(|new| old.overlaps(new, widely) && alike(old, new)).map(|new| new.id);
         let stands = with(false).or_else(|| with(true));
@@ -78,10 +95,17 @@ pub(crate) fn gated(before: &Gated, after: &mut Gated) -> Changes {
         (Some(a), Some(b)) => a.resembles(b),
         (a, b) => a == b,
     };
-    let old: Vec<&Draft> = before.drafts.values().collect();
-    let pairs = inherited(&old, &after.drafts.values().collect::<Vec<_>>(), alike);
+    let old = in_order(before);
+    let pairs = inherited(&old, &in_order(after), alike);
     for (new, kept) in pairs {
         after.rename(new, kept);
     }
-    changes(&old, &after.drafts.values().collect::<Vec<_>>(), alike)
+    changes(&old, &in_order(after), alike)
+}
+
+/// A lot's drafts in the order of their ids.
+fn in_order(state: &Gated) -> Vec<&Draft> {
+    let mut drafts: Vec<&Draft> = state.drafts.values().map(Box::as_ref).collect();
+    drafts.sort_unstable_by_key(|draft| draft.id);
+    drafts
 }

@@ -272,7 +272,7 @@ impl Roadside {
         {
             draft.state = DraftState::Open;
             draft.marks.remove(Mark::TooShort);
-            draft.flicker = Some((exit, entry, contact.key));
+            draft.flicker = Some(Box::new((exit, entry, contact.key)));
             draft.exit = None;
             draft.publish_from = None;
             return;
@@ -329,7 +329,7 @@ impl Roadside {
             return;
         }
         // A flicker between the two plates was a departure and an arrival after all.
-        if let Some((exit, arrival, key)) = draft.flicker
+        if let Some((exit, arrival, key)) = draft.flicker.as_deref().copied()
             && draft.plate.read_at.is_none_or(|read| read <= exit.at)
         {
             close(draft, exit, setting.policy);

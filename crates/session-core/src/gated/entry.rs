@@ -118,7 +118,7 @@ impl Gated {
 
     pub(super) fn insert(&mut self, draft: Draft) {
         let (id, open) = (draft.id, draft.is_open());
-        self.drafts.insert(id, draft);
+        self.drafts.insert(id, Box::new(draft));
         if open {
             self.set_open(id, true);
         }

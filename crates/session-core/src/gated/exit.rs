@@ -1,6 +1,6 @@
 //! Cars that go out.
 
-use parking_types::Direction;
+use parking_types::{Direction, Id};
 
 use super::{
     Answer, Fact, GateAlert, Gated, Judge, LotEvent, Mode, Owing, Read,
@@ -49,12 +49,7 @@ impl Gated {
     fn find(&self, read: &Read) -> Option<(SessionId, bool)> {
         let open = |id: &SessionId| self.drafts.get(id).filter(|draft| draft.is_open());
         let Some(plate) = read.plate.plate else {
-            let ticket = read.ticket?;
-            return self
-                .drafts
-                .values()
-                .find(|d| d.is_open() && d.ticket == Some(ticket))
-                .map(|d| (d.id, false));
+            return self.ticket(read.ticket?);
         };
         if let Some(ids) = self.by_plate.get(&plate) {
             let colored =
@@ -72,10 +67,14 @@ impl Gated {
             .filter(fits);
         match (near.next(), near.next()) {
             (Some(id), None) => Some((*id, true)),
-            _ => read.ticket.and_then(|ticket| {
-                self.drafts.values().find(|d| d.is_open() && d.ticket == Some(ticket)).map(|d| (d.id, false))
-            }),
+            _ => read.ticket.and_then(|ticket| self.ticket(ticket)),
         }
+    }
+
+    /// The open session of a ticket.
+    fn ticket(&self, ticket: Id) -> Option<(SessionId, bool)> {
+        let has = |draft: &&Box<Draft>| draft.is_open() && draft.ticket == Some(ticket);
+        self.drafts.values().filter(has).map(|draft| draft.id).min().map(|id| (id, false))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one read and all that is known of it")]
