@@ -73,8 +73,9 @@ impl Gated {
 
     /// The open session of a ticket.
     fn ticket(&self, ticket: Id) -> Option<(SessionId, bool)> {
-        let has = |draft: &&Box<Draft>| draft.is_open() && draft.ticket == Some(ticket);
-        self.drafts.values().filter(has).map(|draft| draft.id).min().map(|id| (id, false))
+        let has = |draft: &&Draft| draft.is_open() && draft.ticket == Some(ticket);
+        let drafts = self.drafts.values().map(Box::as_ref).filter(has);
+        drafts.map(|draft| draft.id).min().map(|id| (id, false))
     }
 
     #[expect(clippy::too_many_arguments, reason = "one read and all that is known of it")]
