@@ -8,13 +8,14 @@ mod health;
 mod limits;
 mod problem;
 mod quote;
+mod reference;
 mod sessions;
 
 use std::{net::SocketAddr, sync::Arc};
 
 use axum::{
     Router, middleware,
-    routing::{get, post},
+    routing::{get, post, put},
 };
 use tokio::sync::Semaphore;
 
@@ -26,6 +27,7 @@ use crate::{
     directory::Directory,
     host::{Health, Host},
     intake::Intake,
+    keeper::Keeper,
     log::SharedLog,
 };
 
@@ -39,19 +41,21 @@ struct Inner {
     desk: Arc<Desk>,
     health: Arc<Health>,
     directory: Arc<Directory>,
+    keeper: Arc<Keeper>,
     tokens: Tokens,
     bodies: Arc<Semaphore>,
 }
 
 impl Api {
     /// An API on a running host.
-    pub fn new(host: &Host, directory: Arc<Directory>, tokens: Tokens) -> Self {
+    pub fn new(host: &Host, directory: Arc<Directory>, keeper: Arc<Keeper>, tokens: Tokens) -> Self {
         Self(Arc::new(Inner {
             log: host.log.clone(),
             intake: host.intake.clone(),
             desk: host.desk.clone(),
             health: host.health.clone(),
             directory,
+            keeper,
             tokens,
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
         }))
@@ -65,10 +69,16 @@ impl Api {
             .route("/v1/charges/{session}", get(sessions::charge))
             .route("/v1/feed/{topic}", get(feed::feed))
             .route("/v1/quote", post(quote::quote))
+            .route("/v1/reference", get(reference::planned))
+            .route("/v1/reference/{kind}", get(reference::ids))
+            .route("/v1/reference/{kind}/{id}", get(reference::entry))
             .route_layer(middleware::from_fn_with_state((self.clone(), Role::Read), auth::require));
         let operate = Router::new()
             .route("/v1/actions", post(actions::act))
             .route_layer(middleware::from_fn_with_state((self.clone(), Role::Operate), auth::require));
+        let admin = Router::new()
+            .route("/v1/reference/{kind}/{id}", put(reference::put).delete(reference::delete))
+            .route_layer(middleware::from_fn_with_state((self.clone(), Role::Admin), auth::require));
         // Devices are let in by their own rules: a token, or the address that the site names for them.
         let devices = Router::new()
             .route("/v1/devices/{device}/frames", post(devices::frame))
@@ -76,6 +86,7 @@ impl Api {
             .route("/devicemanagement/php/plateresult.php", post(devices::by_serial))
             .route("/vz/{device}", post(devices::vz));
         read.merge(operate)
+            .merge(admin)
             .merge(devices)
             .layer(middleware::from_fn_with_state(self.clone(), limits::bodies))
             .route("/livez", get(health::live))

@@ -12,6 +12,7 @@ pub mod desk;
 pub mod directory;
 pub mod host;
 pub mod intake;
+pub mod keeper;
 pub mod listener;
 pub mod log;
 pub mod partition;

@@ -1,19 +1,13 @@
 //! Everything together: the site, the log, the workers and the listeners, from start to drain.
 
-use std::{
-    fmt, fs, io,
-    net::SocketAddr,
-    path::{Path, PathBuf},
-    sync::Arc,
-    time::Duration,
-};
+use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use parkline::{
     pipeline::Pipeline,
     site::{Site, SiteError},
     stage::Output,
 };
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
@@ -21,11 +15,10 @@ use crate::{
     clock::Clock,
     directory::Directory,
     host::{FRAMES, Host, HostOptions},
-    intake::Refusal,
+    keeper::{ChangeError, Keeper, Kept, KeptError},
     listener::tcp::Tcp,
-    log::{Batch, Embedded, Entry, LogError, Name, Options, TornTail},
-    record,
-    sitefile::{self, SiteDocuments, SiteFileError},
+    log::{Embedded, Entry, LogError, Name, Options, TornTail},
+    sitefile::{SiteDocuments, SiteFileError},
 };
 
 /// How the server is started.
@@ -54,13 +47,8 @@ pub enum StartError {
     Site(SiteError),
     /// The log cannot be opened.
     Log(LogError),
-    /// The first site, kept in the data folder, cannot be read or written.
-    Kept {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        why: String,
-    },
+    /// What the data folder keeps of the site cannot be read or written.
+    Kept(KeptError),
     /// An address cannot be listened on.
     Listen {
         /// Which.
@@ -80,8 +68,8 @@ pub enum StartError {
     },
     /// A worker stopped while the log was read.
     Worker(String),
-    /// The changes of the site could not be written.
-    Refused(Refusal),
+    /// The changes of the site do not fit or could not be written.
+    Change(ChangeError),
 }
 
 impl fmt::Display for StartError {
@@ -90,14 +78,14 @@ impl fmt::Display for StartError {
             Self::SiteFile(error) => error.fmt(f),
             Self::Site(error) => error.fmt(f),
             Self::Log(error) => error.fmt(f),
-            Self::Kept { path, why } => write!(f, "{}: {why}", path.display()),
+            Self::Kept(error) => error.fmt(f),
             Self::Listen { address, error } => write!(f, "cannot listen on {address}: {error}"),
             Self::Open { address } => {
                 write!(f, "{address} can be reached by others, but no tokens are configured (--tokens)")
             }
             Self::Group { lot } => write!(f, "lot {lot} was made in another group; that cannot be changed"),
             Self::Worker(why) => write!(f, "a worker stopped: {why}"),
-            Self::Refused(refusal) => write!(f, "the site's changes were not taken: {refusal}"),
+            Self::Change(error) => write!(f, "the site's changes were not taken: {error}"),
         }
     }
 }
@@ -113,7 +101,7 @@ macro_rules! from {
         }
     )+ };
 }
-from! { SiteFileError => SiteFile, SiteError => Site, LogError => Log, Refusal => Refused }
+from! { SiteFileError => SiteFile, SiteError => Site, LogError => Log, KeptError => Kept, ChangeError => Change }
 
 /// The name under which the pipeline's workers commit.
 const READER: &str = "pipeline";
@@ -121,12 +109,16 @@ const READER: &str = "pipeline";
 const BUDGET_BYTES: u32 = 64 << 20;
 /// How often the start looks whether all partitions have read their log.
 const LOOK: Duration = Duration::from_millis(10);
+/// How often planned changes of the site are looked at.
+const PLANNED: Duration = Duration::from_secs(1);
 /// How long requests may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
 /// A server that takes frames.
 pub struct Server {
     host: Host,
+    keeper: Arc<Keeper>,
+    site: PathBuf,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     /// Where HTTP is listened on.
@@ -167,6 +159,7 @@ impl Server {
         )?;
         let torn = log.torn().to_vec();
         let kept = Kept::open(log.folder(), &merged)?;
+        same_groups(kept.now(), &merged)?;
         let genesis = parse("the site kept in the data folder", &kept.genesis)?;
         let clock = Clock::system();
         let host_options = HostOptions {
@@ -175,26 +168,46 @@ impl Server {
             poison,
         };
         let host = Host::start(Arc::new(log), clock, &host_options, move || Pipeline::new(genesis.clone()))?;
-        let directory = Arc::new(Directory::new(&merged, host.log.partitions()));
+        let directory = Arc::new(Directory::new(kept.now(), host.log.partitions()));
+        let (keeper, pending) = Keeper::new(kept, &host, directory.clone())?;
+        let keeper = Arc::new(keeper);
         let (stop, stopped) = watch::channel(false);
         let (http_at, tcp_at) = (address(&http), tcp.as_ref().map(address));
-        let mut tasks =
-            vec![serve_http(&host, directory.clone(), options.tokens.clone(), http, stopped.clone())];
+        let api = Api::new(&host, directory.clone(), keeper.clone(), options.tokens.clone());
+        let mut tasks = vec![serve_http(api, http, stopped.clone())];
         caught_up(&host).await?;
-        let changes = sitefile::changes(&kept.current, &merged);
-        append_changes(&host, &changes).await?;
-        kept.now(&merged)?;
+        let site_changes = keeper.begin(pending, &merged).await?;
+        tasks.push(tokio::spawn(keep_up(keeper.clone(), stopped.clone())));
         let devices = directory.len();
         if let Some(listener) = tcp {
             tasks.push(tokio::spawn(Tcp::new(&host, directory).serve(listener, stopped)));
         }
-        let site_changes = changes.len();
-        Ok(Self { host, stop, tasks, http: http_at, tcp: tcp_at, torn, site_changes, devices })
+        Ok(Self {
+            host,
+            keeper,
+            site: options.site.clone(),
+            stop,
+            tasks,
+            http: http_at,
+            tcp: tcp_at,
+            torn,
+            site_changes,
+            devices,
+        })
     }
 
     /// What went wrong for good while it ran, if something did.
     pub fn failure(&self) -> Option<String> {
         self.host.health.failure()
+    }
+
+    /// Reads the site's documents again and works in what changed; gives how many entries did.
+    ///
+    /// # Errors
+    /// [`StartError`]; the site stays as it was.
+    pub async fn reload(&self) -> Result<usize, StartError> {
+        let merged = SiteDocuments::read(&self.site)?.merged()?;
+        Ok(self.keeper.reload(&merged).await?)
     }
 
     /// Stops: not ready any more, no new connections, requests finished or cut after ten seconds, everything
@@ -225,14 +238,8 @@ fn address(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
 }
 
-fn serve_http(
-    host: &Host,
-    directory: Arc<Directory>,
-    tokens: Tokens,
-    listener: TcpListener,
-    mut stop: watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    let router = Api::new(host, directory, tokens).router();
+fn serve_http(api: Api, listener: TcpListener, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
+    let router = api.router();
     let stopped = async move {
         let _ = stop.wait_for(|stop| *stop).await;
     };
@@ -240,6 +247,13 @@ fn serve_http(
         // Accepting does not fail for good; what a connection says concerns that connection.
         let _ = api::serve(listener, router, stopped).await;
     })
+}
+
+/// Lets planned changes of the site take effect when their time comes.
+async fn keep_up(keeper: Arc<Keeper>, mut stop: watch::Receiver<bool>) {
+    while tokio::time::timeout(PLANNED, stop.wait_for(|stop| *stop)).await.is_err() {
+        keeper.keep_up().await;
+    }
 }
 
 async fn caught_up(host: &Host) -> Result<(), StartError> {
@@ -252,20 +266,6 @@ async fn caught_up(host: &Host) -> Result<(), StartError> {
     Ok(())
 }
 
-/// Writes what changed in the site into every partition, so that the log can be replayed from its first record.
-async fn append_changes(host: &Host, changes: &[Box<RawValue>]) -> Result<(), StartError> {
-    if changes.is_empty() {
-        return Ok(());
-    }
-    for partition in 0..host.log.partitions() {
-        let write = |at, batch: &mut Batch| {
-            changes.iter().for_each(|change| batch.push_with(|out| record::reference(at, change, out)));
-        };
-        host.intake.note(partition, write)?.durable().await?;
-    }
-    Ok(())
-}
-
 /// A dead letter for a record that the pipeline failed on twice.
 fn poison(entry: &Entry) -> Output {
     let frame: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
@@ -273,51 +273,6 @@ fn poison(entry: &Entry) -> Output {
     let error = serde_json::json!({"code": "poison", "message": "the pipeline failed on it twice"});
     let letter = serde_json::json!({"v": 1, "frame": frame, "error": error});
     Output { topic: "dead-letters", key, value: letter.to_string().into_bytes() }
-}
-
-/// The sites that the data folder keeps: the one before the first record, and the newest that is in the log.
-struct Kept {
-    folder: PathBuf,
-    genesis: Map<String, Value>,
-    current: Map<String, Value>,
-}
-
-impl Kept {
-    fn open(tenant: &Path, site: &Map<String, Value>) -> Result<Self, StartError> {
-        let folder = tenant.join("site");
-        let kept = Self { folder, genesis: site.clone(), current: site.clone() };
-        if !kept.path("genesis").exists() {
-            crate::log::make_folder(&kept.folder)?;
-            // The newest first: with it alone the next start finds no first site and begins anew.
-            kept.write("current", site)?;
-            kept.write("genesis", site)?;
-            return Ok(kept);
-        }
-        let (genesis, current) = (kept.read("genesis")?, kept.read("current")?);
-        same_groups(&current, site)?;
-        Ok(Self { genesis, current, ..kept })
-    }
-
-    /// The site is in the log now.
-    fn now(&self, site: &Map<String, Value>) -> Result<(), StartError> {
-        if self.current == *site { Ok(()) } else { self.write("current", site) }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(format!("{name}.json"))
-    }
-
-    fn write(&self, name: &str, site: &Map<String, Value>) -> Result<(), StartError> {
-        let text = serde_json::to_vec_pretty(site).unwrap_or_default();
-        Ok(crate::log::write_whole(&self.path(name), &text)?)
-    }
-
-    fn read(&self, name: &str) -> Result<Map<String, Value>, StartError> {
-        let path = self.path(name);
-        let read = fs::read(&path).map_err(|error| error.to_string());
-        let parsed = read.and_then(|bytes| serde_json::from_slice(&bytes).map_err(|error| error.to_string()));
-        parsed.map_err(|why| StartError::Kept { path, why })
-    }
 }
 
 fn same_groups(old: &Map<String, Value>, new: &Map<String, Value>) -> Result<(), StartError> {

@@ -7,7 +7,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Map, Value};
 
 /// A site's documents.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,8 +49,8 @@ impl fmt::Display for SiteFileError {
 
 impl std::error::Error for SiteFileError {}
 
-/// The site's lists, so that what others name comes before what names it.
-const KINDS: [&str; 14] = [
+/// The names of the site's lists, so that what others name comes before what names it.
+pub const KINDS: [&str; 14] = [
     "areas",
     "operators",
     "suppliers",
@@ -118,33 +118,53 @@ impl SiteDocuments {
     }
 }
 
-/// The reference records that lead from one merged site to another: what is new or changed in the order in which
-/// it can be named, then what is gone in the opposite order.
-pub fn changes(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Box<RawValue>> {
-    let mut records = Vec::new();
-    let record = |kind: &str, id: &str, value: Option<&Value>| {
-        let by = serde_json::json!({"kind": "system", "id": "site"});
-        let text = serde_json::json!({"kind": kind, "id": id, "value": value, "by": by, "reason": "the site was changed"});
-        RawValue::from_string(text.to_string()).ok()
-    };
+/// An entry of a list that another site has in another form.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The list.
+    pub kind: String,
+    /// The entry.
+    pub id: String,
+    /// The other form; `None`: the other site does not have it.
+    pub value: Option<Value>,
+}
+
+/// What leads from one merged site to another: what is new or changed in the order in which it can be named, then
+/// what is gone in the opposite order.
+pub fn changes(old: &Map<String, Value>, new: &Map<String, Value>) -> Vec<Change> {
+    let mut changes = Vec::new();
     for kind in KINDS {
         let before = by_id(kind, old);
         for (id, value) in by_id(kind, new) {
             if before.iter().find(|(known, _)| *known == id).map(|(_, value)| value) != Some(&value) {
-                records.extend(record(kind, &id, Some(&value)));
+                changes.push(Change { kind: kind.to_owned(), id, value: Some(value) });
             }
         }
     }
     for kind in KINDS.into_iter().rev() {
         let after = by_id(kind, new);
         let gone = by_id(kind, old).into_iter().filter(|(id, _)| !after.iter().any(|(known, _)| known == id));
-        records.extend(gone.filter_map(|(id, _)| record(kind, &id, None)));
+        changes.extend(gone.map(|(id, _)| Change { kind: kind.to_owned(), id, value: None }));
     }
-    records
+    changes
+}
+
+/// Puts an entry into a list, in place of the one with its id, or takes it out.
+pub fn set(site: &mut Map<String, Value>, kind: &str, id: &str, value: Option<&Value>) {
+    let list = site.entry(kind).or_insert_with(|| Value::Array(Vec::new()));
+    let Value::Array(list) = list else { return };
+    let is = |entry: &Value| entry.get("id").and_then(Value::as_str) == Some(id);
+    let place = list.iter().position(is).unwrap_or(list.len());
+    list.retain(|entry| !is(entry));
+    let versions = match value {
+        Some(Value::Array(versions)) => versions.clone(),
+        other => other.cloned().into_iter().collect(),
+    };
+    list.splice(place..place, versions);
 }
 
 /// The entries of a list by id, in order. Tariffs with one id are its versions: an array.
-fn by_id(kind: &str, site: &Map<String, Value>) -> Vec<(String, Value)> {
+pub fn by_id(kind: &str, site: &Map<String, Value>) -> Vec<(String, Value)> {
     let mut entries: Vec<(String, Value)> = Vec::new();
     for value in site.get(kind).and_then(Value::as_array).into_iter().flatten() {
         let Some(id) = value.get("id").and_then(Value::as_str) else { continue };
@@ -190,12 +210,9 @@ mod tests {
             "tariffs": [{"id": "t", "n": 1}]}));
         let new = site(json!({"lots": [{"id": "L1", "name": "one"}, {"id": "L3"}],
             "tariffs": [{"id": "t", "n": 1}, {"id": "t", "n": 2}]}));
-        let records: Vec<Value> =
-            changes(&old, &new).iter().map(|r| serde_json::from_str(r.get()).unwrap()).collect();
-        let short: Vec<_> = records
-            .iter()
-            .map(|r| (r["kind"].as_str().unwrap(), r["id"].as_str().unwrap(), r["value"].is_null()))
-            .collect();
+        let changed = changes(&old, &new);
+        let short: Vec<_> =
+            changed.iter().map(|change| (&*change.kind, &*change.id, change.value.is_none())).collect();
         assert_eq!(
             short,
             [
@@ -206,7 +223,10 @@ mod tests {
                 ("lots", "L2", true)
             ]
         );
-        assert_eq!(records[0]["value"], json!([{"id": "t", "n": 1}, {"id": "t", "n": 2}]));
+        assert_eq!(changed[0].value, Some(json!([{"id": "t", "n": 1}, {"id": "t", "n": 2}])));
         assert!(changes(&new, &new).is_empty());
+        let mut site = old;
+        changed.iter().for_each(|change| set(&mut site, &change.kind, &change.id, change.value.as_ref()));
+        assert!(changes(&site, &new).is_empty(), "the changes lead there: {site:?}");
     }
 }

@@ -26,9 +26,10 @@ What devices and people send:
 What can be asked:
   GET /v1/sessions?state=open&lot=L1   GET /v1/sessions/ID   GET /v1/charges/ID
   GET /v1/feed/sessions?after=POSITION (charges, commands, alerts, dead-letters, frames)
-  POST /v1/quote   GET /livez   GET /readyz
+  POST /v1/quote   GET /livez   GET /readyz   GET /v1/reference/KIND/ID
 
-A line of the tokens file is ROLE TOKEN; roles are device, read, operate, admin. SIGTERM drains and stops.";
+A line of the tokens file is ROLE TOKEN; roles are device, read, operate, admin. SIGTERM drains and stops; SIGHUP
+reads the site again and works in what changed. One entry is changed by PUT /v1/reference/KIND/ID.";
 
 /// What `serve` is told.
 #[derive(Debug, clap::Args)]
@@ -81,6 +82,7 @@ fn options(args: &Args) -> Result<ServerOptions, CannotRun> {
 async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {
     // Before the start, so that a signal during it is not lost.
     let mut terminate = signal(SignalKind::terminate()).map_err(CannotRun::new)?;
+    let mut hang_up = signal(SignalKind::hangup()).map_err(CannotRun::new)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(CannotRun::new)?;
     let server = tokio::select! {
         server = Server::start(options) => server.map_err(CannotRun::new)?,
@@ -88,9 +90,15 @@ async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {
         _ = interrupt.recv() => return Ok(Ended::Well),
     };
     greet(options, &server);
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hang_up.recv() => match server.reload().await {
+                Ok(changes) => eprintln!("the site was read again: {changes} changes written to the log"),
+                Err(error) => eprintln!("the site stays as it was: {error}"),
+            },
+        }
     }
     eprintln!("stopping: no new connections, finishing what is under way");
     let failure = server.failure();
