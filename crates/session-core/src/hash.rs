@@ -23,21 +23,28 @@ impl Hasher for Fnv {
         let mixed = (self.0 ^ (self.0 >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93);
         mixed ^ (mixed >> 32)
     }
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
-        let mut chunks = bytes.chunks_exact(8);
-        for chunk in &mut chunks {
-            self.write_u64(u64::from_le_bytes(chunk.try_into().unwrap_or_default()));
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.write_u64(u64::from_le_bytes(*word));
         }
-        for byte in chunks.remainder() {
-            self.0 = (self.0 ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        for byte in rest {
+            self.write_u8(*byte);
         }
     }
     fn write_u8(&mut self, value: u8) {
         self.0 = (self.0 ^ u64::from(value)).wrapping_mul(0x0100_0000_01b3);
     }
+    #[inline]
     fn write_u64(&mut self, value: u64) {
         let folded = (self.0 ^ value).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         self.0 = folded ^ (folded >> 29);
+    }
+    #[inline]
+    fn write_u128(&mut self, value: u128) {
+        self.write_u64(value as u64);
+        self.write_u64((value >> 64) as u64);
     }
     fn write_usize(&mut self, value: usize) {
         self.write_u64(value as u64);

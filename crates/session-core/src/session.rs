@@ -47,10 +47,13 @@ impl SessionId {
     }
 
     fn text(self) -> [u8; 26] {
-        core::array::from_fn(|i| {
-            let digit = (self.0 >> (125 - 5 * i)) & 31;
-            ALPHABET.get(digit as usize).copied().unwrap_or(b'0')
-        })
+        let mut text = [0; 26];
+        let mut rest = self.0;
+        for slot in text.iter_mut().rev() {
+            *slot = ALPHABET.get(usize::from(rest as u8 & 31)).copied().unwrap_or(b'0');
+            rest >>= 5;
+        }
+        text
     }
 }
 
