@@ -35,12 +35,12 @@ fn far_apart(a: &Plate, b: &Plate) -> bool {
     if a.len != b.len {
         return true;
     }
-    let words = || a.bytes.as_chunks::<8>().0.iter().zip(b.bytes.as_chunks::<8>().0);
+    let words = a.bytes.as_chunks::<8>().0.iter().zip(b.bytes.as_chunks::<8>().0);
     let differ = |(x, y): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*x) ^ u64::from_le_bytes(*y);
     // The bits of a word that differ, and where it stands.
-    let odd = words().map(differ).enumerate().filter(|(_, bits)| *bits != 0);
+    let mut odd = words.map(differ).enumerate().filter(|(_, bits)| *bits != 0);
     let first = odd.clone().next().map(|(at, bits)| at * 8 + bits.trailing_zeros() as usize / 8);
-    let last = odd.last().map(|(at, bits)| at * 8 + 7 - bits.leading_zeros() as usize / 8);
+    let last = odd.next_back().map(|(at, bits)| at * 8 + 7 - bits.leading_zeros() as usize / 8);
     first.zip(last).is_some_and(|(first, last)| last - first > 3)
 }
 
