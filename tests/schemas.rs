@@ -31,9 +31,9 @@ impl Schema {
     }
 
     fn check(&self, record: &Value) {
-        if let Err(error) = self.exact.validate(record) {
-            panic!("{}: {error}\n{record}", error.instance_path());
-        }
+        let checked =
+            self.exact.validate(record).map_err(|error| format!("{}: {error}", error.instance_path()));
+        assert_eq!(checked, Ok(()), "{record}");
     }
 }
 
