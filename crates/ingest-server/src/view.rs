@@ -4,7 +4,8 @@ use std::{ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 use crossbeam_skiplist::SkipMap;
-use serde::Deserialize;
+use parking_types::Instant;
+use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// The newest revision of a session that is not settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,19 @@ struct Keys {
     plate: Option<String>,
     lot: Option<String>,
     berth: Option<String>,
+    lane_in: Option<String>,
+    lane_out: Option<String>,
+    #[serde(default)]
+    origin: String,
+    entry: Option<Edge>,
+    exit: Option<Edge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+struct Edge {
+    #[serde(deserialize_with = "instant")]
+    at: Instant,
+    device: Option<String>,
 }
 
 /// What is asked of the live sessions; absent: anything.
@@ -40,6 +54,18 @@ pub struct Query {
     pub lot: Option<String>,
     /// The berth.
     pub berth: Option<String>,
+    /// The lane of its entry or exit.
+    pub lane: Option<String>,
+    /// The device of its entry or exit.
+    pub device: Option<String>,
+    /// Who made it: `device`, `patrol`, `owner`, `partner`, `system`.
+    pub origin: Option<String>,
+    /// It began at this instant or later; where its entry is not known, it ended then.
+    #[serde(default, deserialize_with = "maybe_instant")]
+    pub from: Option<Instant>,
+    /// … and before this one.
+    #[serde(default, deserialize_with = "maybe_instant")]
+    pub to: Option<Instant>,
     /// The session after which the page starts.
     pub after: Option<String>,
     /// How many at most; 100 where not given, at most 1000.
@@ -124,10 +150,27 @@ impl View {
 fn fits(keys: &Keys, query: &Query) -> bool {
     let same =
         |wanted: &Option<String>, found: Option<&str>| wanted.as_deref().is_none_or(|w| found == Some(w));
+    let either = |wanted: &Option<String>, found: [Option<&str>; 2]| {
+        wanted.as_deref().is_none_or(|wanted| found.contains(&Some(wanted)))
+    };
+    let began = keys.entry.as_ref().or(keys.exit.as_ref()).map(|edge| edge.at);
     same(&query.state, Some(&keys.state))
         && same(&query.plate, keys.plate.as_deref())
         && same(&query.lot, keys.lot.as_deref())
         && same(&query.berth, keys.berth.as_deref())
+        && same(&query.origin, Some(&keys.origin))
+        && either(&query.lane, [keys.lane_in.as_deref(), keys.lane_out.as_deref()])
+        && either(&query.device, [&keys.entry, &keys.exit].map(|edge| edge.as_ref()?.device.as_deref()))
+        && query.from.is_none_or(|from| began.is_some_and(|at| from <= at))
+        && query.to.is_none_or(|to| began.is_some_and(|at| at < to))
+}
+
+fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Instant, D::Error> {
+    String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+}
+
+fn maybe_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Instant>, D::Error> {
+    instant(deserializer).map(Some)
 }
 
 #[cfg(test)]
@@ -164,6 +207,30 @@ mod tests {
         assert_eq!((ids(&page), after.as_deref()), (vec!["s004", "s006"], Some("s006")));
         query.after = after;
         assert_eq!(view.list(&query).1, None);
+    }
+
+    #[test]
+    fn a_session_is_found_by_lane_device_origin_and_time() {
+        let view = View::default();
+        let entry = r#""entry":{"at":"2026-03-02T08:00:00+08:00","device":"c-in"}"#;
+        let exit = r#""exit":{"at":"2026-03-02T09:00:00+08:00","device":"c-out"}"#;
+        for (id, rest) in [
+            ("s1", format!(r#""lane_in":"in","origin":"device",{entry}"#)),
+            ("s2", format!(r#""lane_in":"in","lane_out":"out","origin":"device",{entry},{exit}"#)),
+            ("s3", format!(r#""lane_out":"out","origin":"patrol",{exit}"#)),
+        ] {
+            view.put(0, format!(r#"{{"v":1,"session":"{id}","state":"open",{rest}}}"#).as_bytes());
+        }
+        let found = |query: &str| {
+            let query: Query = serde_json::from_str(query).unwrap();
+            view.list(&query).0.iter().map(|row| row.keys.session.clone()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(found(r#"{"lane":"in"}"#), "s1 s2");
+        assert_eq!(found(r#"{"device":"c-out"}"#), "s2 s3");
+        assert_eq!(found(r#"{"origin":"patrol"}"#), "s3");
+        assert_eq!(found(r#"{"from":"2026-03-02T00:30:00Z"}"#), "s3");
+        assert_eq!(found(r#"{"from":"2026-03-02T00:00:00Z","to":"2026-03-02T01:00:00Z"}"#), "s1 s2");
+        assert!(serde_json::from_str::<Query>(r#"{"from":"yesterday"}"#).is_err());
     }
 
     #[test]
