@@ -106,6 +106,8 @@ impl Site {
             Kind::Passes => self.change::<PassEntry>(reference)?,
         }
         let Reference { kind, id, since, value } = *reference;
+        self.edition += 1;
+        self.changed_at.insert(since);
         Ok(Change { kind, id, since, gone: value.is_none() })
     }
 

@@ -117,7 +117,13 @@ impl Lists {
         self.passes.put(&mut shelves)?;
         let tenant = self.tenant.map_or_else(|| Id::new("default"), Ok);
         let tenant = tenant.map_err(|_| (0, Path::Root.fault(Wrong::Missing)))?;
-        let mut site = Site { tenant, shelves, index: Index::default() };
+        let mut site = Site {
+            tenant,
+            shelves,
+            index: Index::default(),
+            edition: 0,
+            changed_at: std::collections::BTreeSet::new(),
+        };
         site.index = Index::new(&site);
         self.areas.check(&site)?;
         self.lots.check(&site)?;

@@ -19,6 +19,8 @@ mod tests;
 mod view;
 mod world;
 
+use std::collections::BTreeSet;
+
 use parking_types::{Id, Instant};
 
 pub use change::{Change, Reference};
@@ -48,6 +50,10 @@ pub struct Site {
     tenant: Id,
     shelves: Shelves,
     index: Index,
+    /// How many changes were made.
+    edition: u64,
+    /// The instants since which one of them holds.
+    changed_at: BTreeSet<Instant>,
 }
 
 mod sealed {

@@ -1,14 +1,26 @@
 //! What the session machine asks of the site.
 
+use core::ops::Bound;
+
 use parking_types::{Id, Instant, Span};
 use session_core::{
     Berth as BerthFacts, Lane as LaneFacts, ListKind, Listed, Lot as LotFacts, Pass, PriceRequest, Priced,
-    Subject, Unpriced, World,
+    Standing, Subject, Unpriced, World,
 };
 
 use super::{Site, entity::*, view::obeys};
 
 impl World for Site {
+    fn edition(&self) -> u64 {
+        self.edition
+    }
+
+    fn standing(&self, at: Instant) -> Standing {
+        let from = self.changed_at.range(..=at).next_back().copied().unwrap_or(Instant::MIN);
+        let after = (Bound::Excluded(at), Bound::Unbounded);
+        Standing { from, until: self.changed_at.range(after).next().copied().unwrap_or(Instant::MAX) }
+    }
+
     fn tenant(&self) -> Id {
         Self::tenant(self)
     }

@@ -14,7 +14,7 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use parking_types::{Amount, Currency, Id, Instant, Span, Zone};
 use session_core::{
     Berth, Core, Frame, FrameName, Lane, ListKind, Listed, Lot, LotKind, Number, Pass, Place, Policy,
-    PriceRequest, Priced, Reading, ReadingKind, Subject, Unpriced, World,
+    PriceRequest, Priced, Reading, ReadingKind, Standing, Subject, Unpriced, World,
 };
 
 /// A street of detectors with numbered frames. A stay costs one unit a started hour, so that pricing costs nothing.
@@ -94,6 +94,14 @@ const fn blank(place: Place, kind: ReadingKind) -> Reading {
 }
 
 impl World for Street {
+    fn edition(&self) -> u64 {
+        0
+    }
+
+    fn standing(&self, _: Instant) -> Standing {
+        Standing::ALWAYS
+    }
+
     fn tenant(&self) -> Id {
         self.lot
     }

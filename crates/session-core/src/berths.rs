@@ -35,6 +35,8 @@ impl Core {
             }
         } else if let Some(entry) = newest.first().cloned() {
             self.apply_next(device, &entry, world);
+            self.fold(device, world);
+            return self.calm_down(device, &entry, world);
         }
         self.fold(device, world);
     }
@@ -70,7 +72,14 @@ impl Core {
         unit.lot = Some(lot);
         if let Err(at) = unit.devices.binary_search(&device) {
             unit.devices.insert(at, device);
+            self.wake_berth(berth);
         }
+    }
+
+    /// What is kept beside the devices of a berth is wanted.
+    fn wake_berth(&mut self, berth: Id) {
+        let devices = self.berths.get(&berth).map(|unit| unit.devices.clone()).unwrap_or_default();
+        devices.into_iter().for_each(|device| self.wake(device));
     }
 
     /// Whether an entry can simply be taken as the berth's next event: a silence before it may never have been.
@@ -102,7 +111,7 @@ impl Core {
         let Some(Place::Berth { lot, berth }) = entry.statement.place else { return };
         self.join((berth, lot), device, world);
         let Some(mut unit) = self.berths.remove(&berth) else { return };
-        let before = unit.current.drafts.last().cloned();
+        let mut before = unit.current.drafts.last().cloned();
         let known = unit.current.drafts.len();
         let policy = self.policy(&lot, entry.at, world).clone();
         self.with_setting(&unit.ids, (berth, lot), entry.at, &policy, world, |setting| {
@@ -113,7 +122,14 @@ impl Core {
         unit.current.upto = Some(unit.current.upto.map_or(entry.at, |upto| upto.max(entry.at)));
         let group = Self::group(&lot, entry.at, world);
         let changed = unit.current.drafts.get(known.saturating_sub(1)..).unwrap_or_default();
-        for draft in changed.iter().filter(|draft| Some(*draft) != before.as_ref()) {
+        for draft in changed {
+            // When the car was last seen is nothing to be published.
+            if let Some(before) = &mut before {
+                before.last_contact = draft.last_contact;
+            }
+            if before.as_ref() == Some(draft) {
+                continue;
+            }
             unit.ids.give(draft.anchor, draft.id);
             self.ledger.book.update(draft, group);
         }
@@ -137,6 +153,7 @@ impl Core {
 
     /// Derives a berth again from its state before the window.
     pub(crate) fn derive_berth<W: World>(&mut self, (berth, lot): (Id, Id), world: &W) {
+        self.wake_berth(berth);
         let Some(mut unit) = self.berths.remove(&berth) else { return };
         let mut state = unit.base.clone();
         self.run(&mut state, &unit, berth, lot, unit.base_upto, None, world);
@@ -249,8 +266,12 @@ impl Core {
     }
 
     /// Moves what is older than the window into the berth's base.
-    fn fold<W: World>(&mut self, device: Id, world: &W) {
+    pub(crate) fn fold<W: World>(&mut self, device: Id, world: &W) {
         let Some(state) = self.devices.get(&device).filter(|state| state.len() > FOLD_AT) else { return };
+        // Not before half of them can go: so each is looked at a few times, however many there are.
+        if state.median_at().is_none_or(|at| at >= self.now() - self.fallback.late_window) {
+            return;
+        }
         let berths = self.berths_of(state.ordered(), world);
         let mut common = self.now() - self.fallback.late_window;
         for (berth, lot) in &berths {
@@ -286,10 +307,11 @@ impl Core {
     /// A device's silence has lasted three periods, unless it has spoken since the timer was set.
     pub(crate) fn maybe_silent<W: World>(&mut self, device: Id, at: Instant, world: &W) {
         let Some(state) = self.devices.get_mut(&device) else { return };
-        let heard = state.last_at().or(state.heard_at).max(state.heard_at).unwrap_or(at);
+        let beat = state.calm.as_ref().map(|calm| calm.at);
+        let heard = state.last_at().max(beat).or(state.heard_at).max(state.heard_at).unwrap_or(at);
         let Some(period) = world.heartbeat(&device, heard) else {
             state.watched = false;
-            return;
+            return self.wake(device);
         };
         let due = heard + period.times(3);
         let due = due + self.outages.within(heard, due);
@@ -297,6 +319,7 @@ impl Core {
             return self.timers.arm(due, Timer::Silence(device));
         }
         state.watched = false;
+        self.wake(device);
         self.falls_silent(device, heard, at, period, world);
         let berths: Vec<(Id, Id)> = match self.devices.get(&device) {
             Some(state) => self.berths_of(state.ordered(), world),

@@ -172,6 +172,10 @@ impl Core {
     /// A device's frame.
     pub fn apply_frame<W: World>(&mut self, frame: &Frame<'_>, world: &W) -> Verdict {
         self.advance(frame.received_at, world);
+        if self.take_beat(frame, world) {
+            return Verdict::applied();
+        }
+        self.wake(frame.device);
         let verdict = self.frame(frame, world);
         self.publish_dirty(world);
         verdict
@@ -229,6 +233,7 @@ impl Core {
     /// A device sends what nobody can read.
     pub fn undecodable<W: World>(&mut self, received_at: Instant, device: Id, world: &W) {
         self.advance(received_at, world);
+        self.wake(device);
         let about = About {
             lot: world.lot_of_device(&device, received_at),
             device: Some(device),
@@ -286,7 +291,7 @@ impl Core {
                 self.ledger.book.dirty.insert(id);
             }
         }
-        if kind == "passes" {
+        if matches!(kind, "lists" | "passes" | "plate_sets" | "lot_sets") {
             let open: Vec<SessionId> = self
                 .ledger
                 .book

@@ -8,6 +8,7 @@ use parking_types::{Instant, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    calm::{Beat, Calm},
     event::{FrameName, Number, ReadingKind},
     hash::Map,
     numbering::{Class, Last, Runs},
@@ -100,15 +101,64 @@ pub(crate) struct Device {
     /// Camera records by their id's hash.
     #[serde(with = "crate::saved::sorted")]
     pub(crate) records: Map<u64, RecordSeen>,
+    /// How many of them were of the last while when the older ones were forgotten.
+    records_kept: usize,
     /// The newest event time.
     pub(crate) heard_at: Option<Instant>,
     /// Frames in a row whose clock was more than a minute off.
     pub(crate) off_clock: u8,
     /// A timer watches its silence.
     pub(crate) watched: bool,
+    /// What its next heartbeat must be like to say nothing new.
+    #[serde(skip)]
+    pub(crate) calm: Option<Box<Calm>>,
+    /// Such heartbeats since the last entry; none in a saved state.
+    #[serde(skip)]
+    pub(crate) beats: Vec<Beat>,
 }
 
 impl Entry {
+    /// A frame of one reading, in order and with nothing special about it.
+    #[expect(clippy::too_many_arguments, reason = "the fields of one frame")]
+    pub(crate) fn plain(
+        key: u64,
+        name: FrameName,
+        received_at: Instant,
+        number: Option<Number>,
+        own: Option<Instant>,
+        arrival: Instant,
+        digest: u64,
+        statement: Statement,
+    ) -> Self {
+        let natural = own.unwrap_or(arrival);
+        Self {
+            key,
+            name,
+            received_at,
+            number,
+            restart: false,
+            own,
+            arrival,
+            suspect: false,
+            offline: false,
+            digest,
+            sub: 0,
+            subs: 1,
+            statement,
+            place: (0, 0),
+            at: natural,
+            exact: true,
+            low: None,
+            high: natural,
+            missing: 0,
+        }
+    }
+
+    /// Whether it is the only reading of its frame and nothing is special about its time.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.subs == 1 && self.exact && !self.suspect && !self.offline
+    }
+
     /// Whether the device numbers its frames.
     pub(crate) fn is_numbered(&self) -> bool {
         self.number.is_some()
@@ -165,6 +215,20 @@ impl Device {
         self.entries.splice(at..at, added);
         self.rebuild();
         if self.entries.len() < before + count { Inserted::EarlierCopy } else { Inserted::Amid }
+    }
+
+    /// Takes a frame that is known to be the next one.
+    pub(crate) fn follow(&mut self, mut entry: Entry) {
+        let Class::Fresh(place) = self.runs.classify(&entry) else { return };
+        entry.place = place;
+        settle(&mut entry, &mut self.runs.last);
+        self.order.push(self.entries.len() as u32);
+        self.entries.push(entry);
+    }
+
+    /// Whether the device's order has come to this entry, and no higher number has been seen.
+    pub(crate) fn is_at(&self, entry: &Entry) -> bool {
+        self.runs.is_at(entry.place) && self.entries.last().is_some_and(|last| last.key == entry.key)
     }
 
     /// The quick path: the frame was received last.
@@ -307,6 +371,11 @@ impl Device {
         self.entries.len()
     }
 
+    /// When the frame in the middle of those in memory took effect.
+    pub(crate) fn median_at(&self) -> Option<Instant> {
+        self.entries.get(self.entries.len() / 2).map(|entry| entry.at)
+    }
+
     /// When the last frame in the device's order took effect.
     pub(crate) fn last_at(&self) -> Option<Instant> {
         self.runs.last.map(|last| last.at)
@@ -354,8 +423,9 @@ impl Device {
             }
         }
         self.records.insert(record, seen);
-        if self.records.len() > 256 {
+        if self.records.len() > self.records_kept.max(128) * 2 {
             self.records.retain(|_, seen| seen.received_at >= horizon);
+            self.records_kept = self.records.len();
         }
         None
     }

@@ -19,7 +19,7 @@ use crate::{
 /// How many frames in a row may be off before the clock is reported.
 const OFF_CLOCK: u8 = 20;
 /// By how much a clock may be off without being counted.
-const OFF_BY: Span = Span::from_mins(1);
+pub(crate) const OFF_BY: Span = Span::from_mins(1);
 /// A device's event older than this at its reception moves no gate.
 const STALE: Span = Span::from_mins(2);
 
@@ -165,7 +165,7 @@ impl Core {
     }
 
     fn insert(&mut self, frame: &Frame<'_>, key: u64, judged: &[Judged], arrival: Instant) -> Inserted {
-        let digest = frame.readings.iter().fold(0u64, |sum, reading| stable_hash(&(sum, reading.digest)));
+        let digest = frame_digest(frame.readings.iter().map(|reading| reading.digest));
         let device = self.devices.entry(frame.device).or_default();
         device.insert(Arrival {
             key,
@@ -184,7 +184,7 @@ impl Core {
 
     /// The key of the frame that this one is a copy of, where it went to a lane.
     fn twin_key(&self, frame: &Frame<'_>) -> Option<u64> {
-        let digest = frame.readings.iter().fold(0u64, |sum, reading| stable_hash(&(sum, reading.digest)));
+        let digest = frame_digest(frame.readings.iter().map(|reading| reading.digest));
         self.devices.get(&frame.device)?.key_of(digest)
     }
 
@@ -295,13 +295,30 @@ fn judge_time(own: Option<Instant>, frame: &Frame<'_>, policy: &Policy) -> Optio
 
 /// What names a frame's first event, whatever order frames come in.
 fn event_key(frame: &Frame<'_>) -> u64 {
-    let number = match frame.number {
+    let first = frame.readings.first();
+    let time = frame.readings.iter().find_map(|r| r.device_time).unwrap_or(frame.received_at);
+    event_key_of(frame.device, frame.number, first.and_then(|r| r.record), time, first.map(|r| r.digest))
+}
+
+/// The same, of its parts: the device's time, else when it was received, and the first reading's record and digest.
+pub(crate) fn event_key_of(
+    device: Id,
+    number: Option<Number>,
+    record: Option<u64>,
+    time: Instant,
+    digest: Option<u64>,
+) -> u64 {
+    let number = match number {
         Some(Number::Cyclic { value, run, .. }) => (1u8, u64::from(value), run.unwrap_or(0)),
         Some(Number::Boot { boot, seq }) => (2, u64::from(boot), u64::from(seq)),
-        None => (3, frame.readings.first().and_then(|r| r.record).unwrap_or(0), 0),
+        None => (3, record.unwrap_or(0), 0),
     };
-    let time = frame.readings.iter().find_map(|r| r.device_time).unwrap_or(frame.received_at);
-    stable_hash(&(frame.device, number, time, frame.readings.first().map(|r| r.digest)))
+    stable_hash(&(device, number, time, digest))
+}
+
+/// The hash of all readings of a frame.
+pub(crate) fn frame_digest(readings: impl IntoIterator<Item = u64>) -> u64 {
+    readings.into_iter().fold(0, |sum, reading| stable_hash(&(sum, reading)))
 }
 
 fn plate_read(reading: &Reading) -> Option<PlateRead> {

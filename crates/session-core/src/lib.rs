@@ -4,6 +4,7 @@
 mod alerts;
 mod berths;
 mod book;
+mod calm;
 mod commands;
 mod core;
 mod detectors;

@@ -10,7 +10,7 @@ use crate::{device::Entry, event::Number};
 /// How far behind the highest number a number is old rather than ahead.
 const OLD: i64 = 64;
 /// Without numbers the same report within this is a copy.
-const SAME_REPORT: Span = Span::from_secs(90);
+pub(crate) const SAME_REPORT: Span = Span::from_secs(90);
 
 /// What is remembered of a number that was seen.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -103,6 +103,11 @@ impl Runs {
 
     fn find(&self, place: (u32, i64)) -> Option<&Seen> {
         self.seen.iter().rev().find(|seen| seen.place == place)
+    }
+
+    /// Whether this is the last and highest place.
+    pub(crate) fn is_at(&self, place: (u32, i64)) -> bool {
+        self.last.is_some_and(|last| last.place == place) && (self.run, self.highest) == place
     }
 
     /// Says what a frame is, and remembers it.

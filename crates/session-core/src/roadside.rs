@@ -101,6 +101,21 @@ impl Roadside {
         }
     }
 
+    /// The detector has said the same again, at last at this instant.
+    pub(crate) fn still(&mut self, at: Instant, occupied: bool) {
+        self.last_contact = Some(at);
+        self.upto = self.upto.max(Some(at));
+        if occupied && let Some(draft) = self.open_draft() {
+            draft.last_contact = draft.last_contact.max(at);
+        }
+    }
+
+    /// Whether this is what the detector has just said, and the last that is known.
+    pub(crate) fn says(&self, occupied: bool, at: Instant) -> bool {
+        let just = (self.occupied, self.last_contact, self.upto) == (Some(occupied), Some(at), Some(at));
+        just && !self.is_silent()
+    }
+
     /// Whether its detectors were silent when last looked at.
     pub(crate) fn is_silent(&self) -> bool {
         self.silent_since.is_some()

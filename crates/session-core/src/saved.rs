@@ -1,14 +1,20 @@
 //! The whole state as bytes, and back.
 
+use parking_types::Id;
+
 use crate::core::Core;
 
 /// The version of the state's layout. Another version is not restored but derived from the log again.
-pub const STATE_VERSION: u32 = 2;
+pub const STATE_VERSION: u32 = 3;
 
 impl Core {
     /// The whole state, deterministically: equal states give equal bytes.
     pub fn save(&self) -> Vec<u8> {
-        postcard::to_allocvec(self).unwrap_or_default()
+        let mut whole = self.clone();
+        let calm: Vec<Id> =
+            self.devices.iter().filter(|(_, state)| state.calm.is_some()).map(|(id, _)| *id).collect();
+        calm.into_iter().for_each(|device| whole.wake(device));
+        postcard::to_allocvec(&whole).unwrap_or_default()
     }
 
     /// Takes back what [`save`](Self::save) gave in the same [`STATE_VERSION`]; `None` where it cannot be read.

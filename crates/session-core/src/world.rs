@@ -184,8 +184,26 @@ pub struct Unpriced {
     pub receipt: Box<str>,
 }
 
+/// From when until when reference data stand as they are: from the first instant to before the second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Nothing has changed since.
+    pub from: Instant,
+    /// Nothing that is known of changes before.
+    pub until: Instant,
+}
+
+impl Standing {
+    /// Nothing ever changes.
+    pub const ALWAYS: Self = Self { from: Instant::MIN, until: Instant::MAX };
+}
+
 /// Reference data and prices.
 pub trait World {
+    /// Counts the changes of reference data: as long as it is the same, so is every answer.
+    fn edition(&self) -> u64;
+    /// Between which instants, around this one, all answers but prices are the same as of any instant.
+    fn standing(&self, at: Instant) -> Standing;
     /// The tenant.
     fn tenant(&self) -> Id;
     /// A lot as of an instant.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use parking_types::{Amount, Currency, Direction, Id, Instant, Span, Zone};
 use session_core::{
-    Berth, Gate, Lane, ListKind, Listed, Lot, LotKind, Pass, Policy, PriceRequest, Priced, Subject, Unpriced,
-    Used, World,
+    Berth, Gate, Lane, ListKind, Listed, Lot, LotKind, Pass, Policy, PriceRequest, Priced, Standing, Subject,
+    Unpriced, Used, World,
 };
 
 use super::id;
@@ -27,6 +27,8 @@ pub struct Town {
     pub devices: BTreeMap<Id, (Id, Option<Span>)>,
     /// The first stay of a plate on a local day costs nothing.
     pub first_stay_free: bool,
+    /// Its reference data may change at every instant, for all that it says of them.
+    pub restless: bool,
     zone: Zone,
 }
 
@@ -38,6 +40,7 @@ impl Town {
             lanes: BTreeMap::new(),
             devices: BTreeMap::new(),
             first_stay_free: false,
+            restless: false,
             zone: Zone::new("Asia/Shanghai").unwrap(),
         }
     }
@@ -77,6 +80,14 @@ impl Town {
 }
 
 impl World for Town {
+    fn edition(&self) -> u64 {
+        0
+    }
+
+    fn standing(&self, at: Instant) -> Standing {
+        if self.restless { Standing { from: at, until: at } } else { Standing::ALWAYS }
+    }
+
     fn tenant(&self) -> Id {
         id("default")
     }
