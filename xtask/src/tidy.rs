@@ -25,13 +25,14 @@ impl Finding {
 
 type Check = fn(&[File], &serde_json::Value) -> Vec<Finding>;
 
-const CHECKS: [(&str, Check); 9] = [
+const CHECKS: [(&str, Check); 10] = [
     ("dependency direction", |_, metadata| dependencies::check(metadata)),
     ("manifests", manifests::check),
     ("file sizes", |files, _| sizes::check(files)),
     ("links in documents", |files, _| links::check(files)),
     ("clock", |files, _| source::clock(files)),
     ("floats near money", |files, _| source::floats(files)),
+    ("unsafe", |files, _| source::let_unsafe(files)),
     ("leftovers", |files, _| source::leftovers(files)),
     ("private words", |files, _| words::check(files)),
     ("Rust version in documents", manifests::rust_version),

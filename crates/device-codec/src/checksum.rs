@@ -1,5 +1,9 @@
 //! Checksums of serial and radio protocols.
 
+mod crc32c;
+
+pub(crate) use crc32c::crc32c;
+
 /// All bytes, exclusive or.
 pub(crate) fn xor(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, b| sum ^ b)

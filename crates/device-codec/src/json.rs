@@ -343,14 +343,15 @@ impl<'a> Json<'a> {
     /// Passes over a number of up to eighteen digits and nothing else; stays where it is at any other.
     #[inline]
     fn digits(&mut self) -> Option<i64> {
+        const MOST: usize = 18;
         let rest = self.bytes.get(self.at..)?;
         let mut value = 0;
-        for (len, b) in rest.iter().enumerate().take(19) {
-            if b.is_ascii_digit() {
+        for (len, b) in rest.iter().enumerate().take(MOST + 1) {
+            if b.is_ascii_digit() && len < MOST {
                 value = value * 10 + i64::from(b - b'0');
                 continue;
             }
-            if matches!(b, b'.' | b'e' | b'E') {
+            if matches!(b, b'.' | b'e' | b'E' | b'0'..=b'9') {
                 return None;
             }
             self.at += len;

@@ -26,6 +26,7 @@ macro_rules! numbers {
 }
 
 impl<'a, T: Trace> Reader<'a, T> {
+    #[inline]
     pub(crate) fn new(bytes: &'a [u8], trace: T) -> Self {
         Self { bytes, base: 0, trace }
     }
@@ -37,21 +38,25 @@ impl<'a, T: Trace> Reader<'a, T> {
     }
 
     /// All bytes, untraced.
+    #[inline]
     pub(crate) fn all(&self) -> &'a [u8] {
         self.bytes
     }
 
     /// Who hears about the reads.
+    #[inline]
     pub(crate) fn trace(&self) -> T {
         self.trace
     }
 
     /// Where these bytes begin in the payload.
+    #[inline]
     pub(crate) fn offset(&self) -> usize {
         self.base
     }
 
     /// An error at this offset.
+    #[cold]
     pub(crate) fn error(&self, code: ErrorCode, at: usize, field: &'static str) -> DecodeError {
         DecodeError::new(code, self.base + at, field)
     }
@@ -110,6 +115,7 @@ impl<'a, T: Trace> Reader<'a, T> {
     }
 
     /// Three bytes, least significant first.
+    #[inline]
     pub(crate) fn u24_le(&self, at: usize, field: &'static str) -> Result<u32, DecodeError> {
         let [a, b, c] = self.raw(at, field)?;
         let value = u32::from_le_bytes([a, b, c, 0]);
@@ -118,21 +124,24 @@ impl<'a, T: Trace> Reader<'a, T> {
     }
 
     /// Three axes of two bytes each, most significant first, two's complement.
-    pub(crate) fn axes_i16_be(&self, at: usize, field: &'static str) -> Result<[i32; 3], DecodeError> {
+    #[inline]
+    pub(crate) fn axes_i16_be(&self, at: usize, field: &'static str) -> Result<[i16; 3], DecodeError> {
         let [a, b, c, d, e, f] = self.raw(at, field)?;
-        let axes = [[a, b], [c, d], [e, f]].map(|pair| i32::from(i16::from_be_bytes(pair)));
+        let axes = [[a, b], [c, d], [e, f]].map(i16::from_be_bytes);
         self.trace.field(self.base + at, 6, field, || format!("{axes:?}"));
         Ok(axes)
     }
 
     /// Three axes of one byte each, two's complement.
-    pub(crate) fn axes_i8(&self, at: usize, field: &'static str) -> Result<[i32; 3], DecodeError> {
-        let axes = self.raw::<3>(at, field)?.map(|b| i32::from(b.cast_signed()));
+    #[inline]
+    pub(crate) fn axes_i8(&self, at: usize, field: &'static str) -> Result<[i16; 3], DecodeError> {
+        let axes = self.raw::<3>(at, field)?.map(|b| i16::from(b.cast_signed()));
         self.trace.field(self.base + at, 3, field, || format!("{axes:?}"));
         Ok(axes)
     }
 
     /// `len` bytes as they are.
+    #[inline]
     pub(crate) fn slice(&self, at: usize, len: usize, field: &'static str) -> Result<&'a [u8], DecodeError> {
         let end = at.saturating_add(len);
         let bytes = self
@@ -144,6 +153,7 @@ impl<'a, T: Trace> Reader<'a, T> {
     }
 
     /// An array of bytes as they are.
+    #[inline]
     pub(crate) fn array<const N: usize>(
         &self,
         at: usize,
@@ -155,6 +165,7 @@ impl<'a, T: Trace> Reader<'a, T> {
     }
 
     /// What stands from `at` to the end; empty where the frame ends before.
+    #[inline]
     pub(crate) fn rest(&self, at: usize, field: &'static str) -> &'a [u8] {
         let bytes = self.bytes.get(at..).unwrap_or_default();
         if !bytes.is_empty() {
@@ -164,6 +175,7 @@ impl<'a, T: Trace> Reader<'a, T> {
     }
 
     /// A view of `len` bytes from `at` on, whose reads still name the payload's offsets.
+    #[inline]
     pub(crate) fn part(&self, at: usize, len: usize, field: &'static str) -> Result<Self, DecodeError> {
         let end = at.saturating_add(len);
         match self.bytes.get(at..end) {
@@ -172,7 +184,17 @@ impl<'a, T: Trace> Reader<'a, T> {
         }
     }
 
+    /// A view of the first `N` bytes: one comparison stands for those of all reads at fixed offsets in them.
+    #[inline(always)]
+    pub(crate) fn front<const N: usize>(&self) -> Result<Self, DecodeError> {
+        match self.bytes.first_chunk::<N>() {
+            Some(bytes) => Ok(Self { bytes, base: self.base, trace: self.trace }),
+            None => Err(self.error(ErrorCode::Truncated, self.bytes.len(), "")),
+        }
+    }
+
     /// A byte that can only be `wanted`.
+    #[inline]
     pub(crate) fn marker(&self, at: usize, wanted: u8, field: &'static str) -> Result<(), DecodeError> {
         if self.u8(at, field)? == wanted { Ok(()) } else { Err(self.error(ErrorCode::Marker, at, field)) }
     }

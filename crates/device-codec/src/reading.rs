@@ -100,48 +100,27 @@ pub struct Previous {
 
 /// What one frame says. What it does not state is `None`; nothing is inferred.
 ///
-/// What most frames state has a field. Texts, axes and what has no name here lie in one list behind it, which costs
+/// What most frames state has a field. Texts and what has no name here lie in one list behind it, which costs
 /// nothing until it is filled: a decoder builds a reading in place and hands out a reference, so that no bytes are
 /// copied, and the heap is only touched for texts of more than 32 bytes that cannot be borrowed.
 #[derive(Clone, Debug)]
+#[repr(C)]
 #[non_exhaustive]
 pub struct Reading<'a> {
     /// What it is about.
     pub kind: Kind,
     /// Whether a vehicle is there.
     pub occupied: Option<bool>,
-    /// The plate, or that there is none.
-    pub plate: Option<PlateReading>,
-    /// The colour of the plate's ground.
-    pub plate_color: Option<PlateColor>,
-    /// How certain the reader is, in per cent.
-    pub plate_confidence: Option<Milli>,
-    /// The vehicle's class, only where the protocol documents one.
-    pub vehicle: Option<VehicleClass>,
     /// Into the lot or out of it, only where the protocol says that.
     pub direction: Option<Direction>,
-    /// The device's clock when it happened.
-    pub device_time: Option<DeviceTime>,
-    /// The device's number of this frame.
-    pub sequence: Option<u64>,
-    /// The run of numbers that `sequence` belongs to, where the protocol counts its starts; printed in `more` as `boot`.
-    pub boot: Option<u64>,
+    /// The vehicle's class, only where the protocol documents one.
+    pub vehicle: Option<VehicleClass>,
+    /// The colour of the plate's ground.
+    pub plate_color: Option<PlateColor>,
     /// Whether a vehicle is on the lane's induction loop.
     pub on_loop: Option<bool>,
-    /// Battery, volts.
-    pub battery_v: Option<Milli>,
-    /// Battery, per cent.
-    pub battery_pct: Option<Milli>,
     /// The device says that its battery is low.
     pub battery_low: Option<bool>,
-    /// Temperature, °C.
-    pub temperature_c: Option<Milli>,
-    /// Received signal strength, dBm.
-    pub rssi_dbm: Option<Milli>,
-    /// Signal-to-noise ratio, dB.
-    pub snr_db: Option<Milli>,
-    /// How long the state before lasted.
-    pub previous: Option<Previous>,
     /// Where the arm or bar is.
     pub gate_state: Option<GateState>,
     /// Whether a limit switch confirms it.
@@ -150,12 +129,40 @@ pub struct Reading<'a> {
     pub offline_upload: Option<bool>,
     /// The detector was calibrated anew: its state is new evidence, not an edge.
     pub recalibrated: Option<bool>,
-    /// Which of the berths that the device watches.
-    pub berth_no: Option<u32>,
     /// What an answer to a command proves; printed in `more` as `command_state`.
     pub proof: Option<Proof>,
+    /// Which of the berths that the device watches.
+    pub berth_no: Option<u32>,
+    /// Battery, volts.
+    pub battery_v: Option<Milli>,
+    /// Battery, per cent.
+    pub battery_pct: Option<Milli>,
+    /// Temperature, °C.
+    pub temperature_c: Option<Milli>,
+    /// Received signal strength, dBm.
+    pub rssi_dbm: Option<Milli>,
+    /// Signal-to-noise ratio, dB.
+    pub snr_db: Option<Milli>,
+    /// How certain the reader is, in per cent.
+    pub plate_confidence: Option<Milli>,
+    /// Magnetic field, in the device's units.
+    pub magnetic: Option<[i16; 3]>,
+    /// Magnetic field of the empty berth, in the device's units.
+    pub baseline: Option<[i16; 3]>,
+    /// Vehicles counted so far.
+    pub vehicle_count: Option<u32>,
+    /// How long the state before lasted.
+    pub previous: Option<Previous>,
+    /// The device's clock when it happened.
+    pub device_time: Option<DeviceTime>,
+    /// The device's number of this frame.
+    pub sequence: Option<u64>,
+    /// The run of numbers that `sequence` belongs to, where the protocol counts its starts; printed in `more` as `boot`.
+    pub boot: Option<u64>,
     /// The id of a device of ours, which is a number.
     pub(crate) device_number: Option<u64>,
+    /// The plate, or that there is none.
+    pub plate: Option<PlateReading>,
     facts: Facts<'a>,
 }
 
@@ -181,6 +188,9 @@ impl<'a> Reading<'a> {
             temperature_c: None,
             rssi_dbm: None,
             snr_db: None,
+            magnetic: None,
+            baseline: None,
+            vehicle_count: None,
             previous: None,
             gate_state: None,
             at_limit: None,

@@ -7,6 +7,9 @@ use super::{
 use crate::tree::File;
 use serde_json::Value;
 
+/// The one package with lints of its own: the workspace's, but that one file of it may have `unsafe`.
+const OWN_LINTS: &str = "crates/device-codec/Cargo.toml";
+
 /// Every package takes the workspace's lints, Rust version and licence.
 pub(super) fn check(files: &[File], metadata: &Value) -> Vec<Finding> {
     let wanted = version(metadata);
@@ -20,8 +23,37 @@ pub(super) fn check(files: &[File], metadata: &Value) -> Vec<Finding> {
     let manifests = files.iter().filter(|file| file.ends("Cargo.toml") && !file.under("fuzz"));
     let lints = manifests
         .filter(|file| !has_table(&file.text, "[lints]", "workspace = true"))
+        .filter(|file| file.path != OWN_LINTS || own_lints(&file.text) != shared_lints(files))
         .map(|file| Finding::of(&file.path, "does not take the workspace's [lints]"));
     versions.chain(lints).collect()
+}
+
+/// The lines of a package's own tables of lints.
+fn own_lints(toml: &str) -> Vec<String> {
+    tables(toml, "[lints.").map(str::to_owned).collect()
+}
+
+/// The same lines, as they have to be by the workspace's tables.
+fn shared_lints(files: &[File]) -> Vec<String> {
+    let root = files.iter().find(|file| file.path == "Cargo.toml");
+    let lines = root.into_iter().flat_map(|root| tables(&root.text, "[workspace.lints."));
+    lines
+        .map(|line| {
+            line.replace("[workspace.lints.", "[lints.")
+                .replace("unsafe_code = \"forbid\"", "unsafe_code = \"deny\"")
+        })
+        .collect()
+}
+
+/// The lines of the tables whose names begin like this, without empty ones.
+fn tables<'a>(toml: &'a str, name: &'a str) -> impl Iterator<Item = &'a str> {
+    let mut inside = false;
+    toml.lines().filter(move |line| {
+        if line.starts_with('[') {
+            inside = line.starts_with(name);
+        }
+        inside && !line.is_empty()
+    })
 }
 
 fn version(metadata: &Value) -> Option<&str> {
@@ -85,6 +117,19 @@ mod tests {
                 .len(),
             1
         );
+    }
+
+    #[test]
+    fn lints_of_its_own_are_the_workspaces() {
+        let root = "[workspace.lints.rust]\nunsafe_code = \"forbid\"\nmissing_docs = \"warn\"\n\n[package]\n";
+        let own = |more| format!("[lints.rust]\nunsafe_code = \"deny\"\n{more}\n[[bench]]\nname = \"a\"\n");
+        let findings = |own: &str| {
+            let files =
+                [file("Cargo.toml", &format!("{root}[lints]\nworkspace = true\n")), file(OWN_LINTS, own)];
+            check(&files, &workspace("1.95")).len()
+        };
+        assert_eq!(findings(&own("missing_docs = \"warn\"\n")), 0);
+        assert_eq!(findings(&own("")), 1);
     }
 
     #[test]

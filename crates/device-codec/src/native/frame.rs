@@ -6,6 +6,7 @@ use super::flag;
 use super::message::Message;
 use super::tag::{Key, TAG_LEN};
 use super::tlv::{Tlv, Tlvs};
+use crate::checksum::crc32c;
 use crate::error::{DecodeError, ErrorCode};
 use crate::reader::Reader;
 use crate::trace::{Quiet, Trace};
@@ -195,7 +196,7 @@ impl Layout {
     fn check<T: Trace>(&self, frame: &Reader<'_, T>) -> Result<(), DecodeError> {
         frame.exactly(self.frame_len())?;
         let covered = frame.all().get(at::COVERED..).unwrap_or_default();
-        if self.crc != crc32c::crc32c(covered) {
+        if self.crc != crc32c(covered) {
             return Err(frame.error(ErrorCode::Checksum, at::CRC, "crc32c"));
         }
         if self.flags & flag::ENCRYPTED != 0 {
@@ -224,6 +225,7 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     /// [`DecodeError`] with the offset of the field that is wrong.
+    #[inline]
     pub fn new_checked(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         let layout = check(&Reader::new(bytes, Quiet))?;
         Ok(Self { bytes, layout })
@@ -271,6 +273,7 @@ impl<'a> Frame<'a> {
     }
 
     /// Sender, number and flags.
+    #[inline]
     pub fn head(&self) -> Head {
         head(&Reader::new(self.bytes, Quiet), &self.layout).unwrap_or_default()
     }
@@ -298,6 +301,7 @@ impl<'a> Frame<'a> {
     ///
     /// # Errors
     /// [`ErrorCode::Length`] where its fixed part is shorter than this version's.
+    #[inline]
     pub fn message(&self) -> Result<Option<Message>, DecodeError> {
         let fixed = self.layout.fixed(&Reader::new(self.bytes, Quiet))?;
         Message::read(self.layout.message, &fixed)
@@ -339,7 +343,7 @@ pub(super) fn write(head: &Head, message: u16, fixed: &[u8], tlvs: &[u8], key: O
         let tag = key.tag(out.get(at::COVERED..).unwrap_or_default());
         out.extend_from_slice(&tag);
     }
-    let crc = crc32c::crc32c(out.get(at::COVERED..).unwrap_or_default());
+    let crc = crc32c(out.get(at::COVERED..).unwrap_or_default());
     if let Some(slot) = out.get_mut(at::CRC..at::COVERED) {
         slot.copy_from_slice(&crc.to_le_bytes());
     }

@@ -34,6 +34,7 @@ macro_rules! wire_numbers {
 wire_numbers!(u8 = u8, i8 = i8, u16 = u16_le, i16 = i16_le, u32 = u32_le, u64 = u64_le, i64 = i64_le);
 
 impl<const N: usize> Wire for [u8; N] {
+    #[inline]
     fn read<T: Trace>(from: &Reader<'_, T>, at: usize, name: &'static str) -> Result<Self, DecodeError> {
         from.array(at, name)
     }
@@ -45,6 +46,7 @@ impl<const N: usize> Wire for [u8; N] {
 }
 
 impl Wire for [i16; 3] {
+    #[inline]
     fn read<T: Trace>(from: &Reader<'_, T>, at: usize, name: &'static str) -> Result<Self, DecodeError> {
         Ok([from.i16_le(at, name)?, from.i16_le(at + 2, name)?, from.i16_le(at + 4, name)?])
     }
@@ -168,6 +170,7 @@ impl Loops {
 }
 
 impl Wire for Loops {
+    #[inline]
     fn read<T: Trace>(from: &Reader<'_, T>, at: usize, name: &'static str) -> Result<Self, DecodeError> {
         Ok(Self(from.u8(at, name)?))
     }
@@ -190,10 +193,10 @@ macro_rules! messages {
             /// How long its fixed part is, in bytes.
             pub const LEN: usize = $len;
 
-            #[inline]
+            #[inline(always)]
             pub(crate) fn read<T: Trace>(from: &Reader<'_, T>) -> Result<Self, DecodeError> {
-                from.at_least(Self::LEN)?;
-                Ok(Self { $($field: <$type as Wire>::read(from, $at, stringify!($field))?),+ })
+                let from = from.front::<$len>()?;
+                Ok(Self { $($field: <$type as Wire>::read(&from, $at, stringify!($field))?),+ })
             }
 
             fn fixed(&self) -> [u8; $len] {
@@ -209,6 +212,7 @@ macro_rules! messages {
         pub enum Message { $($(#[$doc])* $name($name)),+ }
 
         impl Message {
+            #[inline(always)]
             pub(super) fn read<T: Trace>(kind: u16, from: &Reader<'_, T>) -> Result<Option<Self>, DecodeError> {
                 match kind { $($kind => $name::read(from).map(Self::$name).map(Some),)+ _ => Ok(None) }
             }

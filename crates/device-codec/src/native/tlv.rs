@@ -77,6 +77,10 @@ impl<'a, T: Trace> Tlvs<'a, T> {
         Self { bytes, at: 0 }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.len() == 0
+    }
+
     fn read(&mut self) -> Result<Tlv<'a>, DecodeError> {
         let at = core::mem::replace(&mut self.at, usize::MAX);
         let word = self.bytes.u16_le(at, "tlv_type")?;

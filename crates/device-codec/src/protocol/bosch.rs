@@ -59,6 +59,7 @@ const OCCUPIED: u8 = 1;
 /// The debug code of a running recalibration.
 const RECALIBRATING: u16 = 404;
 
+#[inline]
 pub(super) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     context: &Context<'a>,

@@ -32,6 +32,7 @@ struct Cursor<'r, 'a, T: Trace> {
     at: usize,
 }
 
+#[inline]
 pub(super) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     _: &Context<'a>,
@@ -72,7 +73,32 @@ pub(super) fn decode<'a, T: Trace>(
     Ok(())
 }
 
+/// How many digits and points stand in front, and the number that they are; what is finer than a thousandth is dropped.
+#[inline]
+fn decimal(text: &[u8]) -> (usize, Option<Milli>) {
+    let (mut value, mut digits, mut points, mut places) = (0u32, 0, 0, 0);
+    let mut fits = true;
+    for b in text {
+        match b {
+            b'0'..=b'9' if places < 3 => {
+                let next = value.checked_mul(10).and_then(|tens| tens.checked_add(u32::from(b - b'0')));
+                fits &= next.is_some();
+                value = next.unwrap_or(value);
+                places += points;
+                digits += 1;
+            }
+            b'0'..=b'9' => digits += 1,
+            b'.' => points += 1,
+            _ => break,
+        }
+    }
+    let scale = [1000, 100, 10].get(places).copied().unwrap_or(1);
+    let value = value.checked_mul(scale).and_then(|value| i32::try_from(value).ok());
+    (digits + points, value.filter(|_| fits && digits > 0 && points < 2).map(Milli))
+}
+
 impl<'a, T: Trace> Cursor<'_, 'a, T> {
+    #[inline]
     fn state(&mut self) -> Result<bool, DecodeError> {
         let occupied = match self.frame.u8(self.at, "state")? {
             b'0' => false,
@@ -91,21 +117,24 @@ impl<'a, T: Trace> Cursor<'_, 'a, T> {
     }
 
     /// Digits with a point in them; a sign before them where there must be one.
+    #[inline]
     fn number(&mut self, name: &'static str, signed: bool) -> Result<Milli, DecodeError> {
         let sign = usize::from(signed);
-        if signed && !matches!(self.frame.u8(self.at, name)?, b'+' | b'-') {
-            return Err(self.frame.error(ErrorCode::Value, self.at, name));
-        }
-        let digits = self.run(self.at + sign, |b| b.is_ascii_digit() || b == b'.');
-        let text = self.frame.slice(self.at, sign + digits, name)?;
-        let number = core::str::from_utf8(text).ok().filter(|_| digits > 0).and_then(Milli::parse);
-        if digits == 0 && self.at + sign >= self.frame.len() {
+        let negative = match signed.then(|| self.frame.u8(self.at, name)).transpose()? {
+            None | Some(b'+') => false,
+            Some(b'-') => true,
+            Some(_) => return Err(self.frame.error(ErrorCode::Value, self.at, name)),
+        };
+        let rest = self.frame.all().get(self.at + sign..).unwrap_or_default();
+        if rest.is_empty() {
             return Err(self.frame.error(ErrorCode::Truncated, self.frame.len(), name));
         }
+        let (len, number) = decimal(rest);
+        let text = self.frame.slice(self.at, sign + len, name)?;
         self.frame.means(|| String::from_utf8_lossy(text).into_owned());
-        let number = number.ok_or(self.frame.error(ErrorCode::Value, self.at, name))?;
-        self.at += sign + digits;
-        Ok(number)
+        let Some(Milli(size)) = number else { return Err(self.frame.error(ErrorCode::Value, self.at, name)) };
+        self.at += sign + len;
+        Ok(Milli(if negative { -size } else { size }))
     }
 
     fn firmware(&mut self) -> Result<Text<'a>, DecodeError> {

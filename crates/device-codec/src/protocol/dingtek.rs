@@ -77,6 +77,7 @@ const END: u8 = 0x81;
 
 macro_rules! decoders {
     ($($name:ident = $code:literal, $level:literal, $second:literal;)+) => { $(
+        #[inline]
         pub(super) fn $name<'a, T: Trace>(
             frame: Reader<'a, T>,
             context: &Context<'a>,
@@ -92,6 +93,7 @@ decoders! {
     decode_do202 = 0x32, false, true;
 }
 
+#[inline]
 fn decode<'a, T: Trace>(
     frame: &Reader<'a, T>,
     context: &Context<'a>,
@@ -133,6 +135,7 @@ fn decode<'a, T: Trace>(
     Ok(())
 }
 
+#[inline]
 fn telemetry<T: Trace>(
     frame: &Reader<'_, T>,
     model: &Model,
@@ -154,7 +157,7 @@ fn telemetry<T: Trace>(
     reading.battery_low = Some(more_alarms & 0x0f != 0);
     reading.battery_v = Some(Milli::hundredths(i32::from(frame.u16_be(at::BATTERY, "battery")?)));
     frame.means(|| "0.01 V".to_owned());
-    reading.set(Fact::Magnetic, Some(frame.axes_i16_be(at::MAGNETIC, "magnetic")?));
+    reading.magnetic = Some(frame.axes_i16_be(at::MAGNETIC, "magnetic")?);
     let counter = if model.second {
         reading.temperature_c = Some(Milli::whole(i32::from(frame.i8(at::TEMPERATURE, "temperature")?)));
         reading.put("humidity", frame.u8(at::HUMIDITY, "humidity")?);

@@ -138,16 +138,16 @@ fn changed<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result
         reading.device_time = Instant::from_secs(i64::from(time)).map(DeviceTime::Utc);
     }
     reading.put("signal", frame.u8(change::SIGNAL, "signal")?);
-    reading.set(Fact::Magnetic, Some(frame.axes_i16_be(change::MAGNETIC, "magnetic")?));
-    reading.set(Fact::Baseline, Some(frame.axes_i16_be(change::BASELINE, "baseline")?));
+    reading.magnetic = Some(frame.axes_i16_be(change::MAGNETIC, "magnetic")?);
+    reading.baseline = Some(frame.axes_i16_be(change::BASELINE, "baseline")?);
     baseline_time(frame, change::BASELINE_TIME, reading)?;
     tail(frame, change::TAIL, reading)
 }
 
 fn periodically<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<usize, DecodeError> {
     reading.put("signal", frame.u8(periodic::SIGNAL, "signal")?);
-    reading.set(Fact::Baseline, Some(frame.axes_i16_be(periodic::BASELINE, "baseline")?));
-    reading.set(Fact::Magnetic, Some(frame.axes_i16_be(periodic::AMBIENT, "ambient")?));
+    reading.baseline = Some(frame.axes_i16_be(periodic::BASELINE, "baseline")?);
+    reading.magnetic = Some(frame.axes_i16_be(periodic::AMBIENT, "ambient")?);
     baseline_time(frame, periodic::BASELINE_TIME, reading)?;
     tail(frame, periodic::TAIL, reading)
 }

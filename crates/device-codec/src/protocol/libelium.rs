@@ -95,6 +95,7 @@ fn header<T: Trace>(
     Ok((flags, kind))
 }
 
+#[inline]
 pub(super) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     _: &Context<'a>,
@@ -126,14 +127,14 @@ fn body<'a, T: Trace>(frame: &Reader<'a, T>, kind: u8, reading: &mut Reading<'a>
     match kind {
         0 => {
             reading.temperature_c = Some(temperature(frame, at::BODY)?);
-            reading.set(Fact::Magnetic, Some(frame.axes_i16_be(at::INFO_AXES, "magnetic")?));
+            reading.magnetic = Some(frame.axes_i16_be(at::INFO_AXES, "magnetic")?);
             reading.battery_v = Some(battery(frame)?);
         }
         1 | 6..=8 => {
             reading.put("hours", frame.u8(at::HOUR, "hours")?);
             reading.put("minutes", frame.u8(at::MINUTE, "minutes")?);
             reading.temperature_c = Some(temperature(frame, at::ALIVE_TEMPERATURE)?);
-            reading.set(Fact::Magnetic, Some(frame.axes_i16_be(at::ALIVE_AXES, "magnetic")?));
+            reading.magnetic = Some(frame.axes_i16_be(at::ALIVE_AXES, "magnetic")?);
         }
         2 => {
             reading.put("resets", frame.u8(at::RESETS, "resets")?);
@@ -144,12 +145,12 @@ fn body<'a, T: Trace>(frame: &Reader<'a, T>, kind: u8, reading: &mut Reading<'a>
             frame.means(|| "bits: 0 z, 1 y, 2 x, 3 clock, 4 LoRaWAN, 5 Sigfox".to_owned());
             reading.put("errors", errors);
             reading.temperature_c = Some(temperature(frame, at::ERROR_TEMPERATURE)?);
-            reading.set(Fact::Magnetic, Some(frame.axes_i16_be(at::ERROR_AXES, "magnetic")?));
+            reading.magnetic = Some(frame.axes_i16_be(at::ERROR_AXES, "magnetic")?);
             reading.battery_v = Some(battery(frame)?);
         }
         4 => {
             reading.temperature_c = Some(temperature(frame, at::BODY)?);
-            reading.set(Fact::Baseline, Some(frame.axes_i16_be(at::REFERENCE, "reference")?));
+            reading.baseline = Some(frame.axes_i16_be(at::REFERENCE, "reference")?);
             reading.battery_v = Some(Milli(i32::from(frame.u16_be(at::START_BATTERY, "battery")?)));
             frame.means(|| "mV".to_owned());
         }
@@ -188,6 +189,7 @@ fn battery<T: Trace>(frame: &Reader<'_, T>) -> Result<Milli, DecodeError> {
     Ok(Milli(millivolts))
 }
 
+#[inline]
 pub(super) fn decode_sp2<'a, T: Trace>(
     frame: Reader<'a, T>,
     _: &Context<'a>,

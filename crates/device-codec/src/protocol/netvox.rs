@@ -38,6 +38,7 @@ mod at {
     pub(super) const BATTERY_CHANGE: usize = 6;
 }
 
+#[inline]
 pub(super) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     context: &Context<'a>,

@@ -63,6 +63,7 @@ pub(super) const INFO: ProtocolInfo = ProtocolInfo {
     ..ProtocolInfo::BINARY
 };
 
+#[inline]
 pub(super) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     _: &Context<'a>,
@@ -83,12 +84,14 @@ pub(super) fn decode<'a, T: Trace>(
         }
     }
     let tlvs = layout.tlvs(&frame)?;
-    extras(tlvs, head.flags & flag::TEST != 0, &mut reading)?;
+    if !tlvs.is_empty() {
+        extras(tlvs, head.flags & flag::TEST != 0, &mut reading)?;
+    }
     out(&reading);
     Ok(())
 }
 
-#[inline]
+#[inline(always)]
 fn numbered(head: &Head, reading: &mut Reading<'_>) {
     reading.device_number = Some(head.device_id);
     reading.boot = Some(u64::from(head.boot_id));
@@ -105,14 +108,25 @@ fn numbered(head: &Head, reading: &mut Reading<'_>) {
 }
 
 /// Reads the fixed part; `false` where the type is not known, or is one that only goes to devices.
-#[inline]
+///
+/// Heartbeats are most of what devices send: they are read in place, all else in a function of its own, so that they do
+/// not pay for its registers.
+#[inline(always)]
 fn message<T: Trace>(
     kind: u16,
     fixed: &Reader<'_, T>,
     reading: &mut Reading<'_>,
 ) -> Result<bool, DecodeError> {
+    if kind != Heartbeat::KIND {
+        return rarer(kind, fixed, reading);
+    }
+    heartbeat(&Heartbeat::read(fixed)?, reading);
+    Ok(true)
+}
+
+#[inline(never)]
+fn rarer<T: Trace>(kind: u16, fixed: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<bool, DecodeError> {
     match kind {
-        Heartbeat::KIND => heartbeat(&Heartbeat::read(fixed)?, reading),
         BayState::KIND => bay(&BayState::read(fixed)?, reading),
         PlateEvent::KIND => plate(&PlateEvent::read(fixed)?, fixed, reading)?,
         GateReport::KIND => gate(&GateReport::read(fixed)?, reading),
@@ -165,7 +179,7 @@ fn numbered_place(number: u32) -> Option<u32> {
     (number != 0).then_some(number)
 }
 
-#[inline]
+#[inline(always)]
 fn heartbeat(message: &Heartbeat, reading: &mut Reading<'_>) {
     reading.kind = Kind::Heartbeat;
     reading.occupied = occupied(message.state);
@@ -199,10 +213,10 @@ fn bay(message: &BayState, reading: &mut Reading<'_>) {
     reading.temperature_c = temperature(message.temperature);
     reading.rssi_dbm = rssi(message.rssi);
     if message.measured & 1 != 0 {
-        reading.set(Fact::Magnetic, Some(message.field.map(i32::from)));
+        reading.magnetic = Some(message.field);
     }
     if message.measured & 2 != 0 {
-        reading.set(Fact::Baseline, Some(message.baseline.map(i32::from)));
+        reading.baseline = Some(message.baseline);
     }
     if message.previous_s != u32::MAX {
         let minutes = message.previous_s / 60;
@@ -354,6 +368,7 @@ fn result(message: &CommandResult, reading: &mut Reading<'_>) {
 }
 
 /// Reads the TLVs; those of a test frame are checked and say nothing.
+#[inline(never)]
 fn extras<'a, T: Trace>(tlvs: Tlvs<'a, T>, test: bool, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
     for tlv in tlvs {
         let tlv = tlv?;

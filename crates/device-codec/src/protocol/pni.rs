@@ -8,7 +8,7 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::protocol::{Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{Fact, Kind, Reading, Value};
+use crate::reading::{Kind, Reading, Value};
 use crate::trace::Trace;
 
 pub(super) const INFO: ProtocolInfo = ProtocolInfo {
@@ -56,49 +56,73 @@ struct Record {
     end: usize,
 }
 
-/// What holds for the whole frame, whichever records report states.
+/// What holds for the whole frame, whichever records report states, and has no field in a reading.
 #[derive(Default)]
-struct Facts<'a> {
-    battery: Option<Milli>,
-    temperature: Option<Milli>,
+struct Facts {
+    /// There is one of the others.
+    any: bool,
     odd_temperature: Option<i16>,
-    recalibrated: Option<bool>,
     deactivated: Option<u8>,
     rebooted: Option<u8>,
     fault_register: Option<u8>,
     fault_state: Option<u8>,
-    unparseable: &'a [u8],
-    states: usize,
 }
 
+#[inline]
 pub(super) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     _: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
+    let mut reading = Reading::new(Kind::Startup);
     if frame.len() == 0 {
-        out(&Reading::new(Kind::Startup));
-        return Ok(());
-    }
-    let facts = facts(&frame)?;
-    if facts.states == 0 {
-        let mut reading = Reading::new(facts.kind());
-        facts.add_to(&mut reading);
         out(&reading);
         return Ok(());
     }
-    // Several states in one frame are several transitions, in the order of time; all were checked above.
+    let mut facts = Facts::default();
+    let mut states = 0;
+    let mut at = 0;
+    while let Some(record) = next(&frame, at)? {
+        if record.is_state() {
+            state(&frame, &record, &mut reading)?;
+            states += 1;
+        } else {
+            fact(&frame, &record, &mut facts, &mut reading)?;
+        }
+        at = record.end;
+    }
+    if at == 0 {
+        return Err(frame.error(ErrorCode::Kind, 1, "type"));
+    }
+    if facts.any {
+        facts.add_to(&mut reading);
+    }
+    let unparseable = frame.rest(at, "unparseable");
+    if !unparseable.is_empty() {
+        reading.put("unparseable", Value::Bytes(unparseable));
+    }
+    match states {
+        0 => reading.kind = facts.kind(&reading),
+        1 => restarted(&mut reading),
+        _ => return each_state(&frame, &reading, out),
+    }
+    out(&reading);
+    Ok(())
+}
+
+/// Several states in one frame are several transitions, in the order of time; all are known to be readable.
+fn each_state<'a, T: Trace>(
+    frame: &Reader<'a, T>,
+    shared: &Reading<'a>,
+    out: Out<'_, 'a>,
+) -> Result<(), DecodeError> {
     let quiet = Reader::new(frame.all(), crate::trace::Quiet);
     let mut at = 0;
     while let Some(record) = next(&quiet, at)? {
-        if let Some(state) = state(&quiet, &record)? {
-            let mut reading = Reading::new(state.kind);
-            reading.occupied = state.occupied;
-            reading.set(Fact::VehicleCount, state.count);
-            if state.kind == Kind::Startup {
-                reading.put("rebooted_or_recalibrated", true);
-            }
-            facts.add_to(&mut reading);
+        if record.is_state() {
+            let mut reading = shared.clone();
+            state(&quiet, &record, &mut reading)?;
+            restarted(&mut reading);
             out(&reading);
         }
         at = record.end;
@@ -107,6 +131,7 @@ pub(super) fn decode<'a, T: Trace>(
 }
 
 /// The record at `at`; `None` at the end, and where a type's length is not known.
+#[inline]
 fn next<T: Trace>(frame: &Reader<'_, T>, at: usize) -> Result<Option<Record>, DecodeError> {
     if at >= frame.len() {
         return Ok(None);
@@ -121,64 +146,73 @@ fn next<T: Trace>(frame: &Reader<'_, T>, at: usize) -> Result<Option<Record>, De
     Ok(Some(Record { id, at: at + 2, end: at + 2 + len }))
 }
 
-fn facts<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Facts<'a>, DecodeError> {
-    let mut facts = Facts::default();
-    let mut at = 0;
-    while let Some(record) = next(frame, at)? {
-        match record.id {
-            record::TEMPERATURE => {
-                let tenths = frame.i16_be(record.at, "temperature")?;
-                frame.means(|| "0.1 °C".to_owned());
-                if PLAUSIBLE.contains(&tenths) {
-                    facts.temperature = Some(Milli::tenths(i32::from(tenths)));
-                } else {
-                    facts.odd_temperature = Some(tenths);
-                }
+#[inline]
+fn fact<T: Trace>(
+    frame: &Reader<'_, T>,
+    record: &Record,
+    facts: &mut Facts,
+    reading: &mut Reading<'_>,
+) -> Result<(), DecodeError> {
+    match record.id {
+        record::TEMPERATURE => {
+            let tenths = frame.i16_be(record.at, "temperature")?;
+            frame.means(|| "0.1 °C".to_owned());
+            if PLAUSIBLE.contains(&tenths) {
+                reading.temperature_c = Some(Milli::tenths(i32::from(tenths)));
+            } else {
+                facts.odd_temperature = Some(tenths);
+                facts.any = true;
             }
-            record::BATTERY => {
-                facts.battery = Some(Milli::hundredths(i32::from(frame.i16_be(record.at, "battery")?)));
-                frame.means(|| "0.01 V".to_owned());
-            }
-            record::RECALIBRATED => facts.recalibrated = Some(frame.u8(record.at, "recalibrate_reply")? == 1),
-            record::DEACTIVATED => facts.deactivated = Some(frame.u8(record.at, "deactivate_reply")?),
-            record::REBOOTED => facts.rebooted = Some(frame.u8(record.at, "reboot_reply")?),
-            record::FAULT_REGISTER => facts.fault_register = Some(frame.u8(record.at, "fault_register")?),
-            record::FAULT_STATE => facts.fault_state = Some(frame.u8(record.at, "fault_state")?),
-            _ => facts.states += usize::from(state(frame, &record)?.is_some()),
         }
-        at = record.end;
+        record::BATTERY => {
+            let hundredths = frame.i16_be(record.at, "battery")?;
+            frame.means(|| "0.01 V".to_owned());
+            reading.battery_v = Some(Milli::hundredths(i32::from(hundredths)));
+        }
+        record::RECALIBRATED => {
+            reading.recalibrated = Some(frame.u8(record.at, "recalibrate_reply")? == 1);
+        }
+        _ => rare_fact(frame, record, facts)?,
     }
-    if at == 0 {
-        return Err(frame.error(ErrorCode::Kind, 1, "type"));
-    }
-    facts.unparseable = frame.rest(at, "unparseable");
-    Ok(facts)
+    Ok(())
 }
 
-/// What a record that reports a state or a count says.
-struct State {
-    kind: Kind,
-    occupied: Option<bool>,
-    count: Option<u32>,
+#[cold]
+fn rare_fact<T: Trace>(frame: &Reader<'_, T>, record: &Record, facts: &mut Facts) -> Result<(), DecodeError> {
+    let (slot, name) = match record.id {
+        record::DEACTIVATED => (&mut facts.deactivated, "deactivate_reply"),
+        record::REBOOTED => (&mut facts.rebooted, "reboot_reply"),
+        record::FAULT_REGISTER => (&mut facts.fault_register, "fault_register"),
+        record::FAULT_STATE => (&mut facts.fault_state, "fault_state"),
+        _ => return Ok(()),
+    };
+    *slot = Some(frame.u8(record.at, name)?);
+    facts.any = true;
+    Ok(())
 }
 
-fn state<T: Trace>(frame: &Reader<'_, T>, record: &Record) -> Result<Option<State>, DecodeError> {
-    let kind = match record.id {
+impl Record {
+    /// Whether it reports a state or a count.
+    #[inline]
+    fn is_state(&self) -> bool {
+        matches!(self.id, record::CHANGE | record::ALIVE | record::COUNT | record::COUNT_ALIVE)
+    }
+}
+
+/// What a record that reports a state or a count says; it takes the place of what one before it said.
+#[inline]
+fn state<T: Trace>(
+    frame: &Reader<'_, T>,
+    record: &Record,
+    reading: &mut Reading<'_>,
+) -> Result<(), DecodeError> {
+    reading.kind = match record.id {
         record::CHANGE => Kind::Occupancy,
-        record::ALIVE | record::COUNT_ALIVE => Kind::Heartbeat,
         record::COUNT => Kind::State,
-        _ => return Ok(None),
+        _ => Kind::Heartbeat,
     };
     if matches!(record.id, record::COUNT | record::COUNT_ALIVE) {
-        let count = frame.u8(record.at, "vehicle_count")?;
-        return match count {
-            COUNTER_RESET => {
-                frame.means(|| "rebooted or recalibrated".to_owned());
-                Ok(Some(State { kind: Kind::Startup, occupied: None, count: None }))
-            }
-            0..COUNTER_RESET => Ok(Some(State { kind, occupied: None, count: Some(u32::from(count)) })),
-            _ => Err(frame.error(ErrorCode::Value, record.at, "vehicle_count")),
-        };
+        return count(frame, record, reading);
     }
     let occupied = match frame.u8(record.at, "state")? {
         0 => false,
@@ -186,20 +220,41 @@ fn state<T: Trace>(frame: &Reader<'_, T>, record: &Record) -> Result<Option<Stat
         _ => return Err(frame.error(ErrorCode::Value, record.at, "state")),
     };
     frame.means(|| if occupied { "occupied" } else { "vacant" }.to_owned());
-    Ok(Some(State { kind, occupied: Some(occupied), count: None }))
+    (reading.occupied, reading.vehicle_count) = (Some(occupied), None);
+    Ok(())
 }
 
-impl<'a> Facts<'a> {
+/// A counter's start is also a word of its own: which of the two it was cannot be told.
+fn restarted(reading: &mut Reading<'_>) {
+    if reading.kind == Kind::Startup {
+        reading.put("rebooted_or_recalibrated", true);
+    }
+}
+
+fn count<T: Trace>(
+    frame: &Reader<'_, T>,
+    record: &Record,
+    reading: &mut Reading<'_>,
+) -> Result<(), DecodeError> {
+    let count = frame.u8(record.at, "vehicle_count")?;
+    (reading.occupied, reading.vehicle_count) = (None, None);
+    match count {
+        COUNTER_RESET => {
+            frame.means(|| "rebooted or recalibrated".to_owned());
+            reading.kind = Kind::Startup;
+        }
+        0..COUNTER_RESET => reading.vehicle_count = Some(u32::from(count)),
+        _ => return Err(frame.error(ErrorCode::Value, record.at, "vehicle_count")),
+    }
+    Ok(())
+}
+
+impl Facts {
     /// What a frame without a state is about.
-    fn kind(&self) -> Kind {
+    fn kind(&self, reading: &Reading<'_>) -> Kind {
         if self.rebooted == Some(1) {
             Kind::Startup
-        } else if self
-            .recalibrated
-            .or(self.deactivated.map(|_| true))
-            .or(self.rebooted.map(|_| true))
-            .is_some()
-        {
+        } else if reading.recalibrated.is_some() || self.deactivated.is_some() || self.rebooted.is_some() {
             Kind::Config
         } else if self.fault_register.or(self.fault_state).is_some() {
             Kind::Fault
@@ -208,10 +263,8 @@ impl<'a> Facts<'a> {
         }
     }
 
-    fn add_to(&self, reading: &mut Reading<'a>) {
-        reading.battery_v = self.battery;
-        reading.temperature_c = self.temperature;
-        reading.recalibrated = self.recalibrated;
+    #[cold]
+    fn add_to(&self, reading: &mut Reading<'_>) {
         for (name, value) in [
             ("deactivated", self.deactivated),
             ("rebooted", self.rebooted),
@@ -224,9 +277,6 @@ impl<'a> Facts<'a> {
         }
         if let Some(raw) = self.odd_temperature {
             reading.put("temperature_raw", raw);
-        }
-        if !self.unparseable.is_empty() {
-            reading.put("unparseable", Value::Bytes(self.unparseable));
         }
     }
 }

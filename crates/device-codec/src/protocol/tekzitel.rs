@@ -53,6 +53,7 @@ mod bit {
     pub(super) const KEEP_ALIVE: u8 = 1;
 }
 
+#[inline]
 pub(super) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     context: &Context<'a>,
@@ -74,6 +75,7 @@ pub(super) fn decode<'a, T: Trace>(
     Ok(())
 }
 
+#[inline]
 fn report<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     let flags = frame.u8(at::FLAGS, "flags")?;
     let is = |bit: u8| flags & bit != 0;
@@ -129,8 +131,8 @@ fn beacons<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Re
 }
 
 fn measurements<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
-    reading.set(Fact::Magnetic, Some(frame.axes_i8(at::DEFLECTION, "deflection")?));
-    reading.set(Fact::Baseline, Some(frame.axes_i8(at::BASELINE, "baseline")?));
+    reading.magnetic = Some(frame.axes_i8(at::DEFLECTION, "deflection")?);
+    reading.baseline = Some(frame.axes_i8(at::BASELINE, "baseline")?);
     reading.put("fault", frame.u8(at::FAULT, "fault")?);
     reading.put("obstruction", frame.u8(at::OBSTRUCTION, "obstruction")?);
     reading.put("reflection", frame.u8(at::REFLECTION, "reflection")?);

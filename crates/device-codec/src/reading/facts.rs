@@ -56,9 +56,6 @@ pub(crate) enum Fact {
     VehicleText,
     Direction,
     Command,
-    Magnetic,
-    Baseline,
-    VehicleCount,
 }
 
 /// What a fact is called.
@@ -71,18 +68,27 @@ enum Name<'a> {
 /// As many facts as published frames of binary protocols state, so that none of those touches the heap.
 const INLINE: usize = 16;
 
-/// Nothing is made of it, and nothing dropped, before the first fact.
+/// Facts in the order in which they were stated.
+///
+/// What adds one is always inlined: the value is then built in its slot. Built elsewhere and copied, the copy waits for
+/// the narrow stores that it reads with a wide load, which takes longer than the rest of a detector's frame.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts<'a>(Option<SmallVec<[(Name<'a>, Value<'a>); INLINE]>>);
+pub(super) struct Facts<'a>(SmallVec<[(Name<'a>, Value<'a>); INLINE]>);
 
 impl<'a> Facts<'a> {
     fn as_slice(&self) -> &[(Name<'a>, Value<'a>)] {
-        self.0.as_deref().unwrap_or_default()
+        &self.0
     }
 
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, name: Name<'a>, value: Value<'a>) {
-        self.0.get_or_insert_with(SmallVec::new).push((name, value));
+        self.0.push((name, value));
+    }
+
+    /// Where the value of a fact that stands already is.
+    fn slot(&mut self, fact: Fact) -> Option<&mut Value<'a>> {
+        let mut known = self.0.iter_mut();
+        known.find(|(name, _)| matches!(name, Name::Fact(known) if *known == fact)).map(|(_, value)| value)
     }
 }
 
@@ -97,7 +103,7 @@ macro_rules! texts {
 
 impl<'a> Reading<'a> {
     /// Adds to [`more`](Self::more).
-    #[inline]
+    #[inline(always)]
     pub fn put(&mut self, name: &'a str, value: impl Into<Value<'a>>) {
         self.facts.push(Name::More(name), value.into());
     }
@@ -116,14 +122,12 @@ impl<'a> Reading<'a> {
     }
 
     /// States a fact, or nothing; a fact that stands already is replaced.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn set(&mut self, fact: Fact, value: Option<impl Into<Value<'a>>>) {
         let Some(value) = value else { return };
-        let value = value.into();
-        let known = self.facts.0.iter_mut().flatten();
-        match known.into_iter().find(|(name, _)| matches!(name, Name::Fact(known) if *known == fact)) {
-            Some((_, slot)) => *slot = value,
-            None => self.facts.push(Name::Fact(fact), value),
+        match self.facts.slot(fact) {
+            Some(slot) => *slot = value.into(),
+            None => self.facts.push(Name::Fact(fact), value.into()),
         }
     }
 
@@ -164,28 +168,6 @@ impl<'a> Reading<'a> {
             Some(number) => Some(Text::hex_u64(number)),
             None => self.fact(Fact::Device)?.text(),
         }
-    }
-
-    /// Magnetic field, in the device's units.
-    pub fn magnetic(&self) -> Option<[i32; 3]> {
-        self.axes(Fact::Magnetic)
-    }
-
-    /// Magnetic field of the empty berth, in the device's units.
-    pub fn baseline(&self) -> Option<[i32; 3]> {
-        self.axes(Fact::Baseline)
-    }
-
-    /// Vehicles counted so far.
-    pub fn vehicle_count(&self) -> Option<u32> {
-        match self.fact(Fact::VehicleCount)? {
-            Value::Int(count) => u32::try_from(*count).ok(),
-            _ => None,
-        }
-    }
-
-    fn axes(&self, fact: Fact) -> Option<[i32; 3]> {
-        if let Value::Axes(axes) = self.fact(fact)? { Some(*axes) } else { None }
     }
 }
 

@@ -117,14 +117,14 @@ fn condition(reading: &Reading<'_>, object: &mut Object<'_>) {
     object.milli("temperature_c", reading.temperature_c);
     object.milli("rssi_dbm", reading.rssi_dbm);
     object.milli("snr_db", reading.snr_db);
-    object.axes("magnetic", reading.magnetic());
-    object.axes("baseline", reading.baseline());
+    object.axes("magnetic", reading.magnetic.map(|axes| axes.map(i32::from)));
+    object.axes("baseline", reading.baseline.map(|axes| axes.map(i32::from)));
     if let Some(previous) = reading.previous {
         object.int("previous_state_min", Some(previous.minutes));
         object.int("previous_state_error_min", previous.error);
         object.bool("previous_state_overflow", previous.overflow);
     }
-    object.int("vehicle_count", reading.vehicle_count());
+    object.int("vehicle_count", reading.vehicle_count);
     object.text("firmware", reading.firmware().as_deref());
     object.text("reset_cause", reading.reset_cause().as_deref());
 }
@@ -221,7 +221,7 @@ mod tests {
         reading.set(Fact::Device, Some("a\"b\u{1}"));
         reading.device_time = Some(DeviceTime::Local(Local::from_nanos(1_500_000_000)));
         reading.battery_v = Some(Milli(3344));
-        reading.set(Fact::Magnetic, Some([-1, 0, 1]));
+        reading.magnetic = Some([-1, 0, 1]);
         reading.proof = Some(Proof::Accepted);
         reading.put("raw", &[0xca_u8, 0xfe][..]);
         assert_eq!(

@@ -31,6 +31,7 @@ const COMMAND_LEN: usize = 5;
 const STATUS_LEN: usize = 6;
 
 /// A status of the board, or a command to it.
+#[inline]
 pub(in crate::protocol) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     _: &Context<'a>,
@@ -42,7 +43,8 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     let is_status = frame.len() > COMMAND_LEN;
     frame.exactly(if is_status { STATUS_LEN } else { COMMAND_LEN })?;
     let sum_at = frame.len() - 1;
-    let reading = if is_status { status(&frame)? } else { told(&frame, command)? };
+    let mut reading = Reading::new(Kind::Gate);
+    if is_status { status(&frame, &mut reading) } else { told(&frame, command, &mut reading) }?;
     let summed = frame.slice(at::COMMAND, sum_at - at::COMMAND, "summed")?;
     let sum = summed.iter().fold(0u8, |sum, b| sum.wrapping_add(*b));
     if frame.u8(sum_at, "sum")? != sum {
@@ -52,8 +54,7 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     Ok(())
 }
 
-fn status<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Gate);
+fn status<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     let state = match frame.u8(at::ARM, "arm")? {
         1 => GateState::Open,
         2 => GateState::Closed,
@@ -68,11 +69,11 @@ fn status<'a, T: Trace>(frame: &Reader<'a, T>) -> Result<Reading<'a>, DecodeErro
         2 => Some(true),
         _ => return Err(frame.error(ErrorCode::Value, at::LOOP, "loop")),
     };
-    Ok(reading)
+    Ok(())
 }
 
-fn told<'a, T: Trace>(frame: &Reader<'a, T>, command: u8) -> Result<Reading<'a>, DecodeError> {
-    let mut reading = Reading::new(Kind::Debug);
+fn told<T: Trace>(frame: &Reader<'_, T>, command: u8, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
+    reading.kind = Kind::Debug;
     let word = match command {
         1 => "open",
         2 => "stop",
@@ -81,5 +82,5 @@ fn told<'a, T: Trace>(frame: &Reader<'a, T>, command: u8) -> Result<Reading<'a>,
         _ => return Err(frame.error(ErrorCode::Kind, at::COMMAND, "command")),
     };
     reading.put("sent", word);
-    Ok(reading)
+    Ok(())
 }

@@ -34,6 +34,7 @@ mod at {
 const LINE_HEAD: usize = 10;
 
 /// A command to the board.
+#[inline]
 pub(in crate::protocol) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     _: &Context<'a>,

@@ -30,6 +30,7 @@ const COUNTER: usize = 0;
 const HEALTH: usize = 0;
 const MEAN_BATTERY: usize = 2;
 
+#[inline]
 pub(in crate::protocol) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     context: &Context<'a>,
@@ -49,7 +50,7 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
 
 fn counted<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
     reading.kind = Kind::State;
-    reading.set(Fact::VehicleCount, Some(u32::from(frame.u16_be(COUNTER, "counter")?)));
+    reading.vehicle_count = Some(u32::from(frame.u16_be(COUNTER, "counter")?));
     frame.exactly(2)
 }
 

@@ -14,6 +14,7 @@ pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     ..ProtocolInfo::LORAWAN
 };
 
+#[inline]
 pub(in crate::protocol) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     context: &Context<'a>,

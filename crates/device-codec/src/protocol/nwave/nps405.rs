@@ -40,6 +40,7 @@ const UNDOCUMENTED: usize = 3;
 /// On the user tag's port: the tag's battery, only in the longer frame.
 const TAG_BATTERY: usize = 1;
 
+#[inline]
 pub(in crate::protocol) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     context: &Context<'a>,

@@ -1,0 +1,53 @@
+//! CRC-32C of native frames; the one file of the workspace with `unsafe`.
+//!
+//! A processor computes it eight bytes an instruction. To call an instruction that only some processors have is
+//! `unsafe`, whatever it does, because the compiler cannot see that we asked first. The package `crc32c` asks too, but
+//! is made for long inputs: on the 56 bytes that a heartbeat's checksum covers it takes 10.8 ns, this 4.6 to 6.8 ns
+//! (`cargo bench -p device-codec --bench count -- best`), and a table without any instruction 30 ns. The checksum is
+//! most of what such a frame costs, so that is the difference between 12 ns a frame and 18.
+
+/// The longest input that is taken in one go; behind it the package's three lanes win.
+#[cfg(target_arch = "x86_64")]
+const SHORT: usize = 256;
+
+/// CRC-32C (Castagnoli).
+#[inline]
+pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
+    #[cfg(target_arch = "x86_64")]
+    if bytes.len() <= SHORT && std::arch::is_x86_feature_detected!("sse4.2") {
+        #[allow(unsafe_code)]
+        // SAFETY: the processor has been asked for the only thing that the function needs.
+        return unsafe { by_instruction(bytes) };
+    }
+    crc32c::crc32c(bytes)
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2")]
+fn by_instruction(bytes: &[u8]) -> u32 {
+    use std::arch::x86_64::{_mm_crc32_u8, _mm_crc32_u64};
+    let (words, rest) = bytes.as_chunks::<8>();
+    let words =
+        words.iter().fold(u64::from(u32::MAX), |crc, word| _mm_crc32_u64(crc, u64::from_le_bytes(*word)));
+    // The upper half of what the instruction gives is zero.
+    !rest.iter().fold(words as u32, |crc, b| _mm_crc32_u8(crc, *b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_check_value() {
+        assert_eq!(crc32c(b"123456789"), 0xe306_9283);
+        assert_eq!(crc32c(b""), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn as_the_package(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+            prop_assert_eq!(crc32c(&bytes), crc32c::crc32c(&bytes));
+        }
+    }
+}
