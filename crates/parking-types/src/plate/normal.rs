@@ -11,22 +11,23 @@ fn until_nul(text: &str) -> &str {
     text.split('\0').next().unwrap_or(text)
 }
 
+#[inline]
 pub(super) fn says_unplated(text: &str) -> bool {
+    // 无, 未, `_`, `-`, `U`, `N` and their lower case are what the words begin with; most texts are plates.
+    match text.as_bytes() {
+        [] | [b'_' | b'-' | b' ' | b'u' | b'U' | b'n' | b'N' | 0 | 0xe6, ..] => is_word_for_none(text),
+        _ => false,
+    }
+}
+
+fn is_word_for_none(text: &str) -> bool {
     let text = until_nul(text).trim_matches(' ');
-    // A word of the list is at most eleven characters; most texts are plates, whose second character is a letter of
-    // the office and whose first none of these.
     let same = |word: &str| {
         let mut rest = word.chars();
         let written = text.chars().filter(|c| *c != ' ');
         written.flat_map(char::to_uppercase).all(|c| rest.next() == Some(c)) && rest.next().is_none()
     };
-    match text.as_bytes() {
-        // 无, 未, `_`, `-`, `U`, `N` and their lower case, and full-width forms are what the words begin with.
-        [] | [b'_' | b'-' | b' ' | b'u' | b'U' | b'n' | b'N', ..] | [0xe6, ..] => {
-            UNPLATED.into_iter().any(same)
-        }
-        _ => false,
-    }
+    UNPLATED.into_iter().any(same)
 }
 
 /// The canonical text of the plain case, letters, digits and Chinese characters without anything to fold; `None` where

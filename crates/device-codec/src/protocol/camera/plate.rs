@@ -44,7 +44,7 @@ fn is_placeholder(text: &str) -> bool {
 /// Puts a plate that stands in a JSON document.
 pub(super) fn put_str<'a>(reading: &mut Reading<'a>, text: Str<'a>) {
     match text.decode() {
-        Ok(plain) if plain.contains(['=', '+', '/']) => put_base64(reading, plain),
+        Ok(plain) if plain.bytes().any(|b| matches!(b, b'=' | b'+' | b'/')) => put_base64(reading, plain),
         Ok(text) => put(reading, text),
         Err(_) => put_unreadable(reading, text),
     }
