@@ -107,8 +107,7 @@ impl Binder {
             content_type: record.content_type.as_deref(),
             images: &record.images,
         };
-        let json = info.payload == device_codec::Payload::Json;
-        let payload = record.bytes(json, &mut self.payload)?;
+        let payload = record.bytes(protocol.takes_json(), &mut self.payload)?;
         self.readings.clear();
         let readings = &mut self.readings;
         decode(protocol, payload, &context, &mut |reading| {

@@ -144,6 +144,12 @@ macro_rules! protocols {
                 match self { $(Self::$variant => &$info),+ }
             }
 
+            /// Whether a frame can be JSON text: of protocols that speak it, and of the binary ones whose frames hold
+            /// it, so that a body can be given without the frame around it.
+            pub const fn takes_json(self) -> bool {
+                matches!(self.info().payload, Payload::Json) || matches!(self, Self::VzTcp | Self::MilesightTcp)
+            }
+
             pub(crate) fn run<'a, T: Trace>(
                 self,
                 payload: &'a [u8],

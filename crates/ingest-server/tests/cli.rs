@@ -36,6 +36,19 @@ fn json_protocols_take_text_and_hex() {
 }
 
 #[test]
+fn bodies_without_their_frame_and_frames_without_bytes() {
+    let output =
+        run(&["decode", "--protocol", "vz-tcp"], "{\"cmd\":\"getsn\",\"value\":\"粤\"}\n".as_bytes());
+    assert_eq!(
+        (output.status.code(), json_lines(&output.stdout)[0]["device"].clone()),
+        (Some(0), json!("粤"))
+    );
+    let started = run(&["decode", "--protocol", "pni-placepod"], b"\n156601\n");
+    let kinds: Vec<_> = json_lines(&started.stdout).iter().map(|line| line["kind"].clone()).collect();
+    assert_eq!(kinds, ["startup", "occupancy"]);
+}
+
+#[test]
 fn explain_prints_a_table_for_people_and_lines_for_programs() {
     let output = run(&["explain", "--protocol", "bosch-tps110:2"], b"0112\n");
     let fields = json_lines(&output.stdout);

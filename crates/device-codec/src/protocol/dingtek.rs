@@ -223,6 +223,7 @@ fn command<T: Trace>(
         (0x01, ..) => "uploadInterval",
         (0x02, false, _) => "magThreshold",
         (0x02, true, true) => "levelThreshold",
+        (0x05, true, _) => "batteryThreshold",
         (0x08, true, _) => "detectInterval",
         (0x0f, true, _) => "magnetThreshold",
         _ => {

@@ -34,7 +34,7 @@ const BASE: ProtocolInfo = ProtocolInfo {
     ..ProtocolInfo::LORAWAN
 };
 pub(super) const V1: ProtocolInfo = ProtocolInfo {
-    title: "Libelium Smart Parking, first hardware, firmware 2 and 3, LoRaWAN and Sigfox",
+    title: "Libelium Smart Parking, first hardware, firmware 1 to 3, LoRaWAN and Sigfox",
     ..BASE
 };
 pub(super) const SP2: ProtocolInfo =
@@ -70,6 +70,21 @@ mod at {
     /// Second hardware.
     pub(super) const SP2_ERROR: usize = 2;
     pub(super) const SP2_TEMPERATURE: usize = 3;
+}
+
+/// Offsets in the bodies of the first firmware.
+mod first {
+    /// Info and start 1.
+    pub(super) const TEMPERATURE: usize = 2;
+    pub(super) const AXES: usize = 4;
+    /// Start 1; of an info nothing more is published.
+    pub(super) const BATTERY: usize = 10;
+    /// Daily.
+    pub(super) const SENSOR_USES: usize = 2;
+    pub(super) const SIGFOX: usize = 4;
+    pub(super) const LORAWAN: usize = 6;
+    pub(super) const RESETS: usize = 8;
+    pub(super) const CONFIG_ID: usize = 9;
 }
 
 mod bit {
@@ -115,11 +130,42 @@ pub(super) fn decode<'a, T: Trace>(
         _ => Kind::Debug,
     };
     if frame.len() == LEN_FIRMWARE_1 {
-        reading.put("body", frame.rest(at::BODY, "body"));
+        first_body(&frame, kind, &mut reading)?;
     } else {
         body(&frame, kind, &mut reading)?;
     }
     out(&reading);
+    Ok(())
+}
+
+/// The body of the first firmware. How its raw temperature becomes degrees is not published.
+fn first_body<'a, T: Trace>(
+    frame: &Reader<'a, T>,
+    kind: u8,
+    reading: &mut Reading<'a>,
+) -> Result<(), DecodeError> {
+    match kind {
+        0 | 4 => {
+            reading.put("temperature_raw", frame.i16_be(first::TEMPERATURE, "temperature_raw")?);
+            let axes = Some(frame.axes_i16_be(first::AXES, "axes")?);
+            if kind == 0 {
+                reading.magnetic = axes;
+                reading.put("body", frame.rest(first::BATTERY, "body"));
+            } else {
+                reading.baseline = axes;
+                reading.battery_v = Some(Milli(i32::from(frame.u16_be(first::BATTERY, "battery")?)));
+                frame.means(|| "mV".to_owned());
+            }
+        }
+        2 => {
+            reading.put("sensor_uses", frame.u16_be(first::SENSOR_USES, "sensor_uses")?);
+            reading.put("sigfox_tx", frame.u16_be(first::SIGFOX, "sigfox_tx")?);
+            reading.put("lorawan_tx", frame.u16_be(first::LORAWAN, "lorawan_tx")?);
+            reading.put("resets", frame.u8(first::RESETS, "resets")?);
+            reading.put("config_id", frame.u8(first::CONFIG_ID, "config_id")?);
+        }
+        _ => reading.put("body", frame.rest(at::BODY, "body")),
+    }
     Ok(())
 }
 

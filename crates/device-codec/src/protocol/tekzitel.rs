@@ -1,6 +1,7 @@
 //! TEKZITEL TEKZIPARK: a detector that also hears Bluetooth beacons. Port 1 reports, port 2 with measurements.
 //!
-//! Layout: the vendor's codec in The Things Network's device repository. Port 3 goes to the device.
+//! Layout: the vendor's codec in The Things Network's device repository. Port 3, with settings, goes to
+//! the device.
 
 use crate::context::Context;
 use crate::error::{DecodeError, ErrorCode};
@@ -17,10 +18,10 @@ pub(super) const INFO: ProtocolInfo = ProtocolInfo {
         "occupancy",
         "heartbeat",
         "startup",
+        "config",
         "occupied",
         "battery_low",
         "temperature_c",
-        "rssi_dbm",
         "tag",
         "magnetic",
         "baseline",
@@ -69,6 +70,7 @@ pub(super) fn decode<'a, T: Trace>(
             report(&frame, &mut reading)?;
             measurements(&frame, &mut reading)?;
         }
+        Some(3) => settings(&frame, &mut reading)?,
         _ => return Err(frame.error(ErrorCode::Port, 0, "port")),
     }
     out(&reading);
@@ -137,4 +139,47 @@ fn measurements<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) 
     reading.put("obstruction", frame.u8(at::OBSTRUCTION, "obstruction")?);
     reading.put("reflection", frame.u8(at::REFLECTION, "reflection")?);
     frame.exactly(12)
+}
+
+/// Settings on their way to the device: which byte, from which bit on, how many bits.
+const SETTINGS: [(&str, usize, u32, u32); 27] = [
+    ("suppress_baseline_offset", 0, 7, 1),
+    ("radar_start_range", 0, 4, 3),
+    ("fluctuations_count", 0, 0, 4),
+    ("downlink_frequency", 1, 7, 1),
+    ("axis_deflection", 1, 5, 2),
+    ("debug_mode", 1, 4, 1),
+    ("deflection_threshold_mag", 1, 0, 4),
+    ("zero_neg_drop", 2, 7, 1),
+    ("oversampling", 2, 5, 2),
+    ("hw_acc_samples_no", 2, 3, 2),
+    ("fluctuation_threshold_XY", 2, 0, 3),
+    ("sleep_time", 3, 5, 3),
+    ("reset_control", 3, 4, 1),
+    ("mag_reboot", 3, 3, 1),
+    ("fluctuation_delay_time", 3, 0, 3),
+    ("axis_fluctuations", 4, 6, 2),
+    ("fluctuation_threshold_Z", 4, 3, 3),
+    ("self_heal", 4, 2, 1),
+    ("keepalive_period", 4, 0, 2),
+    ("radar_scan_count", 5, 4, 4),
+    ("obstruction_check", 5, 3, 1),
+    ("reflection_threshold_radar", 5, 0, 3),
+    ("OI", 6, 7, 1),
+    ("send_rssi", 6, 6, 1),
+    ("beacons_scan_no", 6, 3, 3),
+    ("ble_scan_window", 6, 0, 3),
+    ("ble_scan_rssi", 7, 0, 8),
+];
+
+fn settings<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
+    frame.exactly(8)?;
+    reading.kind = Kind::Config;
+    for (name, at, shift, bits) in SETTINGS {
+        let byte = u16::from(frame.u8(at, name)?);
+        let value = byte >> shift & ((1 << bits) - 1);
+        frame.means(|| format!("{value}"));
+        reading.put(name, value);
+    }
+    Ok(())
 }

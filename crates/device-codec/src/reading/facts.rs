@@ -66,7 +66,7 @@ enum Name<'a> {
 }
 
 /// As many facts as published frames of binary protocols state, so that none of those touches the heap.
-const INLINE: usize = 16;
+const INLINE: usize = 28;
 
 /// Facts in the order in which they were stated.
 ///

@@ -8,7 +8,8 @@ Examples:
   parkline decode --protocol vz-http --content-type application/json posts.jsonl
   parkline decode --protocol parkline capture.hex
 
-A line holds one frame in hex; for protocols that speak JSON it may hold the JSON text. A frame that holds several
+A line holds one frame in hex; for protocols that speak JSON it may hold the JSON text. An empty line is passed over,
+unless the protocol has a frame without bytes (the start of a PNI PlacePod). A frame that holds several
 readings prints several lines. A bad frame prints {\"error\":{\"code\",\"offset\",\"message\"}} and decoding goes on.";
 
 /// What `decode` is told.
@@ -24,7 +25,7 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     let mut lines = Lines::new();
     let mut bad = false;
     input::lines(&args.frames.files, |line| {
-        if line.trim_ascii().is_empty() {
+        if frames.passes_over(line) {
             return Ok(());
         }
         let mut readings: Vec<Vec<u8>> = Vec::new();

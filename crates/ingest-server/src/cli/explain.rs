@@ -29,7 +29,7 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     let mut lines = Lines::new();
     let mut bad = false;
     input::lines(&args.frames.files, |line| {
-        if line.trim_ascii().is_empty() {
+        if frames.passes_over(line) {
             return Ok(());
         }
         let explanation = match frames.payload(line) {

@@ -56,6 +56,12 @@ impl FrameArgs {
 }
 
 impl Frames<'_> {
+    /// Whether a line is passed over: an empty one, but for a protocol that has a frame without bytes.
+    pub(super) fn passes_over(&self, line: &[u8]) -> bool {
+        line.trim_ascii().is_empty()
+            && device_codec::decode(self.protocol, b"", &self.context, &mut |_| {}).is_err()
+    }
+
     /// The payload that a line stands for: hex, or the text itself where the protocol speaks text and the line is no hex.
     ///
     /// # Errors
@@ -65,6 +71,9 @@ impl Frames<'_> {
         match (unhex(text), self.protocol.info().payload) {
             (Ok(bytes), _) => Ok(bytes),
             (Err(_), Payload::Json | Payload::Text) => Ok(text.to_vec()),
+            (Err(_), Payload::Binary) if self.protocol.takes_json() && text.starts_with(b"{") => {
+                Ok(text.to_vec())
+            }
             (Err(at), Payload::Binary) => Err(DecodeError::new(ErrorCode::Syntax, at, "hex")),
         }
     }
