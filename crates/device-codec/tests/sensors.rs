@@ -126,7 +126,7 @@ fn what_no_source_publishes_follows_the_documentation() {
         (
             "dingtek-do201",
             Some(3),
-            "8000310817 0100 1000 0168 0001 fffe 0003 14 32 0009 00 81",
+            "8000310117 0100 1000 0168 0001 fffe 0003 14 32 0009 00 81",
             r#"{"kind":"state","occupied":true,"sequence":9,"more":{"level":256,"humidity":50}}"#,
         ),
         ("netvox-r719a", Some(7), "8459006400000000000000", r#"{"kind":"config","more":{"Threshold":100}}"#),
