@@ -6,6 +6,7 @@ mod devices;
 mod feed;
 mod health;
 mod limits;
+mod metrics;
 mod problem;
 mod quote;
 mod reference;
@@ -23,11 +24,12 @@ pub use auth::{Role, TokenError, Tokens};
 pub use problem::Problem;
 
 use crate::{
+    clock::Clock,
     desk::Desk,
-    directory::Directory,
     host::{Health, Host},
     intake::Intake,
     keeper::Keeper,
+    listener::guard::Guard,
     log::SharedLog,
 };
 
@@ -40,22 +42,24 @@ struct Inner {
     intake: Arc<Intake>,
     desk: Arc<Desk>,
     health: Arc<Health>,
-    directory: Arc<Directory>,
+    guard: Arc<Guard>,
     keeper: Arc<Keeper>,
+    clock: Clock,
     tokens: Tokens,
     bodies: Arc<Semaphore>,
 }
 
 impl Api {
     /// An API on a running host.
-    pub fn new(host: &Host, directory: Arc<Directory>, keeper: Arc<Keeper>, tokens: Tokens) -> Self {
+    pub fn new(host: &Host, guard: Arc<Guard>, keeper: Arc<Keeper>, tokens: Tokens) -> Self {
         Self(Arc::new(Inner {
             log: host.log.clone(),
             intake: host.intake.clone(),
             desk: host.desk.clone(),
             health: host.health.clone(),
-            directory,
+            guard,
             keeper,
+            clock: host.clock.clone(),
             tokens,
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),
         }))
@@ -91,6 +95,7 @@ impl Api {
             .layer(middleware::from_fn_with_state(self.clone(), limits::bodies))
             .route("/livez", get(health::live))
             .route("/readyz", get(health::ready))
+            .route("/metrics", get(metrics::metrics))
             .fallback(problem::no_such_path)
             .method_not_allowed_fallback(problem::wrong_method)
             .with_state(self)

@@ -9,6 +9,7 @@ mod explain;
 mod frames;
 mod input;
 mod lint;
+mod listeners;
 mod output;
 mod protocols;
 mod quote;

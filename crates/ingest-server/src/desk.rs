@@ -2,7 +2,10 @@
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,6 +41,8 @@ pub struct Desk {
     /// By partition: the first record that is not applied.
     progress: Vec<watch::Sender<u64>>,
     devices: Mutex<HashMap<String, Waiting>>,
+    /// How many records were published, by the topics of [`TOPICS`].
+    published: [AtomicU64; TOPICS.len()],
     /// The last dead letters, for who waits to hear what became of a record.
     dead: Mutex<VecDeque<(Position, Bytes)>>,
     /// The sessions that frames can still change.
@@ -61,6 +66,8 @@ struct CommandRecord {
     state: String,
 }
 
+/// The topics that are counted.
+const TOPICS: [&str; 5] = ["sessions", "charges", "commands", "alerts", "dead-letters"];
 /// For how long a copy gets the first one's answer.
 const SAME_ANSWER: Span = Span::from_secs(60);
 /// How many dead letters are remembered.
@@ -70,7 +77,18 @@ impl Desk {
     /// An empty desk for so many partitions.
     pub fn new(partitions: u32, clock: Clock) -> Self {
         let progress = (0..partitions).map(|_| watch::Sender::new(0)).collect();
-        Self { clock, progress, devices: Mutex::default(), dead: Mutex::default(), view: View::default() }
+        let (devices, published, dead) = (Mutex::default(), Default::default(), Mutex::default());
+        Self { clock, progress, devices, published, dead, view: View::default() }
+    }
+
+    /// How many records of each topic were published since the start.
+    pub fn published(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        TOPICS.into_iter().zip(self.published.iter().map(|count| count.load(Ordering::Relaxed)))
+    }
+
+    /// The first record of a partition that is not applied.
+    pub fn applied_to(&self, partition: u32) -> u64 {
+        self.progress.get(partition as usize).map_or(0, |progress| *progress.borrow())
     }
 
     /// Waits until the record at `position` is applied; `false` where it was not within `limit`.
@@ -128,8 +146,13 @@ impl Desk {
 }
 
 impl Observer for Desk {
-    fn applied(&self, partition: u32, next: u64, outputs: &[(u64, Output)], _: Again) {
+    fn applied(&self, partition: u32, next: u64, outputs: &[(u64, Output)], again: Again) {
         for (offset, output) in outputs {
+            let counted =
+                TOPICS.iter().position(|topic| *topic == output.topic).filter(|_| again == Again::No);
+            if let Some(count) = counted.and_then(|slot| self.published.get(slot)) {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
             match output.topic {
                 "sessions" => self.view.put(partition, &output.value),
                 // After a start too: what may still be delivered is, and what expired is passed over.

@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
+use device_codec::Protocol;
 use serde_json::{Map, Value};
 
 use crate::partition;
@@ -21,6 +22,20 @@ pub struct Device {
     pub partition: u32,
     /// Who may speak for it; empty: nothing is said.
     pub sources: Vec<Network>,
+    /// The name of its secret.
+    pub key: Option<String>,
+}
+
+impl Device {
+    /// Whether it speaks our own frame, whose tag can prove who it is.
+    pub fn is_native(&self) -> bool {
+        self.protocol == Protocol::Parkline.name()
+    }
+
+    /// Whether its `sources` hold the address.
+    pub fn is_from(&self, address: IpAddr) -> bool {
+        self.sources.iter().any(|network| network.holds(address))
+    }
 }
 
 /// A block of addresses in CIDR notation.
@@ -108,6 +123,19 @@ impl Directory {
         entries.devices.get(entries.serials.get(serial).map_or(serial, String::as_str)).cloned()
     }
 
+    /// All devices, in no order.
+    pub fn devices(&self) -> Vec<Arc<Device>> {
+        self.entries().devices.values().cloned().collect()
+    }
+
+    /// The device of this protocol whose `sources` hold the address, where it is the only one.
+    pub fn by_address(&self, protocol: Protocol, from: IpAddr) -> Option<Arc<Device>> {
+        let entries = self.entries();
+        let speaks = |device: &&Arc<Device>| device.protocol == protocol.name() && device.is_from(from);
+        let mut devices = entries.devices.values().filter(speaks);
+        devices.next().filter(|_| devices.next().is_none()).cloned()
+    }
+
     /// How many devices there are.
     pub fn len(&self) -> usize {
         self.entries().devices.len()
@@ -145,7 +173,8 @@ impl Entries {
             let partition = partition::partition_of(group.as_ref().unwrap_or(&id).as_bytes(), partitions);
             let sources = entry.get("sources").and_then(Value::as_array).into_iter().flatten();
             let sources = sources.filter_map(|source| Network::parse(source.as_str()?)).collect();
-            directory.devices.insert(id.clone(), Arc::new(Device { id, protocol, partition, sources }));
+            let device = Device { id: id.clone(), protocol, partition, sources, key: text(entry, "key") };
+            directory.devices.insert(id, Arc::new(device));
         }
         directory
     }

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::{
     clock::Clock,
     log::{Batch, LogError, Name, SharedLog, Ticket, lock},
+    metrics::Metrics,
     record,
 };
 
@@ -29,6 +30,9 @@ pub struct Intake {
     budget: Arc<Semaphore>,
     budget_bytes: u32,
     taken: AtomicU64,
+    /// By partition: the record after the last one that is known to be durable.
+    durable: Arc<[AtomicU64]>,
+    metrics: Arc<Metrics>,
 }
 
 /// What the door of a partition remembers: the greatest `received_at` that went through, none before the worker has
@@ -68,6 +72,9 @@ pub struct Pending {
     partition: u32,
     /// Records of ours that went before the caller's.
     before: u64,
+    /// How many records in all.
+    records: u64,
+    durable: Arc<[AtomicU64]>,
     /// When they were received.
     pub received_at: Instant,
     _permit: Option<OwnedSemaphorePermit>,
@@ -80,6 +87,9 @@ impl Pending {
     /// What kept them from being durable: nothing may be acknowledged.
     pub async fn durable(self) -> Result<Position, LogError> {
         let first = self.ticket.await?;
+        if let Some(next) = self.durable.get(self.partition as usize) {
+            next.fetch_max(first + self.records, Ordering::Relaxed);
+        }
         Ok(Position { partition: self.partition, offset: first + self.before })
     }
 }
@@ -96,7 +106,25 @@ impl Intake {
     pub fn new(log: SharedLog, topic: Name, clock: Clock, budget_bytes: u32) -> Self {
         let doors = (0..log.partitions()).map(|_| Door::default()).collect();
         let budget = Arc::new(Semaphore::new(budget_bytes as usize));
-        Self { log, topic, clock, doors, budget, budget_bytes, taken: AtomicU64::new(0) }
+        let durable = (0..log.partitions()).map(|_| AtomicU64::new(0)).collect();
+        let (taken, metrics) = (AtomicU64::new(0), Arc::default());
+        Self { log, topic, clock, doors, budget, budget_bytes, taken, durable, metrics }
+    }
+
+    /// What listeners count.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// The record after the last one of a partition that was taken here and is known to be durable.
+    pub fn durable_to(&self, partition: u32) -> u64 {
+        self.durable.get(partition as usize).map_or(0, |next| next.load(Ordering::Relaxed))
+    }
+
+    /// Bytes that wait for the disk, of those that may.
+    pub fn waiting_bytes(&self) -> (u64, u64) {
+        let all = u64::from(self.budget_bytes);
+        (all.saturating_sub(self.budget.available_permits() as u64), all)
     }
 
     /// Opens the door of a partition whose records go up to `clock` (none: the partition is empty).
@@ -145,8 +173,10 @@ impl Intake {
         write(now, &mut batch);
         *last = Some(before.max(now));
         // Under the lock, so that an outage stands before whatever came after it.
+        let records = batch.len() as u64;
         let ticket = self.log.append(&self.topic, partition, batch);
-        Ok(Pending { ticket, partition, before: ours, received_at: now, _permit: None })
+        let durable = self.durable.clone();
+        Ok(Pending { ticket, partition, before: ours, records, durable, received_at: now, _permit: None })
     }
 
     /// Whether frames can be taken for every partition, and if not, why.

@@ -6,6 +6,7 @@ use device_codec::{
     Context, Protocol,
     command::{self, NativeTarget, Push, Target, native_frame, vz_http_reply},
     decode,
+    native::Key,
 };
 use parking_types::Instant;
 use serde::Deserialize;
@@ -84,13 +85,13 @@ fn action<'a>(word: &str, arguments: &'a Arguments<'_>, lines: &'a [&'a str]) ->
     })
 }
 
-/// A command as a native frame; `None` for what the frame has no word for.
-pub fn native(command: &Command, device_id: u64, now: Instant) -> Option<Vec<u8>> {
+/// A command as a native frame, with a tag where the device has a key; `None` for what the frame has no word for.
+pub fn native(command: &Command, device_id: u64, now: Instant, key: Option<(u32, &Key)>) -> Option<Vec<u8>> {
     let record: Record<'_> = serde_json::from_slice(&command.json).unwrap_or_default();
     let lines: Vec<&str> = record.arguments.lines.iter().map(AsRef::as_ref).collect();
     let action = action(&command.action, &record.arguments, &lines)?;
     let command = command::Command { id: &command.id, action, not_after: command.not_after };
-    native_frame(&command, &NativeTarget::new(device_id, now)).ok()
+    native_frame(&command, &NativeTarget { key, ..NativeTarget::new(device_id, now) }).ok()
 }
 
 /// An instant in the native frame's unit.

@@ -2,6 +2,7 @@
 
 use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use device_codec::Protocol;
 use parkline::{
     pipeline::Pipeline,
     site::{Site, SiteError},
@@ -16,8 +17,9 @@ use crate::{
     directory::Directory,
     host::{FRAMES, Host, HostOptions},
     keeper::{ChangeError, Keeper, Kept, KeptError},
-    listener::tcp::Tcp,
+    listener::{self, Sockets, guard::Guard},
     log::{Embedded, Entry, LogError, Name, Options, TornTail},
+    secrets::{self, Lacking, Secrets},
     sitefile::{SiteDocuments, SiteFileError},
 };
 
@@ -36,6 +38,8 @@ pub struct ServerOptions {
     pub tokens: Tokens,
     /// Partitions of a new log.
     pub partitions: Option<u32>,
+    /// Further ports, secrets and limits.
+    pub listeners: listener::Options,
 }
 
 /// Why the server did not start.
@@ -70,6 +74,8 @@ pub enum StartError {
     Worker(String),
     /// The changes of the site do not fit or could not be written.
     Change(ChangeError),
+    /// The devices' secrets cannot be used.
+    Secrets(secrets::ReadError),
 }
 
 impl fmt::Display for StartError {
@@ -85,6 +91,7 @@ impl fmt::Display for StartError {
             }
             Self::Group { lot } => write!(f, "lot {lot} was made in another group; that cannot be changed"),
             Self::Worker(why) => write!(f, "a worker stopped: {why}"),
+            Self::Secrets(error) => error.fmt(f),
             Self::Change(error) => write!(f, "the site's changes were not taken: {error}"),
         }
     }
@@ -101,7 +108,10 @@ macro_rules! from {
         }
     )+ };
 }
-from! { SiteFileError => SiteFile, SiteError => Site, LogError => Log, KeptError => Kept, ChangeError => Change }
+from! {
+    SiteFileError => SiteFile, SiteError => Site, LogError => Log, KeptError => Kept, ChangeError => Change,
+    secrets::ReadError => Secrets
+}
 
 /// The name under which the pipeline's workers commit.
 const READER: &str = "pipeline";
@@ -118,6 +128,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Server {
     host: Host,
     keeper: Arc<Keeper>,
+    guard: Arc<Guard>,
     site: PathBuf,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -125,6 +136,8 @@ pub struct Server {
     pub http: SocketAddr,
     /// Where native frames are listened on.
     pub tcp: Option<SocketAddr>,
+    /// Where other protocols are listened on.
+    pub ports: Vec<(Protocol, SocketAddr)>,
     /// Torn tails that were cut when the log was opened.
     pub torn: Vec<TornTail>,
     /// How many changes of the site were written at the start.
@@ -139,8 +152,10 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(options: &ServerOptions) -> Result<Self, StartError> {
-        for address in options.tcp.iter().chain([&options.http]) {
-            if options.tokens.is_empty() && !address.ip().is_loopback() {
+        let open = options.tokens.is_empty();
+        let ports = options.listeners.ports.iter().map(|port| &port.address);
+        for address in options.tcp.iter().chain([&options.http]).chain(ports) {
+            if open && !address.ip().is_loopback() {
                 return Err(StartError::Open { address: *address });
             }
         }
@@ -148,10 +163,9 @@ impl Server {
         let site = parse(&options.site.display().to_string(), &merged)?;
         let tenant = site.tenant().to_string();
         let http = listen(options.http).await?;
-        let tcp = match options.tcp {
-            Some(address) => Some(listen(address).await?),
-            None => None,
-        };
+        let sockets = Sockets::bind(options.tcp, &options.listeners.ports).await;
+        let sockets = sockets.map_err(|(address, error)| StartError::Listen { address, error })?;
+        let secrets = Secrets::open(options.listeners.secrets.clone(), &Directory::new(&merged, 1))?;
         let topics = Name::new(FRAMES).into_iter().collect();
         let log = Embedded::open(
             &options.data,
@@ -172,24 +186,25 @@ impl Server {
         let (keeper, pending) = Keeper::new(kept, &host, directory.clone())?;
         let keeper = Arc::new(keeper);
         let (stop, stopped) = watch::channel(false);
-        let (http_at, tcp_at) = (address(&http), tcp.as_ref().map(address));
-        let api = Api::new(&host, directory.clone(), keeper.clone(), options.tokens.clone());
+        let (http_at, tcp, ports) = (address(&http), sockets.tcp(), sockets.ports());
+        let guard = Arc::new(Guard { directory, secrets, open });
+        let api = Api::new(&host, guard.clone(), keeper.clone(), options.tokens.clone());
         let mut tasks = vec![serve_http(api, http, stopped.clone())];
         caught_up(&host).await?;
         let site_changes = keeper.begin(pending, &merged).await?;
         tasks.push(tokio::spawn(keep_up(keeper.clone(), stopped.clone())));
-        let devices = directory.len();
-        if let Some(listener) = tcp {
-            tasks.push(tokio::spawn(Tcp::new(&host, directory).serve(listener, stopped)));
-        }
+        let devices = guard.directory.len();
+        tasks.extend(sockets.serve(&host, &guard, options.listeners.limits, &stopped));
         Ok(Self {
             host,
             keeper,
+            guard,
             site: options.site.clone(),
             stop,
             tasks,
             http: http_at,
-            tcp: tcp_at,
+            tcp,
+            ports,
             torn,
             site_changes,
             devices,
@@ -208,6 +223,16 @@ impl Server {
     pub async fn reload(&self) -> Result<usize, StartError> {
         let merged = SiteDocuments::read(&self.site)?.merged()?;
         Ok(self.keeper.reload(&merged).await?)
+    }
+
+    /// Reads the devices' secrets again; gives the first device that lacks what it needs.
+    ///
+    /// # Errors
+    /// [`secrets::ReadError`]; those in force stay.
+    pub fn reload_secrets(&self) -> Result<Option<Lacking>, secrets::ReadError> {
+        let read = self.guard.secrets.read_again(&self.guard.directory);
+        self.host.intake.metrics().secrets(read.is_ok());
+        read
     }
 
     /// Stops: not ready any more, no new connections, requests finished or cut after ten seconds, everything

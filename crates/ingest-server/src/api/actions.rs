@@ -26,7 +26,7 @@ pub(super) async fn act(State(api): State<Api>, body: Bytes) -> Result<Response,
         serde_json::from_slice(&body).map_err(|error| Problem::bad_request("bad_json", error.to_string()))?;
     // Compact, so that the same action sent again in another layout is the same bytes.
     let payload = action.to_string();
-    let partition = api.0.directory.partition_of_action(&action);
+    let partition = api.0.guard.directory.partition_of_action(&action);
     let record = FrameRecord {
         protocol: "manual",
         payload: payload.as_bytes(),

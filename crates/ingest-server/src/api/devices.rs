@@ -17,6 +17,7 @@ use crate::{
     clock::{Moment, moment},
     desk::Command,
     directory::Device,
+    metrics::{Listener, Refused},
     record::{self, FrameRecord},
     reply,
 };
@@ -75,7 +76,7 @@ pub(super) async fn frame(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    take(&api, api.0.directory.device(&device), Posted::new(from, &uri, headers, body)).await
+    take(&api, api.0.guard.directory.device(&device), Posted::new(from, &uri, headers, body)).await
 }
 
 /// A Vzenith camera that is configured with its device's path.
@@ -87,7 +88,7 @@ pub(super) async fn vz(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let device = api.0.directory.device(&device).filter(|device| vz_family(&device.protocol).is_some());
+    let device = api.0.guard.directory.device(&device).filter(|device| vz_family(&device.protocol).is_some());
     take(&api, device, Posted::new(from, &uri, headers, body)).await
 }
 
@@ -105,7 +106,7 @@ pub(super) async fn by_serial(
     let _ = decode(Protocol::VzHttp, &posted.body, &posted.context(), &mut |reading| {
         serial = reading.device().map(|device| device.as_str().to_owned());
     });
-    let device = serial.and_then(|serial| api.0.directory.by_serial(&serial));
+    let device = serial.and_then(|serial| api.0.guard.directory.by_serial(&serial));
     take(&api, device.filter(|device| vz_family(&device.protocol).is_some()), posted).await
 }
 
@@ -115,9 +116,20 @@ fn vz_family(protocol: &str) -> Option<Protocol> {
 }
 
 async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<Response, Problem> {
-    let unknown = || Problem::not_found("unknown_device", "the site has no such device");
-    let device = &*device.ok_or_else(unknown)?;
-    admit(api, device, &posted)?;
+    let metrics = api.0.intake.metrics();
+    let Some(device) = device.as_deref() else {
+        metrics.refused(Listener::Http, Refused::UnknownDevice, 1);
+        return Err(Problem::not_found("unknown_device", "the site has no such device"));
+    };
+    admit(api, device, &posted).map_err(|why| {
+        metrics.refused(Listener::Http, why, 1);
+        let why = match why {
+            Refused::Address => "this device is not taken from this address without a token",
+            Refused::NoTag => "this device has a key: it sends native frames with a tag over TCP",
+            _ => "this device is not taken without a token",
+        };
+        Problem::new(StatusCode::FORBIDDEN, "forbidden", why)
+    })?;
     let record = FrameRecord {
         device: Some(&device.id),
         protocol: &device.protocol,
@@ -128,13 +140,16 @@ async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<
     };
     let bytes = posted.body.len() * 2 + posted.route.len() + 256;
     let write = |at, batch: &mut crate::log::Batch| batch.push_with(|out| record.encode(at, out));
+    let busy = || metrics.refused(Listener::Http, Refused::Busy, 1);
     let taken = tokio::time::timeout(PATIENCE, api.0.intake.take(device.partition, bytes, write)).await;
-    let pending = taken.map_err(|_| Problem::later("busy", "the log is slow"))??;
-    let position = pending.durable().await?;
+    let taken = taken.inspect_err(|_| busy()).map_err(|_| Problem::later("busy", "the log is slow"))?;
+    let position = taken.inspect_err(|_| busy())?.durable().await.inspect_err(|_| busy())?;
+    metrics.stored(Listener::Http, 1, posted.body.len() as u64, moment().duration_since(posted.since));
     if !api.0.desk.reached(position, posted.left()).await {
         // It is stored, and the copy that the camera sends gets the decision.
         return Err(Problem::later("undecided", "stored, but not decided yet; send it again"));
     }
+    metrics.decided(moment().duration_since(posted.since));
     let commands = api.0.desk.take(&device.id);
     let frame = format!("{}-{}", position.partition, position.offset);
     let (response, delivered) = answer(device, &posted, &commands, &frame);
@@ -142,6 +157,7 @@ async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<
         let sent = |at, batch: &mut crate::log::Batch| {
             batch.push_with(|out| record::command_state(at, &device.id, &command.id, "sent", out));
         };
+        metrics.command(Listener::Http);
         // A refusal is told by `/readyz`; the command itself is on its way.
         let _ = api.0.intake.note(device.partition, sent);
     }
@@ -163,22 +179,19 @@ fn answer<'c>(
     (Json(json!({"frame": frame, "commands": records})).into_response(), commands.iter().collect())
 }
 
-/// A device is let in with a token, or from an address that the site names for it. Where the site names none and no
-/// tokens are configured, the server listens on loopback only, and everybody there is let in.
-fn admit(api: &Api, device: &Device, posted: &Posted) -> Result<(), Problem> {
+/// A device is let in with its own token or one of the server's, or from an address that the site names for it. One that
+/// has a key for tags is not let in here at all: a post has no tag.
+fn admit(api: &Api, device: &Device, posted: &Posted) -> Result<(), Refused> {
+    if device.is_native() && device.key.is_some() {
+        return Err(Refused::NoTag);
+    }
     let token = auth::bearer(&posted.headers).or(posted.token.as_deref());
     let role = token.and_then(|token| api.0.tokens.role(token));
-    let by_token = role.is_some_and(|role| role.allows(Role::Device));
-    let by_address = device.sources.iter().any(|network| network.holds(posted.from.ip()));
-    let open = device.sources.is_empty() && api.0.tokens.is_empty();
-    if by_token || by_address || open {
+    let own = || token.is_some_and(|token| api.0.guard.has_token(device, token, api.0.clock.now()));
+    if role.is_some_and(|role| role.allows(Role::Device)) || own() {
         return Ok(());
     }
-    Err(Problem::new(
-        StatusCode::FORBIDDEN,
-        "forbidden",
-        "this device is not taken from this address without a token",
-    ))
+    api.0.guard.unproven(device, posted.from.ip(), Refused::Token)
 }
 
 #[cfg(test)]

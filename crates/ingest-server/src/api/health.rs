@@ -23,7 +23,7 @@ pub(super) async fn ready(State(api): State<Api>) -> impl IntoResponse {
     (status, Json(answer))
 }
 
-fn why_not(api: &Api) -> Option<String> {
+pub(super) fn why_not(api: &Api) -> Option<String> {
     if api.0.health.is_draining() {
         return Some("the server is shutting down".to_owned());
     }

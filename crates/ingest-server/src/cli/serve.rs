@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{CannotRun, Ended};
+use super::{CannotRun, Ended, listeners};
 use crate::{
     api::Tokens,
     server::{Server, ServerOptions},
@@ -26,10 +26,11 @@ What devices and people send:
 What can be asked:
   GET /v1/sessions?state=open&lot=L1   GET /v1/sessions/ID   GET /v1/charges/ID
   GET /v1/feed/sessions?after=POSITION (charges, commands, alerts, dead-letters, frames)
-  POST /v1/quote   GET /livez   GET /readyz   GET /v1/reference/KIND/ID
+  POST /v1/quote   GET /livez   GET /readyz   GET /metrics   GET /v1/reference/KIND/ID
 
-A line of the tokens file is ROLE TOKEN; roles are device, read, operate, admin. SIGTERM drains and stops; SIGHUP
-reads the site again and works in what changed. One entry is changed by PUT /v1/reference/KIND/ID.";
+A line of the tokens file is ROLE TOKEN; roles are device, read, operate, admin. A line of the secrets file is
+NAME KEY_ID HEX or NAME token TEXT, NAME being what devices of the site have as `key`. SIGTERM drains and stops;
+SIGHUP reads site and secrets again and works in what changed. One entry is changed by PUT /v1/reference/KIND/ID.";
 
 /// What `serve` is told.
 #[derive(Debug, clap::Args)]
@@ -54,6 +55,8 @@ pub(super) struct Args {
     /// Partitions of a new data folder (default 4); an existing one keeps what it has
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     partitions: Option<u32>,
+    #[command(flatten)]
+    listeners: listeners::Listeners,
 }
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
@@ -75,8 +78,8 @@ fn options(args: &Args) -> Result<ServerOptions, CannotRun> {
         None => std::env::var("PARKLINE_TOKENS").unwrap_or_default(),
     };
     let tokens = Tokens::parse(&text).map_err(CannotRun::new)?;
-    let (site, data) = (args.site.clone(), args.data.clone());
-    Ok(ServerOptions { site, data, tcp, http: args.http, tokens, partitions: args.partitions })
+    let (site, data, listeners) = (args.site.clone(), args.data.clone(), args.listeners.options()?);
+    Ok(ServerOptions { site, data, tcp, http: args.http, tokens, partitions: args.partitions, listeners })
 }
 
 async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {
@@ -94,10 +97,17 @@ async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
-            _ = hang_up.recv() => match server.reload().await {
-                Ok(changes) => eprintln!("the site was read again: {changes} changes written to the log"),
-                Err(error) => eprintln!("the site stays as it was: {error}"),
-            },
+            _ = hang_up.recv() => {
+                match server.reload().await {
+                    Ok(changes) => eprintln!("the site was read again: {changes} changes written to the log"),
+                    Err(error) => eprintln!("the site stays as it was: {error}"),
+                }
+                match server.reload_secrets() {
+                    Ok(None) => eprintln!("the secrets were read again"),
+                    Ok(Some(lacking)) => eprintln!("the secrets were read again: {lacking}"),
+                    Err(error) => eprintln!("the secrets stay as they were: {error}"),
+                }
+            }
         }
     }
     eprintln!("stopping: no new connections, finishing what is under way");
@@ -124,8 +134,11 @@ fn greet(options: &ServerOptions, server: &Server) {
     if let Some(tcp) = server.tcp {
         eprintln!("native frames on {tcp}");
     }
-    println!(
-        "{}",
-        json!({"ready": true, "http": server.http.to_string(), "tcp": server.tcp.map(|tcp| tcp.to_string())})
-    );
+    let mut ports = serde_json::Map::new();
+    for (protocol, address) in &server.ports {
+        eprintln!("{} on {address}", protocol.name());
+        ports.insert(protocol.name().to_owned(), json!(address.to_string()));
+    }
+    let (http, tcp) = (server.http.to_string(), server.tcp.map(|tcp| tcp.to_string()));
+    println!("{}", json!({"ready": true, "http": http, "tcp": tcp, "ports": ports}));
 }

@@ -15,7 +15,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use device_codec::native::{Ack, BayState, Frame, Head, Message, Occupancy, Reason, Split};
+use device_codec::native::{Ack, BayState, Frame, Head, Key, Message, Occupancy, Reason, Split};
 use serde_json::{Value, json};
 
 /// Until when something that happens soon must have happened.
@@ -66,6 +66,7 @@ pub struct Server {
     pub child: Child,
     pub http: SocketAddr,
     pub tcp: SocketAddr,
+    pub ports: Value,
 }
 
 pub fn write_site(folder: &Path, site: &Value) -> PathBuf {
@@ -80,12 +81,13 @@ impl Server {
         let mut command = binary();
         command.args(["serve", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--partitions", "1"]);
         command.arg("--site").arg(folder.join("site.json")).arg("--data").arg(folder.join("data")).args(more);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let said = fs::File::options().create(true).append(true).open(folder.join("stderr")).unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let ready: Value = serde_json::from_str(&line).unwrap();
         let address = |field: &str| ready[field].as_str().unwrap().parse().unwrap();
-        Self { http: address("http"), tcp: address("tcp"), child }
+        Self { http: address("http"), tcp: address("tcp"), ports: ready["ports"].clone(), child }
     }
 
     pub fn get(&self, path: &str) -> (u16, String) {
@@ -94,6 +96,17 @@ impl Server {
 
     pub fn post(&self, path: &str, body: &[u8]) -> (u16, String) {
         request(self.http, "POST", path, &[], body).unwrap()
+    }
+
+    /// A camera's post, sent again where the decision did not come in time, as a camera does.
+    pub fn push(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> (u16, String) {
+        let since = Instant::now();
+        loop {
+            let answer = request(self.http, "POST", path, headers, body).unwrap();
+            if answer.0 != 503 || since.elapsed() > DEADLINE {
+                return answer;
+            }
+        }
     }
 
     /// All records of a topic, over as many pages as it takes.
@@ -143,6 +156,28 @@ impl Server {
             assert!(since.elapsed() < DEADLINE, "{path} still says {body}");
             std::thread::yield_now();
         }
+    }
+
+    /// The value of a line of `/metrics`, by its name with all labels.
+    pub fn metric(&self, name: &str) -> u64 {
+        let (status, body) = self.get("/metrics");
+        let line = body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        assert!(line.is_some(), "{status}: {name} is not in {body}");
+        line.unwrap().parse().unwrap()
+    }
+
+    /// Asks `/metrics` until a value is what it will be.
+    pub fn metric_until(&self, name: &str, wanted: u64) {
+        let since = Instant::now();
+        while self.metric(name) != wanted {
+            assert!(since.elapsed() < DEADLINE, "{name} is still {}", self.metric(name));
+            std::thread::yield_now();
+        }
+    }
+
+    /// SIGHUP.
+    pub fn hang_up(&self) {
+        Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap();
     }
 
     /// SIGTERM, and wait for the end.
@@ -199,6 +234,8 @@ pub struct Device {
     pub device_id: u64,
     pub boot_id: u32,
     pub seq: u32,
+    /// The key's number and the key, where it has one.
+    pub key: Option<(u32, Key)>,
 }
 
 impl Device {
@@ -206,17 +243,18 @@ impl Device {
         let stream = TcpStream::connect(to)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new(), device_id: 0x1001, boot_id, seq: 0 })
+        Ok(Self { stream, received: Vec::new(), device_id: 0x1001, boot_id, seq: 0, key: None })
     }
 
     /// The bytes of the next report; the clock is not set, so the time of receipt counts.
     pub fn report(&mut self, occupied: bool) -> Vec<u8> {
         self.seq += 1;
-        let head =
-            Head { device_id: self.device_id, boot_id: self.boot_id, seq: self.seq, ..Head::default() };
+        let key_id = self.key.as_ref().map_or(0, |key| key.0);
+        let (device_id, boot_id, seq) = (self.device_id, self.boot_id, self.seq);
+        let head = Head { device_id, boot_id, seq, key_id, ..Head::default() };
         let state = if occupied { Occupancy::OCCUPIED } else { Occupancy::VACANT };
         Message::BayState(BayState { state, reason: Reason::CHANGE, ..BayState::default() })
-            .encode(&head, None)
+            .encode(&head, self.key.as_ref().map(|key| &key.1))
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
@@ -225,9 +263,21 @@ impl Device {
 
     /// The next message from the server.
     pub fn receive(&mut self) -> std::io::Result<Message> {
+        self.receive_tagged(None)
+    }
+
+    /// The next message from the server, which must have a tag under this key, or none.
+    pub fn receive_tagged(&mut self, key: Option<(u32, &Key)>) -> std::io::Result<Message> {
         loop {
             let taken = match Frame::split(&self.received) {
-                Split::Complete(frame) => Some((frame.len(), frame.message().unwrap().unwrap())),
+                Split::Complete(frame) => {
+                    assert_eq!(
+                        (frame.is_tagged(), frame.head().key_id),
+                        (key.is_some(), key.map_or(0, |key| key.0))
+                    );
+                    assert!(key.is_none_or(|(_, key)| frame.verify(key).is_ok()), "the tag is wrong");
+                    Some((frame.len(), frame.message().unwrap().unwrap()))
+                }
                 _ => None,
             };
             if let Some((len, message)) = taken {
@@ -243,8 +293,13 @@ impl Device {
     }
 
     pub fn ack(&mut self) -> std::io::Result<Ack> {
+        self.ack_tagged(None)
+    }
+
+    /// The next acknowledgement, which must have a tag under this key, or none.
+    pub fn ack_tagged(&mut self, key: Option<(u32, &Key)>) -> std::io::Result<Ack> {
         loop {
-            if let Message::Ack(ack) = self.receive()? {
+            if let Message::Ack(ack) = self.receive_tagged(key)? {
                 return Ok(ack);
             }
         }

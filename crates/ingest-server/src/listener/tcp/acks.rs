@@ -16,6 +16,8 @@ struct Stored {
     later: BTreeSet<u32>,
 }
 
+/// The most boots of devices on one connection: a gateway's devices, and some that start again.
+const BOOTS: usize = 65_536;
 /// The bits of an acknowledgement.
 const WINDOW: u32 = 64;
 
@@ -34,6 +36,19 @@ impl Acks {
         }
         let ack = |key: &(u64, u32)| Some((key.0, self.0.get(key)?.ack(key.1)));
         touched.iter().filter_map(ack).collect()
+    }
+
+    /// Frames that were not stored: those after them do not acknowledge them, not even on a new connection.
+    pub(super) fn refused(&mut self, heads: &[Head]) {
+        for head in heads {
+            let first = Stored { up_to: head.seq.saturating_sub(1), later: BTreeSet::new() };
+            self.0.entry((head.device_id, head.boot_id)).or_insert(first);
+        }
+    }
+
+    /// Whether there are more boots than a connection can have.
+    pub(super) fn is_full(&self) -> bool {
+        self.0.len() >= BOOTS
     }
 }
 
@@ -89,6 +104,14 @@ mod tests {
         assert_eq!(said(&mut acks, &[8, 9]), (10, 0));
         assert_eq!(said(&mut acks, &[100]), (10, 0), "beyond the bits");
         assert_eq!(said(&mut acks, &[u32::MAX]), (10, 0));
+    }
+
+    #[test]
+    fn what_was_refused_is_not_acknowledged_by_what_follows() {
+        let mut acks = Acks::default();
+        acks.refused(&[head(1, 5), head(1, 6)]);
+        assert_eq!(said(&mut acks, &[7]), (4, 0b10), "5 and 6 are still missing");
+        assert_eq!(said(&mut acks, &[5, 6]), (7, 0));
     }
 
     #[test]

@@ -1,0 +1,32 @@
+//! `/metrics`: what is counted, in Prometheus' text format.
+
+use axum::{extract::State, http::header, response::IntoResponse};
+
+use super::Api;
+use crate::metrics::{head, line, value};
+
+/// A fixed list of metrics (`docs/operations.md`); no plate, device or address is in it.
+pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
+    let mut out = String::with_capacity(16 << 10);
+    let inner = &api.0;
+    inner.intake.metrics().write(&mut out);
+    let (waiting, most) = inner.intake.waiting_bytes();
+    value(&mut out, "parkline_waiting_bytes", "gauge", "Bytes that wait for the disk.", waiting);
+    value(&mut out, "parkline_waiting_bytes_max", "gauge", "Bytes that may.", most);
+    let live = inner.desk.view.len() as u64;
+    value(&mut out, "parkline_sessions_live", "gauge", "Sessions that frames can still change.", live);
+    let ready = u64::from(super::health::why_not(&api).is_none());
+    value(&mut out, "parkline_ready", "gauge", "1 when frames can be taken.", ready);
+    let draining = u64::from(inner.health.is_draining());
+    value(&mut out, "parkline_draining", "gauge", "1 when the server is stopping.", draining);
+    head(&mut out, "parkline_outputs_total", "counter", "Records that workers published since the start.");
+    for (topic, count) in inner.desk.published() {
+        line(&mut out, format_args!("parkline_outputs_total{{topic=\"{topic}\"}} {count}"));
+    }
+    head(&mut out, "parkline_lag_records", "gauge", "Durable records that are not yet applied.");
+    for partition in 0..inner.log.partitions() {
+        let lag = inner.intake.durable_to(partition).saturating_sub(inner.desk.applied_to(partition));
+        line(&mut out, format_args!("parkline_lag_records{{partition=\"{partition}\"}} {lag}"));
+    }
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
+}
