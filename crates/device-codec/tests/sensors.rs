@@ -152,7 +152,7 @@ fn what_no_source_publishes_follows_the_documentation() {
         (
             "f6213",
             None,
-            "b0010002031a090e01080 0ffffffffffff0e1000140a",
+            "b0010002031a090e01010 0ffffffffffff0e1000140a",
             r#"{"kind":"fault","device":"010000203","sequence":9,"battery_low":true,"more":{"battery":3600,"temperature":20}}"#,
         ),
     ];
