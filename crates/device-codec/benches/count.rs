@@ -39,7 +39,7 @@ fn led() -> Vec<u8> {
     frame
 }
 
-const NAMES: [&str; 20] = [
+const NAMES: [&str; 21] = [
     "crc32c",
     "view",
     "native",
@@ -58,6 +58,7 @@ const NAMES: [&str; 20] = [
     "camera",
     "camera-value",
     "crc16-bytewise",
+    "crc16-sliced",
     "led",
     "tagged",
 ];
@@ -120,6 +121,9 @@ fn run(name: &str, rounds: u32) {
         "camera-value" => alone(&mut || rivals::value(black_box(rivals::CAMERA)) as u64),
         "crc16-bytewise" => {
             alone(&mut || u64::from(rivals::crc16_by_byte(black_box(&led[..60]))));
+        }
+        "crc16-sliced" => {
+            alone(&mut || u64::from(rivals::checksum::crc16_modbus(black_box(&led[..60]))));
         }
         _ => {}
     }

@@ -1,9 +1,5 @@
 //! Checksums of serial and radio protocols.
 
-mod crc32c;
-
-pub(crate) use crc32c::crc32c;
-
 /// All bytes, exclusive or.
 pub(crate) fn xor(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum, b| sum ^ b)
@@ -12,7 +8,7 @@ pub(crate) fn xor(bytes: &[u8]) -> u8 {
 /// CRC-16/MODBUS (polynomial 0x8005 reflected, initial value 0xFFFF).
 ///
 /// Eight bytes a step ("slicing by eight"): on the 60 bytes of a screen's frame that is several times as fast as a
-/// byte at a time, and 4 KiB of tables; `benches/decode.rs` measures both.
+/// byte at a time, and 4 KiB of tables; `benches/count.rs` measures both.
 pub(crate) fn crc16_modbus(bytes: &[u8]) -> u16 {
     let (chunks, rest) = bytes.as_chunks::<8>();
     let crc = chunks.iter().fold(0xffff, |crc: u16, chunk| {
@@ -27,7 +23,12 @@ pub(crate) fn crc16_modbus(bytes: &[u8]) -> u16 {
             ^ entry(1, g)
             ^ entry(0, h)
     });
-    rest.iter().fold(crc, |crc, b| crc >> 8 ^ entry(0, crc as u8 ^ b))
+    by_byte(crc, rest)
+}
+
+/// The same a byte at a time, as most do it.
+pub(crate) fn by_byte(crc: u16, bytes: &[u8]) -> u16 {
+    bytes.iter().fold(crc, |crc, b| crc >> 8 ^ entry(0, crc as u8 ^ b))
 }
 
 static CRC16: [[u16; 256]; 8] = crc16_tables();

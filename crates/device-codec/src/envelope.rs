@@ -14,13 +14,12 @@
 //! # Ok::<(), device_codec::DecodeError>(())
 //! ```
 
-use parking_types::Instant;
+use parking_types::{Instant, words};
 
 use crate::error::{DecodeError, ErrorCode};
 use crate::json::{Json, Scalar, Str};
 use crate::milli::Milli;
 use crate::text::Text;
-use crate::words::words;
 
 mod servers;
 

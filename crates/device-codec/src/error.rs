@@ -1,8 +1,7 @@
 //! What can be wrong with a frame.
 
 use core::fmt;
-
-use crate::words::words;
+use parking_types::words;
 
 words! {
     /// Why a frame cannot be decoded. The words are stable: programs may look at them.

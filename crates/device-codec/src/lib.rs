@@ -11,6 +11,7 @@ mod base64;
 mod checksum;
 pub mod command;
 mod context;
+mod crc32c;
 pub mod envelope;
 mod error;
 mod explain;
@@ -28,7 +29,6 @@ mod reading;
 pub mod stream;
 mod text;
 mod trace;
-mod words;
 mod xml;
 
 pub use context::{Context, ImageCut};

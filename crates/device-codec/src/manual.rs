@@ -5,11 +5,10 @@
 //! place. [`Action::write_json`] writes the one canonical form, and [`Action::digest`] is taken from that, so that a
 //! copy with other blanks or another order of its keys has the same digest.
 
-use parking_types::{Amount, Currency, Id, Instant, Plate, PlateColor, Span, VehicleClass};
+use parking_types::{Amount, Currency, Id, Instant, Plate, PlateColor, Span, VehicleClass, words};
 use sha2::{Digest, Sha256};
 
 use crate::error::DecodeError;
-use crate::words::words;
 
 mod read;
 mod target;

@@ -1,9 +1,8 @@
 //! What one frame says, in our words and units, without judging it.
 
-use parking_types::{Direction, Instant, Local, PlateColor, PlateReading, VehicleClass};
+use parking_types::{Direction, Instant, Local, PlateColor, PlateReading, VehicleClass, words};
 
 use crate::milli::Milli;
-use crate::words::words;
 
 mod facts;
 mod write;

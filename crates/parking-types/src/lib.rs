@@ -17,6 +17,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod civil;
+mod hash;
 mod id;
 mod money;
 mod plate;
@@ -25,9 +26,11 @@ mod serial;
 mod text;
 mod time;
 mod vehicle;
+mod words;
 mod zone;
 
 pub use civil::{Date, Local, TimeOfDay, Weekday};
+pub use hash::murmur2;
 pub use id::{Id, IdError};
 pub use money::{Amount, AmountError, Currency, CurrencyError};
 pub use plate::{Plate, PlateClass, PlateColor, PlateError, PlateKey, Reading as PlateReading};

@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::vehicle::words;
+use crate::words;
 
 mod class;
 mod confusion;

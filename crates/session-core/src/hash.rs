@@ -3,7 +3,7 @@
 use core::hash::{BuildHasherDefault, Hash, Hasher};
 use std::collections::HashMap;
 
-use parking_types::{Id, Instant};
+use parking_types::{Id, Instant, murmur2};
 use sha2::{Digest as _, Sha256};
 
 use crate::session::SessionId;
@@ -61,25 +61,6 @@ pub fn stable_hash<T: Hash + ?Sized>(value: &T) -> u64 {
     hasher.finish()
 }
 
-/// Kafka's murmur2, which its default partitioner uses; a group's partition is this, made positive, modulo their number.
-pub fn murmur2(data: &[u8]) -> u32 {
-    const M: u32 = 0x5bd1_e995;
-    let mut h = 0x9747_b28c ^ data.len() as u32;
-    let mut chunks = data.chunks_exact(4);
-    for chunk in &mut chunks {
-        let mut k = u32::from_le_bytes(chunk.try_into().unwrap_or_default()).wrapping_mul(M);
-        k = (k ^ (k >> 24)).wrapping_mul(M);
-        h = h.wrapping_mul(M) ^ k;
-    }
-    let rest = chunks.remainder();
-    if !rest.is_empty() {
-        let tail = rest.iter().rev().fold(0, |tail, b| (tail << 8) | u32::from(*b));
-        h = (h ^ tail).wrapping_mul(M);
-    }
-    h = (h ^ (h >> 13)).wrapping_mul(M);
-    h ^ (h >> 15)
-}
-
 /// What names the event that first showed a session.
 pub(crate) struct Anchor<'a> {
     pub(crate) tenant: &'a Id,
@@ -119,20 +100,6 @@ pub(crate) fn derived_id<T: Hash>(value: &T) -> Id {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn murmur2_is_kafkas() {
-        // From Kafka's own tests (org.apache.kafka.common.utils.UtilsTest).
-        for (text, hash) in [
-            ("21", -973_932_308),
-            ("foobar", -790_332_482),
-            ("a-little-bit-long-string", -985_981_536),
-            ("a-little-bit-longer-string", -1_486_304_829),
-            ("lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8", -58_897_971),
-        ] {
-            assert_eq!(murmur2(text.as_bytes()) as i32, hash, "{text}");
-        }
-    }
 
     #[test]
     fn ids_are_read_back() {

@@ -38,7 +38,7 @@ mod world;
 pub use crate::core::{Core, DeadCode, Verdict};
 pub use effect::*;
 pub use event::*;
-pub use hash::{murmur2, stable_hash};
+pub use hash::stable_hash;
 pub use policy::*;
 pub use saved::STATE_VERSION;
 pub use session::{Mark, Marks, SessionId};

@@ -1,30 +1,11 @@
 //! The closed lists of words: kinds of alerts, and what people do.
 
+use parking_types::words;
 use serde::{Deserialize, Serialize};
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name { $($(#[$vdoc])* $variant),+ }
-        impl $name {
-            /// All of them, in the order of the documentation.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
-            /// The word for it in JSON.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),+ }
-            }
-        }
-        impl core::fmt::Display for $name {
-            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
 
 words! {
     /// What an alert is about.
+    #[derive(Serialize, Deserialize)]
     AlertKind {
         /// A device's battery is low.
         LowBattery = "low_battery",
@@ -87,6 +68,7 @@ words! {
 
 words! {
     /// What was done to a session.
+    #[derive(Serialize, Deserialize)]
     ActionKind {
         /// Its entry was stated.
         Entry = "entry",

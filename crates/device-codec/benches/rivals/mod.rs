@@ -1,6 +1,6 @@
 //! The same work as others would write it.
 #![allow(clippy::type_complexity, clippy::unwrap_used)]
-#![allow(unreachable_pub, dead_code, reason = "each bench uses a part")]
+#![allow(unreachable_pub, dead_code, unused_imports, reason = "each bench uses a part")]
 
 use binrw::BinRead;
 use nom::IResult;
@@ -110,24 +110,13 @@ pub struct Dingtek {
     end: u8,
 }
 
-const TABLE: [u16; 256] = {
-    let mut table = [0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        let mut crc = byte as u16;
-        let mut bit = 0;
-        while bit < 8 {
-            crc = if crc & 1 == 0 { crc >> 1 } else { crc >> 1 ^ 0xa001 };
-            bit += 1;
-        }
-        table[byte] = crc;
-        byte += 1;
-    }
-    table
-};
+/// The codec's own checksums, which it does not show.
+#[path = "../../src/checksum.rs"]
+pub mod checksum;
 
+/// CRC-16 as most do it.
 pub fn crc16_by_byte(bytes: &[u8]) -> u16 {
-    bytes.iter().fold(0xffff, |crc, b| crc >> 8 ^ TABLE[usize::from(crc as u8 ^ b)])
+    checksum::by_byte(0xffff, bytes)
 }
 
 /// A camera's push without photos.

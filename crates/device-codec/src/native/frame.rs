@@ -6,7 +6,7 @@ use super::flag;
 use super::message::Message;
 use super::tag::{Key, TAG_LEN};
 use super::tlv::{Tlv, Tlvs};
-use crate::checksum::crc32c;
+use crate::crc32c::crc32c;
 use crate::error::{DecodeError, ErrorCode};
 use crate::reader::Reader;
 use crate::trace::{Quiet, Trace};

@@ -1,6 +1,6 @@
 //! The classes of Chinese plates (GA 36) by their text.
 
-use crate::vehicle::words;
+use crate::words;
 
 words! {
     /// What kind of plate a text is, by the layouts of GA 36; colour is told apart in [`PlateColor`](super::PlateColor).

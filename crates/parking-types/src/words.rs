@@ -1,5 +1,8 @@
-//! Closed lists of words: an enum whose variants each have one word in JSON.
+//! Closed lists of words, for all crates.
 
+/// A closed list of words: an enum whose variants each have one word in JSON. Attributes before the name are the enum's.
+#[doc(hidden)]
+#[macro_export]
 macro_rules! words {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
@@ -24,4 +27,3 @@ macro_rules! words {
         }
     };
 }
-pub(crate) use words;
