@@ -306,10 +306,10 @@ impl Core {
 
     /// A device's silence has lasted three periods, unless it has spoken since the timer was set.
     pub(crate) fn maybe_silent<W: World>(&mut self, device: Id, at: Instant, world: &W) {
+        let (beat, expected) = self.calms.last(&device, world).unzip();
         let Some(state) = self.devices.get_mut(&device) else { return };
-        let beat = state.calm.as_ref().map(|calm| calm.at);
         let heard = state.last_at().max(beat).or(state.heard_at).max(state.heard_at).unwrap_or(at);
-        let Some(period) = world.heartbeat(&device, heard) else {
+        let Some(period) = expected.flatten().or_else(|| world.heartbeat(&device, heard)) else {
             state.watched = false;
             return self.wake(device);
         };

@@ -14,7 +14,7 @@ use crate::{
     device::{Device, Entry},
     event::{Frame, FrameName, Number, Place, Reading, ReadingKind},
     frame::{OFF_BY, event_key_of, frame_digest},
-    hash::stable_hash,
+    hash::{Map, stable_hash},
     numbering::SAME_REPORT,
     policy::ClockSkew,
     statement::Statement,
@@ -38,68 +38,118 @@ pub(crate) struct Beat {
     kind: ReadingKind,
 }
 
-/// What a device's next heartbeat must be like to say nothing new.
+/// What a device's next heartbeat must be like to say nothing new, and those that came.
 #[derive(Clone, Debug)]
-pub(crate) struct Calm {
-    /// Reference data have not changed since.
-    edition: u64,
-    from: Instant,
-    until: Instant,
+struct Calm {
+    /// When it was found out; 0 since something else has happened to the device.
+    epoch: u64,
+    occupied: bool,
+    /// Which of the limits hold for it.
+    limits: u32,
+    /// Of the last frame.
+    received_at: Instant,
+    at: Instant,
+    number: Option<Number>,
     lot: Id,
     berth: Id,
-    occupied: bool,
-    /// Of the last frame.
-    number: Option<Number>,
-    received_at: Instant,
-    pub(crate) at: Instant,
+    beats: Vec<Beat>,
+}
+
+/// What a lot's policy says of heartbeats, and how often a device is expected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Limits {
     skew: ClockSkew,
     late_window: Span,
     battery_low_pct: u8,
     signal_low_dbm: i16,
+    period: Option<Span>,
+}
+
+/// All calm devices, as long as reference data stand as they are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Calms {
+    /// Counts how often reference data have changed; what was found out in another epoch does not hold.
+    epoch: u64,
+    edition: u64,
+    standing: Option<Standing>,
+    limits: Vec<Limits>,
+    devices: Map<Id, Calm>,
+}
+
+impl Calms {
+    /// Whether they hold for what was received at an instant.
+    #[inline]
+    fn stand<W: World>(&self, at: Instant, world: &W) -> bool {
+        let within = self.standing.is_some_and(|standing| standing.from <= at && at < standing.until);
+        within && self.edition == world.edition()
+    }
+
+    /// When a device last said what is known, and how often it is expected, where that is known too.
+    pub(crate) fn last<W: World>(&self, device: &Id, world: &W) -> Option<(Instant, Option<Span>)> {
+        let calm = self.devices.get(device)?;
+        let holds = calm.epoch == self.epoch && self.stand(calm.at, world);
+        let limits = self.limits.get(calm.limits as usize).filter(|_| holds);
+        Some((calm.at, limits.and_then(|limits| limits.period)))
+    }
+
+    fn index_of(&mut self, limits: Limits) -> u32 {
+        let known = self.limits.iter().position(|other| *other == limits);
+        known.unwrap_or_else(|| {
+            self.limits.push(limits);
+            self.limits.len() - 1
+        }) as u32
+    }
+}
+
+impl Limits {
+    fn believe(&self, time: Instant, received_at: Instant) -> bool {
+        time >= received_at - self.skew.behind && time <= received_at + self.skew.ahead
+    }
+
+    fn are_kept(&self, reading: &Reading) -> bool {
+        let low = reading.battery_low.or(reading.battery_pct.map(|pct| pct < self.battery_low_pct));
+        let weak = reading.rssi_dbm.is_some_and(|rssi| rssi < self.signal_low_dbm);
+        low != Some(true) && !weak && !reading.fault
+    }
 }
 
 impl Calm {
     /// The frame as a beat, and when it takes effect; `None`: it may say something new.
     #[inline]
-    fn beat<W: World>(&self, frame: &Frame<'_>, clock: Instant, world: &W) -> Option<(Beat, Instant)> {
+    fn beat(
+        &self,
+        frame: &Frame<'_>,
+        oldest: Instant,
+        clock: Instant,
+        limits: &Limits,
+    ) -> Option<(Beat, Instant)> {
         let [reading] = frame.readings else { return None };
         let received_at = frame.received_at;
         let known = reading.occupied == Some(self.occupied)
             && matches!(reading.kind, ReadingKind::Contact | ReadingKind::State)
             && reading.place == Some(Place::Berth { lot: self.lot, berth: self.berth });
-        let plain = !frame.restart && !frame.offline && self.is_healthy(reading) && says_no_more(reading);
-        let stands = self.from <= received_at && received_at < self.until && self.edition == world.edition();
-        if !(known && plain && stands && received_at >= self.received_at) {
+        let plain = !frame.restart && !frame.offline && limits.are_kept(reading) && says_no_more(reading);
+        if !(known && plain && received_at >= self.received_at) {
             return None;
         }
         if !follows(self.number, frame.number, received_at - self.received_at) {
             return None;
         }
         let own = match reading.device_time {
-            Some(time) if self.believes(time, received_at) && (received_at - time).abs() <= OFF_BY => {
+            Some(time) if limits.believe(time, received_at) && (received_at - time).abs() <= OFF_BY => {
                 Some(time)
             }
             Some(_) => return None,
             None => None,
         };
-        let network = frame.network_at.filter(|at| self.believes(*at, received_at));
+        let network = frame.network_at.filter(|at| limits.believe(*at, received_at));
         let arrival = network.unwrap_or(received_at);
         let at = own.unwrap_or(arrival);
-        if at <= self.at || at < self.from || at < clock - self.late_window {
+        if at <= self.at || at < oldest || at < clock - limits.late_window {
             return None;
         }
         let (number, digest, kind) = (frame.number, reading.digest, reading.kind);
         Some((Beat { name: frame.name, received_at, own, arrival, number, digest, kind }, at))
-    }
-
-    fn believes(&self, time: Instant, received_at: Instant) -> bool {
-        time >= received_at - self.skew.behind && time <= received_at + self.skew.ahead
-    }
-
-    fn is_healthy(&self, reading: &Reading) -> bool {
-        let low = reading.battery_low.or(reading.battery_pct.map(|pct| pct < self.battery_low_pct));
-        let weak = reading.rssi_dbm.is_some_and(|rssi| rssi < self.signal_low_dbm);
-        low != Some(true) && !weak && !reading.fault
     }
 }
 
@@ -127,15 +177,28 @@ fn follows(last: Option<Number>, next: Option<Number>, gap: Span) -> bool {
 }
 
 impl Core {
+    /// Looks at the records that frames of these devices are going to touch, so that their steps need not wait for
+    /// memory one after the other. Changes nothing; what it gives is of no use but to be computed.
+    pub fn touch<'d>(&self, devices: impl Iterator<Item = &'d Id>) -> u64 {
+        let look = |calm: &Calm| calm.beats.last().map_or(0, |beat| beat.digest) ^ u64::from(calm.occupied);
+        devices.filter_map(|device| self.calms.devices.get(device)).fold(0, |sum, calm| sum ^ look(calm))
+    }
+
     /// Takes a frame that says what is known; `false`: it may say something new, and nothing was done.
     pub(crate) fn take_beat<W: World>(&mut self, frame: &Frame<'_>, world: &W) -> bool {
         let clock = self.now();
-        let Some(device) = self.devices.get_mut(&frame.device) else { return false };
-        let Some(calm) = &mut device.calm else { return false };
-        let Some((beat, at)) = calm.beat(frame, clock, world) else { return false };
+        let calms = &mut self.calms;
+        if !calms.stand(frame.received_at, world) {
+            return false;
+        }
+        let oldest = calms.standing.map_or(Instant::MAX, |standing| standing.from);
+        let Some(calm) = calms.devices.get_mut(&frame.device) else { return false };
+        let limits = calms.limits.get(calm.limits as usize).filter(|_| calm.epoch == calms.epoch);
+        let Some(limits) = limits else { return false };
+        let Some((beat, at)) = calm.beat(frame, oldest, clock, limits) else { return false };
         (calm.number, calm.received_at, calm.at) = (beat.number, beat.received_at, at);
-        device.beats.push(beat);
-        if device.beats.len() >= BEATS {
+        calm.beats.push(beat);
+        if calm.beats.len() >= BEATS {
             self.condense(frame.device, world);
         }
         true
@@ -143,32 +206,37 @@ impl Core {
 
     /// A device's beats become entries and its old ones are folded away; it stays calm.
     fn condense<W: World>(&mut self, device: Id, world: &W) {
-        let calm = self.devices.get(&device).and_then(|state| state.calm.clone());
         self.wake(device);
         self.fold(device, world);
-        if let Some(state) = self.devices.get_mut(&device) {
-            state.calm = calm;
+        if let Some(calm) = self.calms.devices.get_mut(&device) {
+            calm.epoch = self.calms.epoch;
         }
     }
 
     /// Something else comes than a beat: those that came before become entries.
     pub(crate) fn wake(&mut self, device: Id) {
-        let Some(state) = self.devices.get_mut(&device) else { return };
-        let Some(calm) = state.calm.take() else { return };
-        if state.beats.is_empty() {
+        let Some(calm) = self.calms.devices.get_mut(&device) else { return };
+        calm.epoch = 0;
+        if calm.beats.is_empty() {
             return;
         }
-        let mut beats = core::mem::take(&mut state.beats);
-        for beat in &beats {
-            state.follow(beat.entry(device, &calm));
+        if let Some(state) = self.devices.get_mut(&device) {
+            for beat in &calm.beats {
+                state.follow(beat.entry(device, calm));
+            }
+            state.heard_at = state.heard_at.max(Some(calm.at));
         }
-        // Its room is kept for the next ones.
-        beats.clear();
-        state.beats = beats;
-        state.heard_at = state.heard_at.max(Some(calm.at));
+        // Their room is kept for the next ones.
+        calm.beats.clear();
         if let Some(unit) = self.berths.get_mut(&calm.berth) {
             unit.current.still(calm.at, calm.occupied);
         }
+    }
+
+    /// All beats become entries.
+    pub(crate) fn wake_all(&mut self) {
+        let devices: Vec<Id> = self.calms.devices.keys().copied().collect();
+        devices.into_iter().for_each(|device| self.wake(device));
     }
 
     /// After a frame was taken as its berth's next event: whether only something new needs the whole machine again.
@@ -180,42 +248,41 @@ impl Core {
         if !(alone && unit.current.says(occupied, entry.at)) {
             return;
         }
-        let standing = world.standing(entry.received_at);
-        let quiet = !self.silent.contains_key(&device) && !self.has_alert(device);
-        let locked = world.berth(&berth, entry.received_at).is_some_and(|berth| berth.ground_lock.is_some());
-        let awaited = |state: &Device| state.watched || world.heartbeat(&device, entry.at).is_none();
-        let policy = self.policy(&lot, entry.received_at, world);
-        let (skew, late_window) = (policy.max_clock_skew, policy.late_window);
-        let (battery_low_pct, signal_low_dbm) = (policy.battery_low_pct, policy.signal_low_dbm);
-        let gated = Self::is_gated(&lot, entry.received_at, world);
-        let Some(state) = self.devices.get_mut(&device) else { return };
-        let Standing { from, until } = standing;
-        if quiet
-            && !locked
-            && !gated
-            && entry.at >= from
-            && state.off_clock == 0
-            && awaited(state)
-            && state.is_at(entry)
-        {
-            let (number, received_at, at) = (entry.number, entry.received_at, entry.at);
-            let edition = world.edition();
-            state.calm = Some(Box::new(Calm {
-                edition,
-                from,
-                until,
-                lot,
-                berth,
-                occupied,
-                number,
-                received_at,
-                at,
-                skew,
-                late_window,
-                battery_low_pct,
-                signal_low_dbm,
-            }));
+        let received_at = entry.received_at;
+        if !self.calms.stand(received_at, world) {
+            self.calms.limits.clear();
+            self.calms.epoch += 1;
+            (self.calms.edition, self.calms.standing) = (world.edition(), Some(world.standing(received_at)));
         }
+        let since = self.calms.standing.map_or(Instant::MAX, |standing| standing.from);
+        let quiet = !self.silent.contains_key(&device) && !self.has_alert(device);
+        let locked = world.berth(&berth, received_at).is_some_and(|berth| berth.ground_lock.is_some());
+        let gated = Self::is_gated(&lot, received_at, world);
+        let period = world.heartbeat(&device, entry.at);
+        let is_ready = |state: &Device| {
+            state.off_clock == 0 && (state.watched || period.is_none()) && state.is_at(entry)
+        };
+        let ready = self.devices.get(&device).is_some_and(is_ready);
+        if !(quiet && ready) || locked || gated || entry.at < since {
+            return;
+        }
+        let policy = self.policy(&lot, received_at, world);
+        let limits = Limits {
+            skew: policy.max_clock_skew,
+            late_window: policy.late_window,
+            battery_low_pct: policy.battery_low_pct,
+            signal_low_dbm: policy.signal_low_dbm,
+            period,
+        };
+        let limits = self.calms.index_of(limits);
+        let beats = match self.calms.devices.get_mut(&device) {
+            Some(calm) => core::mem::take(&mut calm.beats),
+            None => Vec::new(),
+        };
+        let (number, at) = (entry.number, entry.at);
+        let calm =
+            Calm { epoch: self.calms.epoch, occupied, limits, received_at, at, number, lot, berth, beats };
+        self.calms.devices.insert(device, calm);
     }
 
     /// Whether an alert about a device is open that a frame may cure.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alerts::{About, Alerts},
+    calm::Calms,
     commands::Commands,
     device::Device,
     effect::{CommandState, Effect},
@@ -128,6 +129,9 @@ pub struct Core {
     pub(crate) outages: Outages,
     #[serde(with = "crate::saved::sorted")]
     pub(crate) devices: Map<Id, Device>,
+    /// Devices of which nothing but heartbeats are expected; nothing of it is in a saved state.
+    #[serde(skip)]
+    pub(crate) calms: Calms,
     #[serde(with = "crate::saved::sorted")]
     pub(crate) berths: Map<Id, BerthUnit>,
     #[serde(with = "crate::saved::sorted")]

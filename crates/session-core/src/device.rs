@@ -8,7 +8,6 @@ use parking_types::{Instant, Span};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    calm::{Beat, Calm},
     event::{FrameName, Number, ReadingKind},
     hash::Map,
     numbering::{Class, Last, Runs},
@@ -109,12 +108,6 @@ pub(crate) struct Device {
     pub(crate) off_clock: u8,
     /// A timer watches its silence.
     pub(crate) watched: bool,
-    /// What its next heartbeat must be like to say nothing new.
-    #[serde(skip)]
-    pub(crate) calm: Option<Box<Calm>>,
-    /// Such heartbeats since the last entry; none in a saved state.
-    #[serde(skip)]
-    pub(crate) beats: Vec<Beat>,
 }
 
 impl Entry {

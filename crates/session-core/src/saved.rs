@@ -1,7 +1,5 @@
 //! The whole state as bytes, and back.
 
-use parking_types::Id;
-
 use crate::core::Core;
 
 /// The version of the state's layout. Another version is not restored but derived from the log again.
@@ -11,9 +9,7 @@ impl Core {
     /// The whole state, deterministically: equal states give equal bytes.
     pub fn save(&self) -> Vec<u8> {
         let mut whole = self.clone();
-        let calm: Vec<Id> =
-            self.devices.iter().filter(|(_, state)| state.calm.is_some()).map(|(id, _)| *id).collect();
-        calm.into_iter().for_each(|device| whole.wake(device));
+        whole.wake_all();
         postcard::to_allocvec(&whole).unwrap_or_default()
     }
 

@@ -43,6 +43,20 @@ impl Sent {
         self
     }
 
+    /// As the machine takes it, as the `offset`-th record.
+    pub fn frame(&self, offset: u64) -> Frame<'_> {
+        Frame {
+            name: FrameName { partition: 0, offset, index: None },
+            received_at: self.received_at,
+            device: self.device,
+            number: self.number,
+            restart: self.restart,
+            network_at: self.network_at,
+            offline: self.offline,
+            readings: &self.readings,
+        }
+    }
+
     pub fn uploaded(mut self) -> Self {
         self.offline = true;
         self
@@ -138,16 +152,6 @@ pub fn going(reading: Reading, direction: Direction) -> Reading {
 
 /// Gives a frame to the machine as the `offset`-th record.
 pub fn give<W: World>(core: &mut Core, world: &W, offset: u64, sent: &Sent) -> (Verdict, Vec<Effect>) {
-    let frame = Frame {
-        name: FrameName { partition: 0, offset, index: None },
-        received_at: sent.received_at,
-        device: sent.device,
-        number: sent.number,
-        restart: sent.restart,
-        network_at: sent.network_at,
-        offline: sent.offline,
-        readings: &sent.readings,
-    };
-    let verdict = core.apply_frame(&frame, world);
+    let verdict = core.apply_frame(&sent.frame(offset), world);
     (verdict, core.take_effects().collect())
 }

@@ -1,6 +1,6 @@
 //! A world of a few lots, with a price that can be worked out in the head: 1.00 a started half hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use parking_types::{Amount, Currency, Direction, Id, Instant, Span, Zone};
 use session_core::{
@@ -22,9 +22,9 @@ pub struct TownLot {
 #[derive(Clone, Debug)]
 pub struct Town {
     pub lots: BTreeMap<Id, TownLot>,
-    pub berths: BTreeMap<Id, (Id, Vec<Id>)>,
+    pub berths: HashMap<Id, (Id, Vec<Id>)>,
     pub lanes: BTreeMap<Id, Lane>,
-    pub devices: BTreeMap<Id, (Id, Option<Span>)>,
+    pub devices: HashMap<Id, (Id, Option<Span>)>,
     /// The first stay of a plate on a local day costs nothing.
     pub first_stay_free: bool,
     /// Its reference data may change at every instant, for all that it says of them.
@@ -36,9 +36,9 @@ impl Town {
     pub fn new() -> Self {
         Self {
             lots: BTreeMap::new(),
-            berths: BTreeMap::new(),
+            berths: HashMap::new(),
             lanes: BTreeMap::new(),
-            devices: BTreeMap::new(),
+            devices: HashMap::new(),
             first_stay_free: false,
             restless: false,
             zone: Zone::new("Asia/Shanghai").unwrap(),
@@ -55,6 +55,22 @@ impl Town {
             town.berths.insert(id(berth), (id("L"), devices));
         }
         town
+    }
+
+    /// The same, with so many berths `b-0000000` … and a detector `m-0000000` … on each, expected every quarter of an hour.
+    pub fn long_street(berths: usize) -> Self {
+        let mut town = Self::street(Policy::default(), &[]);
+        for nth in 0..berths {
+            let (berth, device) = Self::nth(nth);
+            town.berths.insert(berth, (id("L"), vec![device]));
+            town.devices.insert(device, (id("L"), Some(Span::from_mins(15))));
+        }
+        town
+    }
+
+    /// A berth of a long street and its detector.
+    pub fn nth(nth: usize) -> (Id, Id) {
+        (id(&format!("b-{nth:07}")), id(&format!("m-{nth:07}")))
     }
 
     /// One gated lot `G` with the lanes `in` and `out` and a camera on each; nothing obeys there when `held`.
@@ -116,7 +132,10 @@ impl World for Town {
     }
 
     fn devices_of(&self, lot: &Id, _: Instant) -> Vec<Id> {
-        self.devices.iter().filter(|(_, (of, _))| of == lot).map(|(device, _)| *device).collect()
+        let here = self.devices.iter().filter(|(_, (of, _))| of == lot);
+        let mut devices: Vec<Id> = here.map(|(device, _)| *device).collect();
+        devices.sort_unstable();
+        devices
     }
 
     fn lot_of_device(&self, device: &Id, _: Instant) -> Option<Id> {
