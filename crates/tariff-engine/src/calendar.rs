@@ -227,6 +227,42 @@ impl Calendar {
     }
 }
 
+/// The types of one date after the other, with their weekdays.
+pub(crate) struct TypesFrom<'a> {
+    /// How many dates come before the listed ones.
+    before: i64,
+    listed: core::slice::Iter<'a, DayTypes>,
+    weekend: u8,
+    weekday: usize,
+}
+
+impl<'a> TypesFrom<'a> {
+    pub(crate) fn new(calendar: Option<&'a Calendar>, day: i32) -> Self {
+        let weekday = weekday_index(day);
+        let Some(calendar) = calendar else {
+            return Self { before: 0, listed: [].iter(), weekend: WEEKEND, weekday };
+        };
+        let Inner { table, table_from, weekend, .. } = &*calendar.0;
+        let before = i64::from(*table_from) - i64::from(day);
+        let passed = usize::try_from(-before).unwrap_or(0);
+        let listed = table.get(passed..).unwrap_or_default().iter();
+        Self { before: before.max(0), listed, weekend: *weekend, weekday }
+    }
+
+    #[inline(always)]
+    pub(crate) fn next_day(&mut self) -> (DayTypes, usize) {
+        let weekday = self.weekday;
+        self.weekday = if weekday == 6 { 0 } else { weekday + 1 };
+        let types = if self.before > 0 {
+            self.before -= 1;
+            on_weekday(self.weekend, weekday)
+        } else {
+            self.listed.next().copied().unwrap_or_else(|| on_weekday(self.weekend, weekday))
+        };
+        (types, weekday)
+    }
+}
+
 /// The types of a date where no calendar is given: Saturday and Sunday are rest days.
 pub(crate) fn weekends_only(day: i32) -> DayTypes {
     by_weekday(WEEKEND, day)
@@ -239,7 +275,11 @@ pub(crate) const fn weekday_index(day: i32) -> usize {
 }
 
 const fn by_weekday(weekend: u8, day: i32) -> DayTypes {
-    if weekend >> weekday_index(day) & 1 == 1 { DayTypes::REST_DAY } else { DayTypes::WORKDAY }
+    on_weekday(weekend, weekday_index(day))
+}
+
+const fn on_weekday(weekend: u8, weekday: usize) -> DayTypes {
+    if weekend >> weekday & 1 == 1 { DayTypes::REST_DAY } else { DayTypes::WORKDAY }
 }
 
 fn contains((from, until): &(Option<Date>, Option<Date>), date: Date) -> bool {

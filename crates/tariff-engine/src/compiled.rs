@@ -5,7 +5,7 @@ mod plan;
 use parking_types::{Amount, Span};
 
 use crate::{
-    document::{self, CapPer, Charge, Document, Once, Partial, Restart, Tiers, Window},
+    document::{self, CapPer, Charge, Document, FreePer, Once, Partial, Restart, Tiers, Window},
     money::{Big, Exact, gcd},
 };
 
@@ -22,6 +22,10 @@ pub(crate) struct Compiled {
     pub(crate) rules: Vec<Rule>,
     /// The tariff's caps in the order in which they apply, one a scope.
     pub(crate) caps: Vec<CapLevel>,
+    /// How many of the caps have scopes of at most a day; they come first.
+    pub(crate) inner_levels: usize,
+    /// No cap at all, and charges come in order: they are added up and that is it.
+    pub(crate) uncapped: bool,
     /// Some rule prices by volume: its charges come out of order.
     pub(crate) volume: bool,
     /// 24 h from entry part something.
@@ -34,6 +38,9 @@ pub(crate) struct Compiled {
     pub(crate) days_repeat: bool,
     /// Every unit is cut where a natural day ends.
     pub(crate) midnight_cuts: bool,
+    /// So is everything else but what caps and flat prices of windows over midnight have counted: from the second day on,
+    /// days do not depend on when the stay began.
+    pub(crate) days_apart: bool,
     /// Nothing stands between the fields of a stay and the walk, and between the walk and the rounding: no validity, grace,
     /// package, minimum or longest stay, and rules for every vehicle.
     pub(crate) plain: bool,
@@ -53,6 +60,12 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
+    /// Whether a day's charges do not depend on other days but by caps and flat prices.
+    fn is_apart(&self) -> bool {
+        let apart = self.restart == Restart::Period || !matches!(self.charge, RuleCharge::Ladder { .. });
+        apart && self.min_overlap == 0
+    }
+
     fn units(&self) -> impl Iterator<Item = Unit> {
         let steps: &[Step] = match &self.charge {
             RuleCharge::Ladder { steps, .. } | RuleCharge::Volume(steps) => steps,
@@ -162,7 +175,13 @@ impl Compiled {
             days_repeat: !volume && rules.iter().flat_map(Rule::units).all(|unit| unit.every <= DAY),
             midnight_cuts: !document.rolling
                 && rules.iter().all(|rule| rule.restart == Restart::Period || rule.units().next().is_none()),
+            days_apart: !document.rolling
+                && !has(CapPer::Rolling24h)
+                && document.free.is_none_or(|free| free.per != FreePer::Stay)
+                && rules.iter().all(Rule::is_apart),
             longest_list: caps.iter().map(|level| level.amounts.len() as i32).max().unwrap_or(0),
+            inner_levels: caps.iter().filter(|level| level.per <= CapPer::Rolling24h).count(),
+            uncapped: !volume && caps.is_empty() && rules.iter().all(|rule| rule.cap.is_none()),
             volume,
             caps,
             rules,

@@ -32,8 +32,8 @@ use crate::{
     adjust::Adjust,
     compiled::Compiled,
     document::Document,
-    money::{Exact, Fraction},
-    walk::{self, NoLines, Sink, Task},
+    money::Fraction,
+    walk::{self, NoLines, Remembered, Sink, Task},
 };
 
 use packages::Fit;
@@ -133,7 +133,7 @@ fn plain_total(tariff: &Tariff, calendar: Option<&Calendar>, stay: &Stay, exit: 
         exempt: &[],
         used: &[],
     };
-    let found = walk::walk(task, &mut NoLines).ok()?;
+    let found = walk::walk(&task, &mut NoLines).ok()?;
     Fraction::new(found.charged, *scale).round(document.rounding).filter(|total| *total <= GREATEST)
 }
 
@@ -164,8 +164,7 @@ pub(crate) fn tier_instants(
 struct Tiers(Vec<i64>);
 
 impl<M> Sink<M> for Tiers {
-    const LINES: bool = false;
-    const COUNTS_DAYS: bool = false;
+    const LINES: bool = true;
     fn charge(&mut self, charge: &walk::Charge<M>) {
         if charge.kind == walk::Kind::Tier {
             self.0.push(charge.at);
@@ -273,7 +272,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Where the price of the stay comes from as if it ended at `exit`.
-    fn source<M: Exact>(
+    fn source<M: Remembered>(
         &self,
         exit: Instant,
         scale: &M,
@@ -284,7 +283,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The order of decision.
-    fn decide<M: Exact>(
+    fn decide<M: Remembered>(
         &self,
         exit: Instant,
         scale: &M,
@@ -321,7 +320,7 @@ impl<'a> Asked<'a> {
     }
 
     /// Packages and the calculation.
-    fn charged<M: Exact>(
+    fn charged<M: Remembered>(
         &self,
         exit: Instant,
         scale: &M,
@@ -403,7 +402,7 @@ impl<'a> Asked<'a> {
     }
 
     /// The calculation: the walk, then the minimum.
-    fn calculate<M: Exact>(
+    fn calculate<M: Remembered>(
         &self,
         exit: Instant,
         scale: &M,
@@ -420,7 +419,7 @@ impl<'a> Asked<'a> {
         Ok(Source::Calculated { charged: found.charged, with_minimum })
     }
 
-    fn walk<M: Exact>(
+    fn walk<M: Remembered>(
         &self,
         exit: Instant,
         scale: &M,
@@ -443,7 +442,7 @@ impl<'a> Asked<'a> {
             exempt: &exempt,
             used: &self.stay.used,
         };
-        walk::walk(task, sink).map_err(|_| PriceError::OVERFLOW)
+        walk::walk(&task, sink).map_err(|_| PriceError::OVERFLOW)
     }
 
     /// Every local date of the stay must be covered.

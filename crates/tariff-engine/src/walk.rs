@@ -21,7 +21,8 @@ use crate::{
     stay::Used,
 };
 
-pub(crate) use cursor::{Cursor, Keys, start_of, window_pieces};
+pub(crate) use cursor::{Cursor, Ground, Keys, start_of, window_pieces};
+pub(crate) use days::{DaysByWidth, Remembered};
 pub(crate) use ladder::LadderState;
 pub(crate) use ledger::{Charge, CutFrom, Kind, Ledger, NoLines, Sink};
 
@@ -56,28 +57,29 @@ pub(crate) struct Found<M> {
 pub(crate) struct TooMuch;
 
 /// Walks a stay.
-pub(crate) fn walk<M: Exact, S: Sink<M>>(task: Task<'_, M>, sink: &mut S) -> Result<Found<M>, TooMuch> {
-    // States of few rules live on the stack.
-    let rules = task.compiled.rules.len();
-    if rules <= 4 {
-        let mut states = [const { LadderState::NEW }; 4];
-        return walk_with(task, states.get_mut(..rules).unwrap_or_default(), sink);
+#[inline]
+pub(crate) fn walk<M: Remembered, S: Sink<M>>(task: &Task<'_, M>, sink: &mut S) -> Result<Found<M>, TooMuch> {
+    // States of few rules live on the stack, in no more room than they need: it is written anew for each stay.
+    match task.compiled.rules.len() {
+        0..=1 => walk_with(task, &mut [const { LadderState::NEW }; 1], sink),
+        2..=4 => walk_with(task, &mut [const { LadderState::NEW }; 4], sink),
+        5..=8 => walk_with(task, &mut [const { LadderState::NEW }; 8], sink),
+        9..=16 => walk_with(task, &mut [const { LadderState::NEW }; 16], sink),
+        rules => walk_with(task, &mut vec![LadderState::NEW; rules], sink),
     }
-    if rules <= 16 {
-        let mut states = [const { LadderState::NEW }; 16];
-        return walk_with(task, states.get_mut(..rules).unwrap_or_default(), sink);
-    }
-    walk_with(task, &mut vec![LadderState::NEW; rules], sink)
 }
 
-fn walk_with<M: Exact, S: Sink<M>>(
-    task: Task<'_, M>,
+/// `states` has at least as many as there are rules.
+fn walk_with<M: Remembered, S: Sink<M>>(
+    task: &Task<'_, M>,
     states: &mut [LadderState<M>],
     sink: &mut S,
 ) -> Result<Found<M>, TooMuch> {
     let document = task.tariff.document();
-    let cursor = Cursor::new(task.tariff, task.compiled, task.calendar, task.plans, task.entry);
-    let ledger = Ledger::new(&task, &cursor, sink);
+    let ground =
+        Ground { zone: &document.zone, calendar: task.calendar, plans: task.plans, entry: task.entry };
+    let cursor = Cursor::new(&ground, task.tariff, task.compiled);
+    let ledger = Ledger::new(task, cursor.day, sink);
     let volume = task.compiled.volume;
     let mut walk = Walk {
         task,
@@ -97,7 +99,7 @@ fn walk_with<M: Exact, S: Sink<M>>(
 }
 
 struct Walk<'a, 's, M, S> {
-    task: Task<'a, M>,
+    task: &'a Task<'a, M>,
     document: &'a Document,
     cursor: Cursor<'a>,
     states: &'s mut [LadderState<M>],
@@ -110,33 +112,35 @@ struct Walk<'a, 's, M, S> {
     pending: Vec<Option<volume::Pending>>,
 }
 
-impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
+impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
     fn run(&mut self) -> Result<Found<M>, TooMuch> {
-        let exit = self.task.exit;
-        let mut days = self.counts_days().then(days::Days::new);
-        let mut date = self.cursor.date;
-        loop {
-            if let Some(days) = &mut days
-                && self.cursor.date != date
-            {
-                self.begin_day(days)?;
-                date = self.cursor.date;
-            }
-            let at = self.cursor.at;
-            let (exempt_from, exempt_to) = self.exempt(at);
-            let next = if exempt_from <= at {
-                exempt_to
-            } else {
-                let end = self.cursor.end.min(exit).min(exempt_from);
-                self.segment(at, end)?
-            };
-            if next >= exit {
-                break;
-            }
-            self.cursor.seek(next);
+        if self.counts_days() {
+            self.walk_days()?;
+        } else {
+            while self.go_on()? {}
         }
         self.end_volumes()?;
         self.ledger.finish(self.states)
+    }
+}
+
+impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
+    /// Prices the segment at the cursor and moves on to the next; `false` at the exit.
+    #[inline(always)]
+    fn go_on(&mut self) -> Result<bool, TooMuch> {
+        let at = self.cursor.at;
+        let (exempt_from, exempt_to) = self.exempt(at);
+        let next = if exempt_from <= at {
+            exempt_to
+        } else {
+            let end = self.cursor.end.min(self.task.exit).min(exempt_from);
+            self.segment(at, end)?
+        };
+        if next >= self.task.exit {
+            return Ok(false);
+        }
+        self.cursor.seek(next);
+        Ok(true)
     }
 
     /// Prices from `at` on, up to `end` or, where a unit runs on, beyond; returns how far it came.
@@ -158,7 +162,9 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
                 return Ok(at + taken);
             }
         }
-        self.ledger.chargeable(&self.cursor)?;
+        if !self.ledger.first_seen() {
+            self.ledger.chargeable(&self.cursor, self.document.minimum.is_some())?;
+        }
         match &rule.charge {
             RuleCharge::None => Ok(end),
             RuleCharge::Flat { price, once } => self.flat(index, rule, *price, *once, at, end),
@@ -168,6 +174,7 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     }
 
     /// The next exempt interval that ends after `at`; one at the end of time where there is none.
+    #[inline]
     fn exempt(&mut self, at: i64) -> (i64, i64) {
         loop {
             match self.task.exempt.get(self.next_exempt) {

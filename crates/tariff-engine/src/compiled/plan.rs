@@ -4,9 +4,10 @@ use std::sync::OnceLock;
 
 use super::DAY;
 use crate::{
-    calendar::{DayTypes, weekday_index},
+    calendar::{Calendar, DayTypes, TypesFrom, weekday_index},
     document::Rule,
     named::{Color, Vehicle},
+    walk::DaysByWidth,
 };
 
 /// Stands for "no rule".
@@ -21,15 +22,22 @@ pub(crate) struct Piece {
     pub(crate) rule: u32,
 }
 
-/// Kinds of dates: a set of types and a weekday.
-const CLASSES: usize = DayTypes::COUNT * 7;
+/// Kinds of dates: a set of types, then a weekday (there is room for eight).
+const CLASSES: usize = DayTypes::COUNT * 8;
+
+/// The kind of a date.
+fn class(types: DayTypes, weekday: usize) -> usize {
+    (types.index() * 8 + weekday) % CLASSES
+}
 
 /// The plans of all kinds of dates, for vehicles and plates that the same rules accept.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct PlanSet {
-    /// The plan of each kind of date.
-    by_class: Vec<u16>,
+    /// The number of the plan of each kind of date.
+    by_class: [u8; CLASSES],
     plans: Vec<Box<[Piece]>>,
+    /// The days that were walked by these plans.
+    pub(crate) days: DaysByWidth,
 }
 
 impl PlanSet {
@@ -38,14 +46,20 @@ impl PlanSet {
         self.plans.len() == 1
     }
 
-    /// The number of the plan of a date with these types.
-    pub(crate) fn number(&self, types: DayTypes, day: i32) -> u16 {
-        self.by_class.get(types.index() * 7 + weekday_index(day)).copied().unwrap_or(0)
+    /// The plan of a date with these types.
+    #[inline]
+    pub(crate) fn of(&self, types: DayTypes, day: i32) -> &[Piece] {
+        self.plans.get(self.number(types, weekday_index(day))).map_or(&[], |plan| plan)
     }
 
-    /// The plan of a date with these types.
-    pub(crate) fn of(&self, types: DayTypes, day: i32) -> &[Piece] {
-        self.plans.get(usize::from(self.number(types, day))).map_or(&[], |plan| plan)
+    #[inline]
+    fn number(&self, types: DayTypes, weekday: usize) -> usize {
+        self.by_class.get(class(types, weekday)).copied().unwrap_or(0).into()
+    }
+
+    /// The numbers of the plans of a date and those after it.
+    pub(crate) fn numbers<'a>(&'a self, calendar: Option<&'a Calendar>, day: i32) -> PlanNumbers<'a> {
+        PlanNumbers { plans: self, types: TypesFrom::new(calendar, day) }
     }
 
     fn new(rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Self {
@@ -54,9 +68,12 @@ impl PlanSet {
         // Dates on which the same rules match with the same ranks share a plan.
         let mut keys: Vec<(Vec<Option<u8>>, usize)> = Vec::new();
         let mut plans: Vec<Box<[Piece]>> = Vec::new();
-        let mut by_class = Vec::with_capacity(CLASSES);
-        for class in 0..CLASSES {
-            let (types, weekday) = (DayTypes::from_index(class / 7), class % 7);
+        let mut by_class = [0; CLASSES];
+        for (class, slot) in by_class.iter_mut().enumerate() {
+            let (types, weekday) = (DayTypes::from_index(class / 8), class % 8);
+            if weekday == 7 {
+                continue;
+            }
             let key: Vec<_> = accepted.iter().map(|(_, rule)| rule.days.rank(types, weekday)).collect();
             let number = match keys.iter().find(|(known, _)| *known == key) {
                 Some((_, number)) => *number,
@@ -71,9 +88,24 @@ impl PlanSet {
                     number
                 }
             };
-            by_class.push(number as u16);
+            // There are fewer plans than kinds of dates.
+            *slot = number as u8;
         }
-        Self { by_class, plans }
+        Self { by_class, plans, days: DaysByWidth::default() }
+    }
+}
+
+/// The numbers of the plans of one date after the other.
+pub(crate) struct PlanNumbers<'a> {
+    plans: &'a PlanSet,
+    types: TypesFrom<'a>,
+}
+
+impl PlanNumbers<'_> {
+    #[inline(always)]
+    pub(crate) fn next_day(&mut self) -> usize {
+        let (types, weekday) = self.types.next_day();
+        self.plans.number(types, weekday)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     document::{CapPer, Document},
     money::{Changed, Exact, Fraction, half_even},
     stay::Used,
-    walk::{self, Charge, CutFrom, Kind, Sink, period_bounds, start_of, window_pieces},
+    walk::{self, Charge, CutFrom, Kind, Remembered, Sink, period_bounds, start_of, window_pieces},
 };
 
 /// The receipt of a stay, without the next change, and where a unit that the exit cuts would have ended.
@@ -24,7 +24,7 @@ pub(super) fn receipt<'a>(
     in_exact!(asked, scale, receipt_in(&asked, exit, scale))
 }
 
-fn receipt_in<'a, M: Exact>(
+fn receipt_in<'a, M: Remembered>(
     asked: &Asked<'a>,
     exit: Instant,
     scale: &M,
@@ -95,7 +95,6 @@ fn add<M: Exact>(sum: &mut M, more: &M, too_much: &mut bool) {
 
 impl<M: Exact> Sink<M> for Kept<M> {
     const LINES: bool = true;
-    const COUNTS_DAYS: bool = false;
 
     fn charge(&mut self, charge: &Charge<M>) {
         if let Some(last) = self.charges.last_mut()

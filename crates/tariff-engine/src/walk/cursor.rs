@@ -24,14 +24,19 @@ pub(crate) struct Keys {
     pub(crate) rolling_7d: i32,
 }
 
+/// What a cursor moves over.
+pub(crate) struct Ground<'a> {
+    pub(crate) zone: &'a Zone,
+    pub(crate) calendar: Option<&'a Calendar>,
+    pub(crate) plans: &'a PlanSet,
+    pub(crate) entry: i64,
+}
+
 /// Moves forward over segments: spans in which nothing that the price depends on changes.
 #[derive(Clone)]
 pub(crate) struct Cursor<'a> {
-    zone: &'a Zone,
-    calendar: Option<&'a Calendar>,
-    plans: &'a PlanSet,
+    ground: &'a Ground<'a>,
     rolling: bool,
-    entry: i64,
     entry_day: i32,
     /// Where the cursor stands.
     pub(crate) at: i64,
@@ -60,20 +65,12 @@ pub(crate) struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub(crate) fn new(
-        tariff: &'a Tariff,
-        compiled: &Compiled,
-        calendar: Option<&'a Calendar>,
-        plans: &'a PlanSet,
-        entry: i64,
-    ) -> Self {
-        let document = tariff.document();
+    #[inline(always)]
+    pub(crate) fn new(ground: &'a Ground<'a>, tariff: &Tariff, compiled: &Compiled) -> Self {
+        let entry = ground.entry;
         let mut cursor = Self {
-            zone: &document.zone,
-            calendar,
-            plans,
-            rolling: document.rolling,
-            entry,
+            ground,
+            rolling: tariff.document().rolling,
             entry_day: 0,
             at: entry,
             end: entry,
@@ -102,7 +99,7 @@ impl<'a> Cursor<'a> {
     pub(crate) fn seek(&mut self, at: i64) {
         self.at = at;
         if at >= self.offset_end {
-            let (offset_secs, until) = self.zone.offset_until(Instant::from_nanos(at));
+            let (offset_secs, until) = self.ground.zone.offset_until(Instant::from_nanos(at));
             self.offset = i64::from(offset_secs) * 1_000_000_000;
             self.offset_end = until.map_or(i64::MAX, Instant::as_nanos);
             self.enter_date();
@@ -119,12 +116,12 @@ impl<'a> Cursor<'a> {
         self.rule = piece.rule;
         self.end = (self.midnight + piece.end).min(self.offset_end);
         if at >= self.part_24h_end {
-            let parts = (at - self.entry) / DAY;
-            (self.part_24h, self.part_24h_end) = (parts as i32, self.entry + (parts + 1) * DAY);
+            let parts = (at - self.ground.entry) / DAY;
+            (self.part_24h, self.part_24h_end) = (parts as i32, self.ground.entry + (parts + 1) * DAY);
         }
         if at >= self.part_7d_end {
-            let parts = (at - self.entry) / (7 * DAY);
-            (self.part_7d, self.part_7d_end) = (parts as i32, self.entry + (parts + 1) * 7 * DAY);
+            let parts = (at - self.ground.entry) / (7 * DAY);
+            (self.part_7d, self.part_7d_end) = (parts as i32, self.ground.entry + (parts + 1) * 7 * DAY);
         }
         self.end = self.end.min(self.part_24h_end).min(self.part_7d_end);
     }
@@ -134,11 +131,11 @@ impl<'a> Cursor<'a> {
         self.date = local.div_euclid(DAY) as i32;
         self.day = self.day.max(self.date);
         self.midnight = i64::from(self.date) * DAY - self.offset;
-        self.types = match self.calendar {
+        self.types = match self.ground.calendar {
             Some(calendar) => calendar.types_of(self.date),
             None => weekends_only(self.date),
         };
-        self.plan = self.plans.of(self.types, self.date);
+        self.plan = self.ground.plans.of(self.types, self.date);
         self.piece = 0;
     }
 
@@ -183,7 +180,7 @@ impl<'a> Cursor<'a> {
         if self.date == self.day && midnight < self.offset_end {
             midnight
         } else {
-            start_of(self.zone, self.day + 1)
+            start_of(self.ground.zone, self.day + 1)
         }
     }
 
@@ -196,7 +193,7 @@ impl<'a> Cursor<'a> {
             return by_this_offset;
         }
         // A window that the clock skips whole does not open.
-        let openings = (date..date + 3).filter_map(|date| window_bounds(self.zone, window, date));
+        let openings = (date..date + 3).filter_map(|date| window_bounds(self.ground.zone, window, date));
         openings.map(|(opens, _)| opens).find(|opens| *opens > self.at).unwrap_or(i64::MAX)
     }
 }

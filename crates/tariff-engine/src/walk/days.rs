@@ -3,27 +3,32 @@
 //! Where a day begins, what the walk remembers is brought into a form that does not say when: figures of scopes that have
 //! ended are dropped, numbers of scopes become relative. Two days that begin alike, have the same day plan and are
 //! followed by the same one cost the same and end alike. So each such day is walked once; after that it is a step in a
-//! small table. Only days without anything special are treated so: 24 hours long, wholly within the stay, no exempt time,
-//! no change of the clock near, no boundary of seven days.
+//! small table ([`KnownDays`]). Only days without anything special are treated so: 24 hours long, wholly within the stay,
+//! no exempt time, no change of the clock near, no boundary of seven days.
+//!
+//! Most tariffs cut every unit at midnight and look at nothing that goes on from day to day but caps. How their days begin
+//! does not depend on when the stay began, so there are few different days, and they are remembered with the tariff, for
+//! all stays. Others remember within a stay.
+
+mod known;
+
+use parking_types::Instant;
 
 use super::{FreePer, Sink, TooMuch, Walk, ladder::LadderState, ledger::Levels};
 use crate::{
-    calendar::weekends_only,
     compiled::{DAY, Rule, RuleCharge},
     document::{CapPer, Once, Restart, Window},
     money::Exact,
 };
+use known::State;
+pub(crate) use known::{DaysByWidth, KnownDays, Remembered};
 
-/// How many rules, day plans and ways to begin a day are told apart; tariffs with more are walked.
+/// Tariffs with more rules are walked.
 const RULES: usize = 8;
-const PLANS: usize = 8;
-const STATES: usize = 8;
-/// How many different days are remembered.
-const KNOWN: usize = 48;
 
 /// What the walk remembers where a day begins.
 #[derive(Clone)]
-struct Snapshot<M> {
+pub(crate) struct Snapshot<M> {
     /// How far into the day a unit of the day before runs.
     into_day: i64,
     /// How far into the day 24 h from entry end; a change of the clock moves that.
@@ -44,154 +49,147 @@ impl<M: Exact> Snapshot<M> {
     }
 }
 
-const UNKNOWN: u8 = u8::MAX;
-
-/// The days of a stay that have been walked so far.
-pub(super) struct Days<M> {
-    states: [Option<Snapshot<M>>; STATES],
-    /// The number of the day that begins so, has this plan and is followed by that one.
-    index: [u8; STATES * PLANS * PLANS],
-    /// Of each day that was walked: what it adds before the caps of longer scopes, and how the next day begins.
-    kept: [M; KNOWN],
-    next: [u8; KNOWN],
-    count: u8,
-    /// The day under way: its place in `known`, its date, and the sum before it.
-    walking: Option<(usize, i32, M)>,
+/// A day under way that will be known: its place, its date, and the sum before it.
+struct Walking<M> {
+    place: usize,
+    date: i32,
+    before: M,
 }
 
-impl<M: Exact> Days<M> {
-    pub(super) fn new() -> Self {
-        Self {
-            states: [const { None }; STATES],
-            index: [UNKNOWN; STATES * PLANS * PLANS],
-            kept: [const { M::ZERO }; KNOWN],
-            next: [0; KNOWN],
-            count: 0,
-            walking: None,
-        }
-    }
-
-    /// What a day adds, and how the next one begins.
-    fn known(&self, place: usize) -> Option<(&M, u8)> {
-        let day = usize::from(*self.index.get(place)?);
-        self.kept.get(day).zip(self.next.get(day).copied())
-    }
-
-    fn learn(&mut self, place: usize, added: M, following: u8) {
-        let day = usize::from(self.count);
-        if let (Some(kept), Some(next), Some(index)) =
-            (self.kept.get_mut(day), self.next.get_mut(day), self.index.get_mut(place))
-        {
-            (*kept, *next, *index) = (added, following, self.count);
-            self.count += 1;
-        }
-    }
-
-    /// The number of this way to begin a day; `None` where there are too many.
-    fn number(&mut self, snapshot: Snapshot<M>, rules: usize, levels: usize) -> Option<u8> {
-        for (number, slot) in self.states.iter_mut().enumerate() {
-            match slot {
-                Some(known) if !known.is_like(&snapshot, rules, levels) => {}
-                Some(_) => return Some(number as u8),
-                None => {
-                    *slot = Some(snapshot);
-                    return Some(number as u8);
-                }
-            }
-        }
-        None
-    }
-}
-
-impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
+impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
     /// Whether days of this stay may be counted at all.
     pub(super) fn counts_days(&self) -> bool {
         let compiled = self.task.compiled;
-        S::COUNTS_DAYS
-            && self.task.exit - self.task.entry > 4 * DAY
+        let least = if compiled.days_apart { 2 * DAY } else { 4 * DAY };
+        !S::LINES
+            && self.task.exit - self.task.entry > least
             && compiled.days_repeat
             && compiled.rules.len() <= RULES
             && self.task.used.is_empty()
     }
 
-    /// Where a date begins: notes what the day before added, and goes over as many days as are known.
-    pub(super) fn begin_day(&mut self, days: &mut Days<M>) -> Result<(), TooMuch> {
-        let date = self.cursor.date;
-        let walked = days.walking.take();
-        let Some(count) = self.plain_days() else { return Ok(()) };
-        let Some(mut state) = days.number(self.snapshot(), self.states.len(), self.task.compiled.caps.len())
-        else {
-            return Ok(());
+    /// Walks the stay, but not the days that are known.
+    pub(super) fn walk_days(&mut self) -> Result<(), TooMuch> {
+        let own;
+        let known = if self.task.compiled.days_apart {
+            M::known_days(self.task.plans)
+        } else {
+            own = KnownDays::new();
+            &own
         };
-        if let Some((place, of, before)) = walked
-            && of + 1 == date
-        {
-            days.learn(place, self.ledger.inner().minus(&before).ok_or(TooMuch)?, state);
+        let (mut date, mut walking) = (self.cursor.date, None);
+        while self.cursor.at < self.task.exit && self.go_on()? {
+            if self.cursor.date != date {
+                walking = self.begin_day(known, walking)?;
+                date = self.cursor.date;
+            }
         }
-        let mut now = date;
-        let mut today = self.plan_number(now);
-        // Within one scope of every longer cap, days may be added up first.
-        let by_day = self.task.compiled.caps.iter().any(|level| level.per == CapPer::Day);
-        let (mut sum, rolling_7d) = (M::ZERO, self.cursor.keys(None).rolling_7d);
-        let place = loop {
-            if now - date >= count {
-                break None;
-            }
-            let tomorrow = if self.task.compiled.midnight_cuts { 0 } else { self.plan_number(now + 1) };
-            if today >= PLANS || tomorrow >= PLANS {
-                break None;
-            }
-            let place = (usize::from(state) * PLANS + today) * PLANS + tomorrow;
-            match days.known(place) {
-                Some((kept, next)) if next == state && self.task.plans.is_one() && !by_day => {
-                    // Every day to come is like this one.
-                    let left = count - (now - date);
-                    sum = kept.times(i64::from(left)).and_then(|all| sum.plus(&all)).ok_or(TooMuch)?;
-                    now += left;
-                    continue;
-                }
-                Some((kept, next)) => {
-                    sum = sum.plus(kept).ok_or(TooMuch)?;
-                    state = next;
-                    if by_day {
-                        self.ledger.lump(core::mem::replace(&mut sum, M::ZERO), now, rolling_7d)?;
-                    }
-                }
-                _ => break Some(place),
-            }
-            now += 1;
-            today = if self.task.compiled.midnight_cuts { self.plan_number(now) } else { tomorrow };
+        Ok(())
+    }
+
+    /// Where a date begins: notes what the day before added, and goes over as many days as are known.
+    fn begin_day(
+        &mut self,
+        known: &KnownDays<M>,
+        walked: Option<Walking<M>>,
+    ) -> Result<Option<Walking<M>>, TooMuch> {
+        let date = self.cursor.date;
+        let Some(count) = self.plain_days() else { return Ok(None) };
+        let (snapshot, rules, levels) =
+            (self.snapshot(), self.task.compiled.rules.len(), self.task.compiled.caps.len());
+        // How the day after entry begins depends on the entry; there may be any number of such ways.
+        let state = if self.cursor.day_from_entry(date) >= 2 {
+            known.number(&snapshot, rules, levels)
+        } else {
+            known.find(&snapshot, rules, levels)
         };
-        self.ledger.lump(sum, now, rolling_7d)?;
+        let Some(mut state) = state else { return Ok(None) };
+        if let Some(walked) = walked
+            && walked.date + 1 == date
+        {
+            let added = self.ledger.inner().minus(&walked.before).ok_or(TooMuch)?;
+            known.learn(walked.place, added, state);
+        }
+        let (now, place) = self.go_over(known, &mut state, count)?;
         if now > date
-            && let Some(Some(snapshot)) = days.states.get(usize::from(state))
+            && let Some(snapshot) = known.state(state)
         {
             self.restore(snapshot, now);
         }
-        days.walking = place.map(|place| (place, now, self.ledger.inner().clone()));
-        Ok(())
+        Ok(place.map(|place| Walking { place, date: now, before: self.ledger.inner().clone() }))
+    }
+
+    /// Adds up to `count` days from the cursor's on, as long as they are known, and moves `state` on with them. Returns the
+    /// date after them, and where it will be known.
+    fn go_over(
+        &mut self,
+        known: &KnownDays<M>,
+        state: &mut State,
+        count: i32,
+    ) -> Result<(i32, Option<usize>), TooMuch> {
+        let (plans, date) = (self.task.plans, self.cursor.date);
+        // Within one scope of every longer cap, days may be added up first.
+        let by_day = self.task.compiled.caps.iter().any(|level| level.per == CapPer::Day);
+        let (end, rolling_7d) = (date + count, self.cursor.keys(None).rolling_7d);
+        let cuts = self.task.compiled.midnight_cuts;
+        let mut numbers = plans.numbers(self.task.calendar, date);
+        let (mut sum, mut now, mut today) = (M::ZERO, date, numbers.next_day());
+        let mut place = None;
+        while now < end {
+            let next = numbers.next_day();
+            place = KnownDays::<M>::place(*state, today, if cuts { 0 } else { next });
+            let Some((added, following)) = place.and_then(|place| known.day(place)) else { break };
+            let days = if following == state && plans.is_one() && !by_day {
+                // Every day to come is like this one.
+                end - now
+            } else {
+                1
+            };
+            sum = if days == 1 {
+                sum.plus(added)
+            } else {
+                added.times(i64::from(days)).and_then(|all| sum.plus(&all))
+            }
+            .ok_or(TooMuch)?;
+            *state = *following;
+            if by_day {
+                self.ledger.lump(core::mem::replace(&mut sum, M::ZERO), now, rolling_7d)?;
+            }
+            now += days;
+            today = next;
+            place = None;
+        }
+        self.ledger.lump(sum, now, rolling_7d)?;
+        Ok((now, place))
     }
 
     /// How many days from the cursor's on have nothing special about them.
     fn plain_days(&self) -> Option<i32> {
-        let (cursor, task) = (&self.cursor, &self.task);
+        let (cursor, task) = (&self.cursor, self.task);
+        // Where days are apart, neither a unit nor a window's least overlap looks beyond its day.
+        let (since, margin) = if task.compiled.days_apart { (1, 0) } else { (2, 1) };
         let settled = cursor.date == cursor.day
-            && cursor.day_from_entry(cursor.date) >= task.compiled.longest_list.max(2)
-            && cursor.offset_since_date < cursor.date - 1
+            && cursor.day_from_entry(cursor.date) >= task.compiled.longest_list.max(since)
             && self.next_exempt >= task.exempt.len()
-            && self.ledger.first_seen();
+            && (self.document.minimum.is_none() || self.ledger.first_seen())
+            && self.same_clock_since_yesterday();
         if !settled {
             return None;
         }
-        let limit = task.exit.min(cursor.offset_end).min(cursor.part_7d_end);
-        // A unit that begins on the last day may run through the day after it.
-        let count = (limit - cursor.midnight) / DAY - 1;
+        let limit = task.exit.min(cursor.offset_end - 1).min(cursor.part_7d_end);
+        let count = (limit - cursor.midnight) / DAY - margin;
         (count > 0).then_some(count as i32)
     }
 
-    fn plan_number(&self, day: i32) -> usize {
-        let types = self.task.calendar.map_or_else(|| weekends_only(day), |calendar| calendar.types_of(day));
-        usize::from(self.task.plans.number(types, day))
+    /// Whether the clock was not changed on the day before the cursor's either.
+    fn same_clock_since_yesterday(&self) -> bool {
+        let cursor = &self.cursor;
+        let two_days_before = || {
+            let at = Instant::from_nanos(cursor.midnight.saturating_sub(2 * DAY));
+            let until = self.document.zone.offset_until(at).1;
+            until.map_or(i64::MAX, Instant::as_nanos) == cursor.offset_end
+        };
+        cursor.offset_since_date < cursor.date - 1 || two_days_before()
     }
 
     fn snapshot(&self) -> Snapshot<M> {
@@ -225,7 +223,7 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
         let midnight = self.cursor.midnight + i64::from(date - self.cursor.date) * DAY;
         self.cursor.seek(midnight + snapshot.into_day);
         let rules = &self.task.compiled.rules;
-        for index in 0..self.states.len() {
+        for index in 0..rules.len() {
             if let (Some(state), Some(rule)) = (snapshot.ladders.get(index), rules.get(index)) {
                 let absolute = self.absolute(state, rule);
                 if let Some(slot) = self.states.get_mut(index) {

@@ -96,15 +96,19 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             return Ok(end);
         }
         state.flat_scope = scope;
-        let to = if S::LINES { self.flat_end(rule, once, scope) } else { end };
+        let amount = self.task.scale.times(price.as_micros()).ok_or(TooMuch)?;
+        if !S::LINES {
+            self.lump(index, rule, at, amount)?;
+            return Ok(end);
+        }
         self.charge(
             rule,
             Charge {
                 kind: Kind::Flat,
                 rule: index,
                 at,
-                to,
-                amount: self.task.scale.times(price.as_micros()).ok_or(TooMuch)?,
+                to: self.flat_end(rule, once, scope),
+                amount,
                 quantity: self.one(),
                 price,
                 types: self.cursor.types,
@@ -144,7 +148,8 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
         if run > state.run {
             (state.run, state.entered, state.time, state.price) = (run, 0, 0, M::ZERO);
         }
-        let mut state = Run { entered: state.entered, time: state.time, price: state.price.clone() };
+        let (from, before) = (at, state.price.clone());
+        let mut state = Run { entered: state.entered, time: state.time, price: before.clone() };
         while at < end {
             let Some(step) = self.enter(index, rule, steps, adds, &mut state, at)? else {
                 at = end;
@@ -169,7 +174,11 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             }
         }
         if let Some(kept) = self.states.get_mut(index as usize) {
-            (kept.entered, kept.time, kept.price) = (state.entered, state.time, state.price);
+            (kept.entered, kept.time, kept.price) = (state.entered, state.time, state.price.clone());
+        }
+        if !S::LINES {
+            // All that was charged counts in the same scopes, so that caps cut the sum as they would cut its parts.
+            self.lump(index, rule, from, state.price.minus(&before).ok_or(TooMuch)?)?;
         }
         Ok(at)
     }
@@ -196,9 +205,9 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             let price = self.task.scale.times(step.price.as_micros()).ok_or(TooMuch)?;
             let change = if adds { price } else { price.minus(&state.price).ok_or(TooMuch)? };
             state.price = state.price.plus(&change).ok_or(TooMuch)?;
-            if change != M::ZERO {
-                let to = if S::LINES { self.restart_after(rule).min(self.task.exit) } else { at };
-                let price = if S::LINES { half_even(&change, self.task.scale) } else { step.price };
+            if S::LINES && change != M::ZERO {
+                let to = self.restart_after(rule).min(self.task.exit);
+                let price = half_even(&change, self.task.scale);
                 self.charge(
                     rule,
                     Charge {
@@ -251,7 +260,7 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             let end = (at + used - used % unit.every).saturating_add(unit.every);
             self.ledger.running(end.min(at.saturating_add(room)), complete);
         }
-        if amount != M::ZERO {
+        if S::LINES && amount != M::ZERO {
             self.charge(
                 rule,
                 Charge {
@@ -296,21 +305,44 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
         end
     }
 
+    /// Takes what a rule charges from `at` on in the segment at the cursor, where nobody asks for the parts.
+    #[inline(always)]
+    fn lump(&mut self, index: u32, rule: &Rule, at: i64, amount: M) -> Result<(), TooMuch> {
+        if amount == M::ZERO {
+            return Ok(());
+        }
+        if self.task.compiled.uncapped {
+            return self.ledger.add(&amount);
+        }
+        self.charge(
+            rule,
+            Charge {
+                kind: Kind::Unit,
+                rule: index,
+                at,
+                to: at,
+                amount,
+                quantity: M::ZERO,
+                price: Amount::ZERO,
+                types: self.cursor.types,
+                keys: self.cursor.keys(rule.window),
+            },
+        )
+    }
+
     /// Takes a charge into the ledger, or keeps it until all are there where they come out of order.
-    #[inline]
+    #[inline(always)]
     pub(super) fn charge(&mut self, rule: &Rule, charge: Charge<M>) -> Result<(), TooMuch> {
+        if self.task.compiled.volume {
+            self.ledger.wait(charge);
+            return Ok(());
+        }
         let window = match rule.cap {
             None => None,
             Some(cap) => {
-                if self.task.compiled.volume {
-                    None
-                } else {
-                    self.states
-                        .get_mut(charge.rule as usize)
-                        .map(|state| (cap, state.window(charge.keys.window)))
-                }
+                self.states.get_mut(charge.rule as usize).map(|state| (cap, state.window(charge.keys.window)))
             }
         };
-        self.ledger.take(charge, window)
+        self.ledger.count(&charge, window)
     }
 }

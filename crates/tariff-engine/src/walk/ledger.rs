@@ -48,10 +48,9 @@ pub(crate) struct CutFrom {
 
 /// Who is told what the ledger takes.
 pub(crate) trait Sink<M> {
-    /// Whether the sink wants to know more than the total.
+    /// Whether the sink hears of each charge. One that does not is spared whole days that are like days before, and hears
+    /// of what is charged in a segment as one sum.
     const LINES: bool;
-    /// Whether days may be counted that are like days walked before; the sink hears nothing of them.
-    const COUNTS_DAYS: bool;
     /// A charge before caps, in the order in which they count.
     fn charge(&mut self, charge: &Charge<M>);
     /// The chargeable time of a rule has come to the end of its fixed step.
@@ -71,7 +70,6 @@ pub(crate) struct NoLines;
 
 impl<M> Sink<M> for NoLines {
     const LINES: bool = false;
-    const COUNTS_DAYS: bool = true;
     fn charge(&mut self, _: &Charge<M>) {}
     fn left(&mut self, _: u32, _: i64) {}
     fn running(&mut self, _: i64, _: bool) {}
@@ -116,15 +114,16 @@ pub(crate) struct Ledger<'a, 's, M, S> {
 }
 
 impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
-    pub(super) fn new(task: &Task<'a, M>, cursor: &Cursor<'_>, sink: &'s mut S) -> Self {
+    #[inline(always)]
+    pub(super) fn new(task: &Task<'a, M>, entry_day: i32, sink: &'s mut S) -> Self {
         let compiled = task.compiled;
         Self {
             compiled,
             scale: task.scale,
-            entry_day: cursor.day,
+            entry_day,
             used: task.used,
             levels: [const { LevelState::NEW }; 6],
-            inner_levels: compiled.caps.iter().filter(|level| level.per <= CapPer::Rolling24h).count(),
+            inner_levels: compiled.inner_levels,
             inner: M::ZERO,
             charged: M::ZERO,
             first_seen: false,
@@ -134,22 +133,23 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
         }
     }
 
-    /// Takes a charge; `window` is the rule's cap and what it has charged in the window.
-    #[inline]
-    pub(super) fn take(
-        &mut self,
-        charge: Charge<M>,
-        window: Option<(Amount, &mut WindowSum<M>)>,
-    ) -> Result<(), TooMuch> {
-        if self.compiled.volume {
-            self.waiting.push(charge);
-            return Ok(());
-        }
-        self.count(&charge, window)
+    /// Adds what no cap looks at.
+    #[inline(always)]
+    pub(super) fn add(&mut self, amount: &M) -> Result<(), TooMuch> {
+        self.inner = self.inner.plus(amount).ok_or(TooMuch)?;
+        self.charged = self.charged.plus(amount).ok_or(TooMuch)?;
+        Ok(())
     }
 
+    /// Keeps a charge until all are there.
+    #[cold]
+    pub(super) fn wait(&mut self, charge: Charge<M>) {
+        self.waiting.push(charge);
+    }
+
+    /// Takes a charge; `window` is the rule's cap and what it has charged in the window.
     #[inline(always)]
-    fn count(
+    pub(super) fn count(
         &mut self,
         charge: &Charge<M>,
         window: Option<(Amount, &mut WindowSum<M>)>,
@@ -258,12 +258,12 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
         self.compiled.caps.iter().take(self.inner_levels)
     }
 
-    /// There is chargeable time at the cursor that is not free.
-    pub(super) fn chargeable(&mut self, cursor: &Cursor<'_>) -> Result<(), TooMuch> {
-        if self.first_seen {
+    /// There is chargeable time at the cursor that is not free; a minimum asks what the caps leave there.
+    pub(super) fn chargeable(&mut self, cursor: &Cursor<'_>, has_minimum: bool) -> Result<(), TooMuch> {
+        self.first_seen = true;
+        if !has_minimum {
             return Ok(());
         }
-        self.first_seen = true;
         let keys = cursor.keys(None);
         for level in &self.compiled.caps {
             let state = open(level, scope(level.per, &keys), self.entry_day, self.used, self.scale)?;
