@@ -142,6 +142,9 @@ impl Zone {
     /// The instants at which a wall clock shows `local`.
     pub fn resolve(&self, local: Local) -> Resolved {
         let wall = local.as_nanos();
+        if let Some(once) = self.far_from_changes(wall) {
+            return Resolved::Once(once);
+        }
         let secs = wall.div_euclid(1_000_000_000);
         let first = self.index(secs - DAY);
         let last = self.index(secs + DAY);
@@ -164,6 +167,14 @@ impl Zone {
             // Offsets lie within a day of each other, so one of the arms above has held.
             _ => Resolved::Once(Instant::from_nanos(wall)),
         }
+    }
+
+    /// The instant of a wall-clock time around which one offset holds for two days: offsets lie within a day of UTC.
+    fn far_from_changes(&self, wall: i64) -> Option<Instant> {
+        const NANOS: i64 = DAY * 1_000_000_000;
+        let (offset, next) = self.0.at(wall.checked_sub(NANOS)?);
+        let settled = wall.checked_add(NANOS).is_some_and(|end| next.is_none_or(|next| next > end));
+        settled.then(|| Instant::from_nanos(wall) - Span::from_secs(i64::from(offset)))
     }
 
     /// The first instant of a local date: its midnight, the first of two, or the end of the gap that swallowed it.

@@ -188,9 +188,21 @@ impl Compiled {
         }
     }
 
-    /// The day plans for a vehicle and a plate colour.
-    pub(crate) fn plans<'a>(&'a self, document: &'a Document, stay: &crate::Stay) -> plan::Found<'a> {
+    /// The day plans for a vehicle and a plate colour; `None` where the tariff does not keep them.
+    #[inline]
+    pub(crate) fn kept_plans(&self, document: &Document, stay: &crate::Stay) -> Option<&PlanSet> {
         self.plans.find(&document.rules, stay.vehicle.as_ref(), stay.plate_color.as_ref())
+    }
+
+    /// The day plans; they are made in `made` where the tariff does not keep them.
+    pub(crate) fn plans<'a>(
+        &'a self,
+        document: &Document,
+        stay: &crate::Stay,
+        made: &'a mut Option<PlanSet>,
+    ) -> &'a PlanSet {
+        let make = || PlanSet::new(&document.rules, stay.vehicle.as_ref(), stay.plate_color.as_ref());
+        self.kept_plans(document, stay).unwrap_or_else(|| made.insert(make()))
     }
 }
 

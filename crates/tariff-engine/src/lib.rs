@@ -32,6 +32,7 @@ mod curve;
 mod document;
 mod error;
 mod explain;
+mod few;
 mod json;
 pub mod lint;
 mod money;

@@ -20,6 +20,7 @@ pub(crate) fn half_even<M: Exact>(numerator: &M, denominator: &M) -> Amount {
     let end = if *numerator < M::ZERO { i64::MIN } else { i64::MAX };
     let Some((quotient, rest)) = numerator.divided(denominator) else { return Amount::from_micros(end) };
     let up = match more_than_half(&rest, denominator) {
+        _ if rest == M::ZERO => 0,
         Ordering::Less => 0,
         Ordering::Greater => 1,
         Ordering::Equal => quotient & 1,

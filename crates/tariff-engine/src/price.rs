@@ -121,12 +121,11 @@ fn plain_total(tariff: &Tariff, calendar: Option<&Calendar>, stay: &Stay, exit: 
     if entry == exit {
         return Some(Amount::ZERO);
     }
-    let plans = compiled.plans(document, stay);
     let task = Task {
         tariff,
         compiled,
         scale,
-        plans: plans.plans(),
+        plans: compiled.kept_plans(document, stay)?,
         calendar,
         entry: entry.as_nanos(),
         exit: exit.as_nanos(),
@@ -429,13 +428,13 @@ impl<'a> Asked<'a> {
             return Err(PriceError::OVERFLOW);
         }
         let compiled = self.compiled();
-        let plans = compiled.plans(self.document, self.stay);
+        let mut made = None;
         let exempt = exempt(self.stay, self.entry.as_nanos(), exit.as_nanos());
         let task = Task {
             tariff: self.tariff,
             compiled,
             scale,
-            plans: plans.plans(),
+            plans: compiled.plans(self.document, self.stay, &mut made),
             calendar: self.calendar,
             entry: self.entry.as_nanos(),
             exit: exit.as_nanos(),

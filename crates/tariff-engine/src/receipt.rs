@@ -75,6 +75,13 @@ pub struct Line<'a> {
     pub cap: Option<CapPer>,
 }
 
+impl Line<'_> {
+    /// A line of which there is no more to say.
+    pub(crate) const fn new(kind: LineKind, (from, to): (Instant, Instant), amount: Amount) -> Self {
+        Line { kind, rule: None, from, to, day: None, quantity: None, unit_price: None, amount, cap: None }
+    }
+}
+
 /// The kinds of lines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
 pub enum LineKind {

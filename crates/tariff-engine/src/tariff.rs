@@ -24,6 +24,8 @@ struct Inner {
     /// Where the clock was set back over midnight: `[from, to)` in which the local date is that of the day before,
     /// though its next day has begun. Nearly every zone has none.
     second_evenings: Vec<(i64, i64)>,
+    /// The dates that were left out when a place moved over the date line.
+    lost_days: Vec<i32>,
     digest: String,
     canonical: Vec<u8>,
 }
@@ -48,18 +50,19 @@ impl Tariff {
         json::write_canonical(&mut canonical, value);
         let digest = json::sha256_hex(&canonical);
         let compiled = Compiled::new(&document);
-        let second_evenings = second_evenings(&document.zone);
-        Self(Arc::new(Inner { document, compiled, second_evenings, digest, canonical }))
+        let (second_evenings, lost_days) = odd_days(&document.zone);
+        Self(Arc::new(Inner { document, compiled, second_evenings, lost_days, digest, canonical }))
     }
 
     /// The same tariff with its document changed, for trying out; it has no digest and no canonical form.
     pub(crate) fn with_document(&self, document: Document) -> Self {
         let compiled = Compiled::new(&document);
-        let second_evenings = self.0.second_evenings.clone();
+        let Inner { second_evenings, lost_days, .. } = &*self.0;
         Self(Arc::new(Inner {
             document,
             compiled,
-            second_evenings,
+            second_evenings: second_evenings.clone(),
+            lost_days: lost_days.clone(),
             digest: String::new(),
             canonical: Vec::new(),
         }))
@@ -80,6 +83,11 @@ impl Tariff {
 
     pub(crate) fn in_second_evening(&self, at: i64) -> bool {
         self.0.second_evenings.iter().any(|(from, to)| (*from..*to).contains(&at))
+    }
+
+    /// Whether the zone never had this date.
+    pub(crate) fn never_was(&self, day: i32) -> bool {
+        self.0.lost_days.contains(&day)
     }
 
     /// The id.
@@ -246,9 +254,9 @@ pub(crate) fn overlap(a: Valid, b: Valid) -> bool {
     begins_before_end(a, b) && begins_before_end(b, a)
 }
 
-/// Where the clocks of a zone were set back over midnight, between 1969 and 2262.
-fn second_evenings(zone: &Zone) -> Vec<(i64, i64)> {
-    let mut found = Vec::new();
+/// Where the clocks of a zone were set back over midnight, and the dates that they left out, between 1969 and 2262.
+fn odd_days(zone: &Zone) -> (Vec<(i64, i64)>, Vec<i32>) {
+    let (mut evenings, mut lost) = (Vec::new(), Vec::new());
     let mut at = Instant::from_nanos(-DAY);
     while let (_, Some(next)) = zone.offset_until(at) {
         let before = zone.local(next - Span::from_nanos(1)).date();
@@ -256,9 +264,10 @@ fn second_evenings(zone: &Zone) -> Vec<(i64, i64)> {
         if after < before {
             // `next` shows an evening again whose midnight has been; the second midnight ends it.
             let rest = DAY - zone.local(next).nanos_of_day();
-            found.push((next.as_nanos(), (next + Span::from_nanos(rest)).as_nanos()));
+            evenings.push((next.as_nanos(), (next + Span::from_nanos(rest)).as_nanos()));
         }
+        lost.extend(before.days() + 1..after.days());
         at = next;
     }
-    found
+    (evenings, lost)
 }

@@ -25,6 +25,7 @@ pub(crate) use cursor::{Cursor, Ground, Keys, start_of, window_pieces};
 pub(crate) use days::{DaysByWidth, Remembered};
 pub(crate) use ladder::LadderState;
 pub(crate) use ledger::{Charge, CutFrom, Kind, Ledger, NoLines, Sink};
+use ledger::{LEVELS, LevelState};
 
 /// What there is to walk: the floored stay, with its exempt time merged.
 pub(crate) struct Task<'a, M> {
@@ -59,40 +60,52 @@ pub(crate) struct TooMuch;
 /// Walks a stay.
 #[inline]
 pub(crate) fn walk<M: Remembered, S: Sink<M>>(task: &Task<'_, M>, sink: &mut S) -> Result<Found<M>, TooMuch> {
+    if task.compiled.caps.is_empty() {
+        return walk_with_levels(task, &mut [], sink);
+    }
+    walk_with_levels(task, &mut [const { LevelState::NEW }; LEVELS], sink)
+}
+
+#[inline]
+fn walk_with_levels<M: Remembered, S: Sink<M>>(
+    task: &Task<'_, M>,
+    levels: &mut [LevelState<M>],
+    sink: &mut S,
+) -> Result<Found<M>, TooMuch> {
     // States of few rules live on the stack, in no more room than they need: it is written anew for each stay.
     match task.compiled.rules.len() {
-        0..=1 => walk_with(task, &mut [const { LadderState::NEW }; 1], sink),
-        2..=4 => walk_with(task, &mut [const { LadderState::NEW }; 4], sink),
-        5..=8 => walk_with(task, &mut [const { LadderState::NEW }; 8], sink),
-        9..=16 => walk_with(task, &mut [const { LadderState::NEW }; 16], sink),
-        rules => walk_with(task, &mut vec![LadderState::NEW; rules], sink),
+        0..=1 => walk_with(task, &mut [const { LadderState::NEW }; 1], levels, sink),
+        2..=4 => walk_with(task, &mut [const { LadderState::NEW }; 4], levels, sink),
+        5..=8 => walk_with(task, &mut [const { LadderState::NEW }; 8], levels, sink),
+        9..=16 => walk_with(task, &mut [const { LadderState::NEW }; 16], levels, sink),
+        rules => walk_with(task, &mut vec![LadderState::NEW; rules], levels, sink),
     }
 }
 
-/// `states` has at least as many as there are rules.
+/// There are at least as many `states` as rules, and as many `levels` as caps.
 fn walk_with<M: Remembered, S: Sink<M>>(
     task: &Task<'_, M>,
     states: &mut [LadderState<M>],
+    levels: &mut [LevelState<M>],
     sink: &mut S,
 ) -> Result<Found<M>, TooMuch> {
     let document = task.tariff.document();
     let ground =
         Ground { zone: &document.zone, calendar: task.calendar, plans: task.plans, entry: task.entry };
-    let cursor = Cursor::new(&ground, task.tariff, task.compiled);
-    let ledger = Ledger::new(task, cursor.day, sink);
-    let volume = task.compiled.volume;
+    // Made where it stays: it is large for the few dozen steps that most stays are.
     let mut walk = Walk {
         task,
         document,
-        cursor,
+        cursor: Cursor::new(&ground, document, task.compiled),
         states,
-        ledger,
+        ledger: Ledger::new(task, levels, sink),
         free_scope: i32::MIN,
         free_left: 0,
         next_exempt: 0,
         pending: Vec::new(),
     };
-    if volume {
+    walk.ledger.entry_day = walk.cursor.begin(task.tariff);
+    if task.compiled.volume {
         walk.pending.resize(walk.states.len(), None);
     }
     walk.run()
@@ -137,10 +150,24 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             self.segment(at, end)?
         };
         if next >= self.task.exit {
+            if S::LINES && self.cursor.rule == NO_RULE {
+                self.look_ahead();
+            }
             return Ok(false);
         }
         self.cursor.seek(next);
         Ok(true)
+    }
+
+    /// Tells where some rule comes into force after an exit in time that no rule matches, if that is near.
+    fn look_ahead(&mut self) {
+        let mut ahead = self.cursor.clone();
+        for _ in 0..8 {
+            ahead.seek(ahead.end);
+            if ahead.rule != NO_RULE {
+                return self.ledger.running(ahead.at, false);
+            }
+        }
     }
 
     /// Prices from `at` on, up to `end` or, where a unit runs on, beyond; returns how far it came.

@@ -12,11 +12,12 @@ type Target = fn(&[u8]) -> Result<(), String>;
 
 #[test]
 fn finds_stay_fixed() {
-    let targets: [(&str, Target); 4] = [
+    let targets: [(&str, Target); 5] = [
         ("tariff_document", replay::document),
         ("tariff_calendar", replay::calendar),
         ("tariff_stay", replay::stay),
         ("tariff_oracle", replay::oracle),
+        ("tariff_advice", replay::advice),
     ];
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/regressions");
     for (name, target) in targets {

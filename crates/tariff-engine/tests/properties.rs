@@ -116,6 +116,14 @@ proptest! {
     }
 
     #[test]
+    fn what_other_stays_left_behind_changes_nothing(
+        bytes in vec(any::<u8>(), 0..400),
+        moved in vec((0i64..900, 0i64..9600), 2..12),
+    ) {
+        compare::remembered(&case(&bytes, Style::Fine), &moved).map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
     fn a_cap_never_raises_a_total(bytes in vec(any::<u8>(), 0..400), per in 0usize..6, amount in 0u32..60) {
         let mut case = case(&bytes, Style::Fine);
         // What a payment covered may have cost less with the cap than the whole stay without it.

@@ -1,6 +1,6 @@
 //! Pricing: totals, receipts, JSON, batches, at 2 hours, a day, 30 and 365 days.
 //!
-//! `cargo bench -p tariff-engine`; BENCHMARKS.md has the figures. `benches/java/run` measures the hand-written rival.
+//! `cargo bench -p tariff-engine`; BENCHMARKS.md has the figures. The bench `rivals` measures a hand-written loop and the oracle beside it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod tariffs;

@@ -56,6 +56,7 @@ pub(crate) fn four_day_types() -> Tariff {
 }
 
 /// One window all day, by units of this length.
+#[allow(dead_code)] // Not every bench asks for it.
 pub(crate) fn every(unit: &str) -> Tariff {
     let text = format!(
         r#"{{ "format": 1, "id": "e", "currency": "CNY", "time_zone": "Asia/Shanghai", "ladder": "stay",

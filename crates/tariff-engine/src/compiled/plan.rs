@@ -62,7 +62,7 @@ impl PlanSet {
         PlanNumbers { plans: self, types: TypesFrom::new(calendar, day) }
     }
 
-    fn new(rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Self {
+    pub(super) fn new(rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Self {
         let accepted: Vec<(usize, &Rule)> =
             rules.iter().enumerate().filter(|(_, rule)| rule.accepts.stay(vehicle, color)).collect();
         // Dates on which the same rules match with the same ranks share a plan.
@@ -156,21 +156,6 @@ pub(super) struct Plans {
     made: Box<[OnceLock<PlanSet>]>,
 }
 
-/// Plans that are kept with the tariff, or made for one stay.
-pub(crate) enum Found<'a> {
-    Kept(&'a PlanSet),
-    Made(Box<PlanSet>),
-}
-
-impl Found<'_> {
-    pub(crate) fn plans(&self) -> &PlanSet {
-        match self {
-            Self::Kept(plans) => plans,
-            Self::Made(plans) => plans,
-        }
-    }
-}
-
 /// How many combinations of vehicle and colour are kept at most; no real tariff comes near.
 const MOST_KEPT: usize = 4096;
 
@@ -197,16 +182,24 @@ impl Plans {
         Self { vehicles, colors, made: (0..kept).map(|_| OnceLock::new()).collect() }
     }
 
-    pub(super) fn find(&self, rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Found<'_> {
-        let position = |found: Option<usize>, len: usize| found.unwrap_or(len);
-        let v = vehicle.and_then(|word| self.vehicles.iter().position(|known| known == word));
-        let c = color.and_then(|word| self.colors.iter().position(|known| known == word));
-        let v = position(v, self.vehicles.len());
-        let c = position(c, self.colors.len());
-        let make = || PlanSet::new(rules, vehicle, color);
-        match self.made.get(v * (self.colors.len() + 1) + c) {
-            Some(slot) => Found::Kept(slot.get_or_init(make)),
-            None => Found::Made(Box::new(make())),
-        }
+    /// The plans that are kept for a vehicle and a colour; `None` where there would be too many.
+    #[inline]
+    pub(super) fn find(
+        &self,
+        rules: &[Rule],
+        vehicle: Option<&Vehicle>,
+        color: Option<&Color>,
+    ) -> Option<&PlanSet> {
+        // Most rules name neither.
+        let place = if self.vehicles.is_empty() && self.colors.is_empty() {
+            0
+        } else {
+            let v = vehicle.and_then(|word| self.vehicles.iter().position(|known| known == word));
+            let c = color.and_then(|word| self.colors.iter().position(|known| known == word));
+            let (others, no_color) = (self.vehicles.len(), self.colors.len());
+            v.unwrap_or(others) * (no_color + 1) + c.unwrap_or(no_color)
+        };
+        let slot = self.made.get(place)?;
+        Some(slot.get_or_init(|| PlanSet::new(rules, vehicle, color)))
     }
 }

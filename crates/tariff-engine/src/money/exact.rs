@@ -16,16 +16,25 @@ pub(crate) trait Exact: Clone + Ord + fmt::Debug {
     fn divided(&self, other: &Self) -> Option<(i128, Self)>;
 }
 
-impl Exact for i64 {
-    const ZERO: Self = 0;
-    #[inline]
-    fn plus(&self, other: &Self) -> Option<Self> {
-        self.checked_add(*other)
-    }
-    #[inline]
-    fn minus(&self, other: &Self) -> Option<Self> {
-        self.checked_sub(*other)
-    }
+/// A machine word adds and takes away by its own checked methods; how it divides is its own affair.
+macro_rules! machine_word {
+    ($word:ty, $($rest:item)*) => {
+        impl Exact for $word {
+            const ZERO: Self = 0;
+            #[inline]
+            fn plus(&self, other: &Self) -> Option<Self> {
+                self.checked_add(*other)
+            }
+            #[inline]
+            fn minus(&self, other: &Self) -> Option<Self> {
+                self.checked_sub(*other)
+            }
+            $($rest)*
+        }
+    };
+}
+
+machine_word! { i64,
     #[inline]
     fn times(&self, n: i64) -> Option<Self> {
         self.checked_mul(n)
@@ -36,20 +45,15 @@ impl Exact for i64 {
     }
     #[inline]
     fn divided(&self, other: &Self) -> Option<(i128, Self)> {
+        // Dividing is slow, and most tariffs need no fractions.
+        if *other == 1 {
+            return Some((i128::from(*self), 0));
+        }
         Some((i128::from(self.checked_div_euclid(*other)?), self.checked_rem_euclid(*other)?))
     }
 }
 
-impl Exact for i128 {
-    const ZERO: Self = 0;
-    #[inline]
-    fn plus(&self, other: &Self) -> Option<Self> {
-        self.checked_add(*other)
-    }
-    #[inline]
-    fn minus(&self, other: &Self) -> Option<Self> {
-        self.checked_sub(*other)
-    }
+machine_word! { i128,
     #[inline]
     fn times(&self, n: i64) -> Option<Self> {
         match i64::try_from(*self) {

@@ -2,13 +2,16 @@
 
 use parking_types::{Amount, Date, Instant, Span};
 
-use super::{Asked, Source, settle::Witness};
+use super::{
+    Asked, Source,
+    settle::{Change, Witness},
+};
 use crate::{
     Calendar, DocumentRef, Line, LineKind, PriceError, Receipt, Stay, Tariff,
-    calendar::DayTypes,
     compiled::DAY,
     document::{CapPer, Document},
-    money::{Changed, Exact, Fraction, half_even},
+    few::Few,
+    money::{Exact, half_even},
     stay::Used,
     walk::{self, Charge, CutFrom, Kind, Remembered, Sink, period_bounds, start_of, window_pieces},
 };
@@ -61,12 +64,12 @@ fn receipt_in<'a, M: Remembered>(
 
 /// What the walk charged, still in fractions.
 struct Kept<M> {
-    charges: Vec<Charge<M>>,
-    cuts: Vec<(CutFrom, M)>,
+    charges: Few<Charge<M>, 4>,
+    cuts: Few<(CutFrom, M), 2>,
     /// What is kept after caps by natural day, ascending.
-    days: Vec<(i32, M)>,
+    days: Few<(i32, M), 2>,
     /// Free time used by natural day, ascending.
-    free: Vec<(i32, i64)>,
+    free: Few<(i32, i64), 2>,
     running: Option<(i64, bool)>,
     /// The figures did not hold a sum.
     too_much: bool,
@@ -75,10 +78,10 @@ struct Kept<M> {
 impl<M: Exact> Kept<M> {
     fn new() -> Self {
         Self {
-            charges: Vec::new(),
-            cuts: Vec::new(),
-            days: Vec::new(),
-            free: Vec::new(),
+            charges: Few::new(),
+            cuts: Few::new(),
+            days: Few::new(),
+            free: Few::new(),
             running: None,
             too_much: false,
         }
@@ -158,17 +161,7 @@ impl<'a> Asked<'a> {
         scale: &M,
         exit: Instant,
     ) -> Result<Vec<Line<'a>>, PriceError> {
-        let whole = |kind, rule, amount| Line {
-            kind,
-            rule,
-            from: self.entry,
-            to: exit,
-            day: None,
-            quantity: None,
-            unit_price: None,
-            amount,
-            cap: None,
-        };
+        let whole = |kind, rule, amount| Line { rule, ..Line::new(kind, (self.entry, exit), amount) };
         let (charged, with_minimum) = match source {
             Source::Free => return Ok(Vec::new()),
             Source::Instead(amount) => return Ok(vec![whole(LineKind::Instead, None, *amount)]),
@@ -179,7 +172,7 @@ impl<'a> Asked<'a> {
             Source::Calculated { charged, with_minimum } => (charged, with_minimum),
         };
         let mut lines = Vec::with_capacity(kept.charges.len() + kept.cuts.len() + 4);
-        for charge in &kept.charges {
+        for charge in kept.charges.iter() {
             let line = charge_line(self.document, charge, scale).ok_or(PriceError::OVERFLOW)?;
             lines.extend((line.amount != Amount::ZERO).then_some(line));
         }
@@ -223,16 +216,11 @@ impl<'a> Asked<'a> {
             CapPer::Rolling7d => (entry + scope * 7 * DAY, entry + (scope + 1) * 7 * DAY),
             CapPer::Stay => (i64::MIN, i64::MAX),
         };
+        let within = (Instant::from_nanos(from).max(self.entry), Instant::from_nanos(to).min(exit));
         Line {
-            kind: LineKind::Cap,
             rule: rule.map(|rule| &*rule.id),
-            from: Instant::from_nanos(from).max(self.entry),
-            to: Instant::from_nanos(to).min(exit),
-            day: None,
-            quantity: None,
-            unit_price: None,
-            amount,
             cap: Some(cut.per),
+            ..Line::new(LineKind::Cap, within, amount)
         }
     }
 
@@ -246,13 +234,13 @@ impl<'a> Asked<'a> {
         let last = (self.exit - Span::from_nanos(1)).max(self.entry);
         let (first, last) = (self.entry_day(), self.tariff.natural_day(last.as_nanos()));
         let calculated = matches!(source, Source::Calculated { .. });
-        let (days, free): (&[_], &[_]) = if calculated { (&kept.days, &kept.free) } else { (&[], &[]) };
         let daily_free = self.document.free.is_some_and(|free| free.per == crate::document::FreePer::Day);
         let mut used = Vec::with_capacity((last - first + 1).max(0) as usize);
-        let (mut days, mut free) = (days.iter().peekable(), free.iter().peekable());
+        let mut days = kept.days.iter().filter(|_| calculated).peekable();
+        let mut free = kept.free.iter().filter(|_| calculated).peekable();
         for day in first..=last {
             let date = Date::from_days(day);
-            if day > first && day < last && self.skipped(day) {
+            if day > first && day < last && self.tariff.never_was(day) {
                 continue;
             }
             let before = walk::used_on(&self.stay.used, day);
@@ -272,11 +260,6 @@ impl<'a> Asked<'a> {
         }
         Ok(used)
     }
-
-    /// Whether the zone never had this date: it was left out at the date line.
-    fn skipped(&self, day: i32) -> bool {
-        start_of(&self.document.zone, day) == start_of(&self.document.zone, day + 1)
-    }
 }
 
 fn charge_line<'a, M: Exact>(document: &'a Document, charge: &Charge<M>, scale: &M) -> Option<Line<'a>> {
@@ -285,17 +268,14 @@ fn charge_line<'a, M: Exact>(document: &'a Document, charge: &Charge<M>, scale: 
         Kind::Tier => LineKind::Tier,
         Kind::Unit => LineKind::Unit,
     };
+    let within = (Instant::from_nanos(charge.at), Instant::from_nanos(charge.to));
     Some(Line {
-        kind,
         rule: document.rules.get(charge.rule as usize).map(|rule| &*rule.id),
-        from: Instant::from_nanos(charge.at),
-        to: Instant::from_nanos(charge.to),
         day: Some(charge.types),
         // To six decimals.
         quantity: Some(half_even(&charge.quantity.times(1_000_000)?, scale)),
         unit_price: Some(charge.price),
-        amount: half_even(&charge.amount, scale),
-        cap: None,
+        ..Line::new(kind, within, half_even(&charge.amount, scale))
     })
 }
 
@@ -307,27 +287,11 @@ struct Changes<'l, 'a> {
 }
 
 impl<M: Exact> Witness<M> for Changes<'_, '_> {
-    fn change(
-        &mut self,
-        kind: LineKind,
-        quantity: Option<Amount>,
-        before: &Fraction<M>,
-        changed: &Changed<M>,
-    ) -> Option<()> {
-        let amount = changed.difference(before)?;
+    fn change(&mut self, change: Change<'_, M>) -> Option<()> {
+        let amount = change.changed.difference(change.before)?;
         if amount != Amount::ZERO {
-            let (from, to) = (self.from, self.to);
-            self.lines.push(Line {
-                kind,
-                rule: None,
-                from,
-                to,
-                day: None,
-                quantity,
-                unit_price: None,
-                amount,
-                cap: None,
-            });
+            let line = Line::new(change.kind, (self.from, self.to), amount);
+            self.lines.push(Line { quantity: change.quantity, ..line });
         }
         Some(())
     }
@@ -338,17 +302,6 @@ fn close(lines: &mut Vec<Line<'_>>, total: Amount, from: Instant, to: Instant) {
     let sum: i128 = lines.iter().map(|line| i128::from(line.amount.as_micros())).sum();
     let rest = i128::from(total.as_micros()) - sum;
     if rest != 0 {
-        let amount = half_even(&rest, &1);
-        lines.push(Line {
-            kind: LineKind::Rounding,
-            rule: None,
-            from,
-            to,
-            day: None::<DayTypes>,
-            quantity: None,
-            unit_price: None,
-            amount,
-            cap: None,
-        });
+        lines.push(Line::new(LineKind::Rounding, (from, to), half_even(&rest, &1)));
     }
 }

@@ -9,24 +9,26 @@ use crate::{
     money::{Changed, Exact, Fraction},
 };
 
+/// One change of the amount.
+pub(super) struct Change<'c, M> {
+    pub(super) kind: LineKind,
+    /// The factor or the per cent.
+    pub(super) quantity: Option<Amount>,
+    pub(super) before: &'c Fraction<M>,
+    pub(super) changed: &'c Changed<M>,
+}
+
 /// Who is told what each change does to the amount.
 pub(super) trait Witness<M> {
-    /// The amount changes from `before`; `quantity` is the factor or the per cent. `None` where the figures do not hold
-    /// the difference.
-    fn change(
-        &mut self,
-        kind: LineKind,
-        quantity: Option<Amount>,
-        before: &Fraction<M>,
-        changed: &Changed<M>,
-    ) -> Option<()>;
+    /// The amount changes; `None` where the figures do not hold the difference.
+    fn change(&mut self, change: Change<'_, M>) -> Option<()>;
 }
 
 /// Wants to know nothing.
 pub(super) struct Quiet;
 
 impl<M> Witness<M> for Quiet {
-    fn change(&mut self, _: LineKind, _: Option<Amount>, _: &Fraction<M>, _: &Changed<M>) -> Option<()> {
+    fn change(&mut self, _: Change<'_, M>) -> Option<()> {
         Some(())
     }
 }
@@ -74,7 +76,7 @@ impl Asked<'_> {
                     (LineKind::AmountOff, Adjust::AmountOff(off)) => (None, amount.minus(*off)?),
                     _ => continue,
                 };
-                witness.change(turn, quantity, &amount, &changed)?;
+                witness.change(Change { kind: turn, quantity, before: &amount, changed: &changed })?;
                 amount = changed.after;
             }
         }

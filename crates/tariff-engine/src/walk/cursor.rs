@@ -6,7 +6,7 @@ use crate::{
     Tariff,
     calendar::{Calendar, DayTypes, weekends_only},
     compiled::{Compiled, DAY, NO_RULE, Piece, PlanSet},
-    document::Window,
+    document::{Document, Window},
 };
 
 /// The scopes in which a charge counts, by number.
@@ -66,11 +66,11 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     #[inline(always)]
-    pub(crate) fn new(ground: &'a Ground<'a>, tariff: &Tariff, compiled: &Compiled) -> Self {
+    pub(crate) fn new(ground: &'a Ground<'a>, document: &Document, compiled: &Compiled) -> Self {
         let entry = ground.entry;
-        let mut cursor = Self {
+        Self {
             ground,
-            rolling: tariff.document().rolling,
+            rolling: document.rolling,
             entry_day: 0,
             at: entry,
             end: entry,
@@ -88,11 +88,17 @@ impl<'a> Cursor<'a> {
             part_24h_end: if compiled.parts_24h { entry + DAY } else { i64::MAX },
             part_7d: 0,
             part_7d_end: if compiled.parts_7d { entry + 7 * DAY } else { i64::MAX },
-        };
-        cursor.seek(entry);
-        cursor.day += i32::from(tariff.in_second_evening(entry));
-        cursor.entry_day = cursor.day;
-        cursor
+        }
+    }
+
+    /// Moves to the entry; returns its natural day.
+    #[inline(always)]
+    pub(crate) fn begin(&mut self, tariff: &Tariff) -> i32 {
+        let entry = self.ground.entry;
+        self.seek(entry);
+        self.day += i32::from(tariff.in_second_evening(entry));
+        self.entry_day = self.day;
+        self.entry_day
     }
 
     /// Moves forward to `at`.

@@ -130,8 +130,8 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
         let (plans, date) = (self.task.plans, self.cursor.date);
         // Within one scope of every longer cap, days may be added up first.
         let by_day = self.task.compiled.caps.iter().any(|level| level.per == CapPer::Day);
+        let (all_alike, cuts) = (plans.is_one() && !by_day, self.task.compiled.midnight_cuts);
         let (end, rolling_7d) = (date + count, self.cursor.keys(None).rolling_7d);
-        let cuts = self.task.compiled.midnight_cuts;
         let mut numbers = plans.numbers(self.task.calendar, date);
         let (mut sum, mut now, mut today) = (M::ZERO, date, numbers.next_day());
         let mut place = None;
@@ -139,25 +139,21 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
             let next = numbers.next_day();
             place = KnownDays::<M>::place(*state, today, if cuts { 0 } else { next });
             let Some((added, following)) = place.and_then(|place| known.day(place)) else { break };
-            let days = if following == state && plans.is_one() && !by_day {
+            place = None;
+            if all_alike && following == state {
                 // Every day to come is like this one.
-                end - now
-            } else {
-                1
-            };
-            sum = if days == 1 {
-                sum.plus(added)
-            } else {
-                added.times(i64::from(days)).and_then(|all| sum.plus(&all))
+                let days = added.times(i64::from(end - now));
+                sum = days.and_then(|days| sum.plus(&days)).ok_or(TooMuch)?;
+                now = end;
+                break;
             }
-            .ok_or(TooMuch)?;
+            sum = sum.plus(added).ok_or(TooMuch)?;
             *state = *following;
             if by_day {
                 self.ledger.lump(core::mem::replace(&mut sum, M::ZERO), now, rolling_7d)?;
             }
-            now += days;
+            now += 1;
             today = next;
-            place = None;
         }
         self.ledger.lump(sum, now, rolling_7d)?;
         Ok((now, place))

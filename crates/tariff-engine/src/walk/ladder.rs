@@ -4,7 +4,7 @@ use parking_types::Amount;
 
 use super::{Charge, Kind, Sink, TooMuch, Walk};
 use crate::{
-    compiled::{Rule, Step, Unit},
+    compiled::{Part, Rule, Step, Unit},
     document::Once,
     money::{Exact, half_even},
 };
@@ -66,6 +66,15 @@ impl<M: Exact> LadderState<M> {
         let older = if first.key <= second.key { first } else { second };
         *older = WindowSum { key, ..WindowSum::NEW };
         older
+    }
+}
+
+/// How long into a step that may come something is charged first.
+fn first_due(step: Option<&Step>) -> i64 {
+    match step.and_then(|step| step.unit) {
+        Some(Unit { every, partial: Part::Nothing }) => every,
+        Some(Unit { partial: Part::Over(limit), .. }) => limit,
+        _ => 0,
     }
 }
 
@@ -161,15 +170,23 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
                     let used = room.min(end - at);
                     state.time += used;
                     at += used;
-                    if used == room && S::LINES {
+                    if S::LINES && used == room {
                         self.ledger.left(index, at);
                     }
+                    if S::LINES && at == self.task.exit {
+                        let left = room - used + first_due(steps.get(state.entered as usize));
+                        self.ledger.running(at.saturating_add(left), used == room);
+                    }
                 }
+                // The complete ones, and the last one.
                 Some(unit) => {
-                    let (used, charged) = self.units(index, rule, step, unit, at, end, room)?;
-                    state.time += used;
-                    state.price = state.price.plus(&charged).ok_or(TooMuch)?;
-                    at += used;
+                    while at < end && state.time < step.end {
+                        let room = step.end - state.time;
+                        let (used, charged) = self.units(index, rule, step, unit, at, end, room)?;
+                        state.time += used;
+                        state.price = state.price.plus(&charged).ok_or(TooMuch)?;
+                        at += used;
+                    }
                 }
             }
         }
@@ -242,7 +259,9 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     ) -> Result<(i64, M), TooMuch> {
         let scale = self.task.scale;
         let price = step.price.as_micros();
-        let inside = room.min(end - at) / unit.every;
+        let inside = room.min(end - at);
+        // Dividing is slow, and the last unit of nearly every stay is not complete.
+        let inside = if inside < unit.every { 0 } else { inside / unit.every };
         let (used, quantity, amount) = if inside > 0 {
             let quantity = if S::LINES { scale.times(inside).ok_or(TooMuch)? } else { M::ZERO };
             let amount = scale.times(price).and_then(|price| price.times(inside)).ok_or(TooMuch)?;

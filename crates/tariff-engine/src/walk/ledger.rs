@@ -55,7 +55,8 @@ pub(crate) trait Sink<M> {
     fn charge(&mut self, charge: &Charge<M>);
     /// The chargeable time of a rule has come to the end of its fixed step.
     fn left(&mut self, rule: u32, at: i64);
-    /// The stay ends in a unit that would end here, if nothing else ended it, or right before it, where one is complete.
+    /// The stay ends in a unit or a fixed step that would end here, if nothing else ended it, or right before it, where one
+    /// is complete; or in time that costs nothing, and here the next that may begins.
     fn running(&mut self, end: i64, complete: bool);
     /// A cap cut so much more; `mark` is for the sink to find the scope again.
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: M);
@@ -88,18 +89,22 @@ pub(super) struct LevelState<M> {
 }
 
 impl<M: Exact> LevelState<M> {
-    const NEW: Self = Self { scope: i32::MIN, sum: M::ZERO, limit: M::ZERO, mark: u32::MAX };
+    pub(super) const NEW: Self = Self { scope: i32::MIN, sum: M::ZERO, limit: M::ZERO, mark: u32::MAX };
 }
 
-/// One state a cap level; there are six scopes.
-pub(super) type Levels<M> = [LevelState<M>; 6];
+/// The most cap levels: one a scope.
+pub(super) const LEVELS: usize = 6;
+
+/// One state a cap level.
+pub(super) type Levels<M> = [LevelState<M>; LEVELS];
 
 pub(crate) struct Ledger<'a, 's, M, S> {
     compiled: &'a Compiled,
     scale: &'a M,
-    entry_day: i32,
+    /// The natural day of entry.
+    pub(super) entry_day: i32,
     used: &'a [(Date, Used)],
-    levels: Levels<M>,
+    levels: &'s mut [LevelState<M>],
     /// How many of the levels have scopes of at most a day; they come first.
     inner_levels: usize,
     /// What those levels kept.
@@ -115,14 +120,14 @@ pub(crate) struct Ledger<'a, 's, M, S> {
 
 impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     #[inline(always)]
-    pub(super) fn new(task: &Task<'a, M>, entry_day: i32, sink: &'s mut S) -> Self {
+    pub(super) fn new(task: &Task<'a, M>, levels: &'s mut [LevelState<M>], sink: &'s mut S) -> Self {
         let compiled = task.compiled;
         Self {
             compiled,
             scale: task.scale,
-            entry_day,
+            entry_day: i32::MIN,
             used: task.used,
-            levels: [const { LevelState::NEW }; 6],
+            levels,
             inner_levels: compiled.inner_levels,
             inner: M::ZERO,
             charged: M::ZERO,
@@ -165,15 +170,15 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
             }
             amount = kept;
         }
-        if self.compiled.caps.is_empty() {
-            self.inner = self.inner.plus(&amount).ok_or(TooMuch)?;
-            return self.keep(charge.keys.day, amount);
+        let (inner, caps) = (self.inner_levels, self.compiled.caps.len());
+        if inner > 0 {
+            amount = self.pass(0..inner, charge.rule, &charge.keys, amount)?;
         }
-        let inner = self.pass(0..self.inner_levels, charge.rule, &charge.keys, amount)?;
-        self.inner = self.inner.plus(&inner).ok_or(TooMuch)?;
-        let kept =
-            self.pass(self.inner_levels..self.compiled.caps.len(), charge.rule, &charge.keys, inner)?;
-        self.keep(charge.keys.day, kept)
+        self.inner = self.inner.plus(&amount).ok_or(TooMuch)?;
+        if inner < caps {
+            amount = self.pass(inner..caps, charge.rule, &charge.keys, amount)?;
+        }
+        self.keep(charge.keys.day, amount)
     }
 
     #[inline(always)]
@@ -195,7 +200,9 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     ) -> Result<M, TooMuch> {
         let caps = self.compiled.caps.get(levels.clone()).unwrap_or_default();
         let states = self.levels.get_mut(levels).unwrap_or_default();
-        for (level, state) in caps.iter().zip(states) {
+        let mut states = states.iter_mut();
+        for level in caps {
+            let Some(state) = states.next() else { break };
             let scope = scope(level.per, keys);
             if state.scope != scope {
                 *state = open(level, scope, self.entry_day, self.used, self.scale)?;
@@ -231,8 +238,8 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     /// The levels whose scopes part days, as they stand where a day begins; scopes are counted from the cursor's.
     pub(super) fn relative_levels(&self, cursor: &Cursor<'_>) -> Levels<M> {
         let keys = cursor.keys(None);
-        let mut relative = [const { LevelState::NEW }; 6];
-        for ((slot, state), level) in relative.iter_mut().zip(&self.levels).zip(self.inner_caps()) {
+        let mut relative = [const { LevelState::NEW }; LEVELS];
+        for ((slot, state), level) in relative.iter_mut().zip(self.levels.iter()).zip(self.inner_caps()) {
             if state.scope == scope(level.per, &keys) {
                 *slot = LevelState { scope: 0, mark: u32::MAX, ..state.clone() };
             }
@@ -259,11 +266,14 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     }
 
     /// There is chargeable time at the cursor that is not free; a minimum asks what the caps leave there.
+    #[inline(always)]
     pub(super) fn chargeable(&mut self, cursor: &Cursor<'_>, has_minimum: bool) -> Result<(), TooMuch> {
         self.first_seen = true;
-        if !has_minimum {
-            return Ok(());
-        }
+        if has_minimum { self.limit_first(cursor) } else { Ok(()) }
+    }
+
+    /// Notes the least that the caps leave at the cursor.
+    fn limit_first(&mut self, cursor: &Cursor<'_>) -> Result<(), TooMuch> {
         let keys = cursor.keys(None);
         for level in &self.compiled.caps {
             let state = open(level, scope(level.per, &keys), self.entry_day, self.used, self.scale)?;
@@ -289,22 +299,29 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     }
 
     /// Counts what was kept back, and gives the sums.
-    /// The states' windows have counted nothing yet where charges were kept back.
+    #[inline(always)]
     pub(super) fn finish(&mut self, states: &mut [LadderState<M>]) -> Result<Found<M>, TooMuch> {
         if !self.waiting.is_empty() {
-            let mut waiting = core::mem::take(&mut self.waiting);
-            waiting.sort_by_key(|charge| charge.at);
-            for charge in &waiting {
-                let cap = self.compiled.rules.get(charge.rule as usize).and_then(|rule| rule.cap);
-                let state = states.get_mut(charge.rule as usize);
-                self.count(charge, cap.zip(state.map(|state| state.window(charge.keys.window))))?;
-            }
+            self.count_waiting(states)?;
         }
         Ok(Found {
             charged: self.charged.clone(),
             first_chargeable: self.first_seen,
             first_limit: self.first_limit.take(),
         })
+    }
+
+    /// The states' windows have counted nothing yet where charges were kept back.
+    #[cold]
+    fn count_waiting(&mut self, states: &mut [LadderState<M>]) -> Result<(), TooMuch> {
+        let mut waiting = core::mem::take(&mut self.waiting);
+        waiting.sort_by_key(|charge| charge.at);
+        for charge in &waiting {
+            let cap = self.compiled.rules.get(charge.rule as usize).and_then(|rule| rule.cap);
+            let state = states.get_mut(charge.rule as usize);
+            self.count(charge, cap.zip(state.map(|state| state.window(charge.keys.window))))?;
+        }
+        Ok(())
     }
 }
 

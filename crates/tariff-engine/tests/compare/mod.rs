@@ -3,6 +3,7 @@
 
 mod lines;
 
+use parking_types::Span;
 use serde_json::Value;
 use tariff_engine::{Calendar, Stay, Tariff, price, price_as_of, total};
 
@@ -97,6 +98,29 @@ pub(crate) fn check(case: &Case, next_change: bool) -> Result<(), String> {
         (Ok(_), Ok(_), Err(_)) => unreachable!(),
     }
     .map_err(|difference| format!("{difference}\n{}", show()))
+}
+
+/// Prices many stays by one tariff, each moved and lengthened by so many hours. Totals alone go by the days that the tariff
+/// remembers from other stays; receipts remember nothing, so both must agree.
+pub(crate) fn remembered(case: &Case, moved: &[(i64, i64)]) -> Result<(), String> {
+    let bytes = |value: &Value| value.to_string().into_bytes();
+    let calendar =
+        case.calendar.as_ref().map(|calendar| Calendar::from_json(&bytes(calendar)).expect("valid"));
+    let tariff = Tariff::from_json(&bytes(&case.tariff)).expect("valid");
+    let Ok(mut stay) = Stay::from_json(&bytes(&case.stay)) else { return Ok(()) };
+    let (entry, exit) = (stay.entry, stay.exit);
+    for (later, longer) in moved {
+        stay.entry = entry + Span::from_hours(*later);
+        stay.exit = exit + Span::from_hours(later + longer);
+        let of_receipt = price_as_of(&tariff, calendar.as_ref(), &stay).map(|receipt| receipt.total);
+        let alone = total(&tariff, calendar.as_ref(), &stay);
+        if alone != of_receipt {
+            return Err(format!(
+                "moved by {later} h and longer by {longer} h, after {moved:?}: alone {alone:?}, of the receipt {of_receipt:?}\n{case:?}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 pub(crate) fn q(value: &Value) -> Option<Q> {

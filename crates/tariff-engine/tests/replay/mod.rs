@@ -1,10 +1,19 @@
 //! What each fuzz target does with its bytes; plain tests replay the finds.
 #![allow(dead_code)] // every test binary uses its own part of it
 
+use parking_types::Span;
 use serde_json::{Value, json};
+use tariff_engine::{
+    Calendar, Stay as EngineStay, Tariff, TariffSet,
+    backtest::{Backtest, Side},
+    lint::lint_json,
+    total,
+};
 
 use crate::compare::{self, Answer};
+use crate::oracle::Q;
 use crate::oracle::generate::{Style, case};
+use crate::oracle::quantity::signed;
 use crate::oracle::stay::Stay;
 use crate::oracle::time::DAY;
 
@@ -76,5 +85,54 @@ pub(crate) fn stay(bytes: &[u8]) -> Result<(), String> {
 pub(crate) fn oracle(bytes: &[u8]) -> Result<(), String> {
     let Some((style, bytes)) = bytes.split_first() else { return Ok(()) };
     let style = if style % 2 == 0 { Style::Fine } else { Style::Coarse };
-    compare::check(&case(bytes, style), style == Style::Coarse && bytes.first().is_some_and(|b| b % 8 == 0))
+    let case = case(bytes, style);
+    compare::check(&case, style == Style::Coarse && bytes.first().is_some_and(|b| b % 8 == 0))?;
+    compare::remembered(&case, &moves(bytes))
+}
+
+/// How far some stays are moved and by how much they are longer, in hours.
+fn moves(bytes: &[u8]) -> Vec<(i64, i64)> {
+    let hours = bytes.chunks_exact(2).map(|pair| (i64::from(pair[0]), i64::from(pair[1]) * 5));
+    hours.take(6).collect()
+}
+
+/// Bytes as the choices that make two tariffs: what is said about the first is true, and the comparison of both adds up.
+pub(crate) fn advice(bytes: &[u8]) -> Result<(), String> {
+    let (one, two) = (case(bytes, Style::Coarse), case(bytes.get(1..).unwrap_or_default(), Style::Coarse));
+    let calendar = one.calendar.as_ref().map(|calendar| Calendar::from_json(&text(calendar)).unwrap());
+    let tariff = Tariff::from_json(&text(&one.tariff)).unwrap();
+    let Ok(stay) = EngineStay::from_json(&text(&one.stay)) else { return Ok(()) };
+    let today = tariff.zone().local(stay.entry).date();
+    for finding in lint_json(&text(&one.tariff), calendar.as_ref(), today) {
+        for shown in &finding.stays {
+            let again = total(&tariff, calendar.as_ref(), &shown.stay);
+            if again != Ok(shown.total) {
+                return Err(format!("{finding:?} costs {again:?}\n{one:?}"));
+            }
+        }
+    }
+    let [old, new] = [&one, &two].map(|case| TariffSet::from_json(&text(&case.tariff)).unwrap());
+    let side = |tariffs| Side { tariffs, id: "t", calendar: calendar.as_ref() };
+    let Ok(mut test) = Backtest::new(side(&old), side(&new)) else { return Ok(()) };
+    let stays: Vec<_> = moves(bytes)
+        .into_iter()
+        .map(|(later, longer)| {
+            let mut stay = stay.clone();
+            (stay.entry, stay.exit) =
+                (stay.entry + Span::from_hours(later), stay.exit + Span::from_hours(later + longer));
+            stay
+        })
+        .collect();
+    test.add(&stays, None);
+    let report = test.report();
+    let compared = report.dearer.stays + report.cheaper.stays + report.same;
+    let said = serde_json::from_str::<Value>(&report.to_json()).map_err(|error| error.to_string())?;
+    let moved = [report.dearer.amount, report.cheaper.amount].map(|sum| sum.to_string());
+    let sum: Q = moved.iter().map(|sum| signed(sum).unwrap()).sum();
+    let counted = report.stays == stays.len() as u64 && compared <= report.stays;
+    if counted && signed(&report.difference().to_string()) == Some(sum) && said.is_object() {
+        Ok(())
+    } else {
+        Err(format!("{said}\n{one:?}\n{two:?}"))
+    }
 }

@@ -1,0 +1,65 @@
+//! A list whose first items need no allocation.
+
+/// Up to `N` items lie in place, the others in a vector: most receipts have few lines on one or two days.
+pub(crate) struct Few<T, const N: usize> {
+    first: [Option<T>; N],
+    more: Vec<T>,
+    len: usize,
+}
+
+impl<T, const N: usize> Few<T, N> {
+    pub(crate) const fn new() -> Self {
+        Self { first: [const { None }; N], more: Vec::new(), len: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn push(&mut self, item: T) {
+        match self.first.get_mut(self.len) {
+            Some(slot) => *slot = Some(item),
+            None => self.more.push(item),
+        }
+        self.len += 1;
+    }
+
+    pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
+        match self.first.get_mut(index) {
+            Some(slot) => slot.as_mut(),
+            None => self.more.get_mut(index - N),
+        }
+    }
+
+    pub(crate) fn last_mut(&mut self) -> Option<&mut T> {
+        self.get_mut(self.len.checked_sub(1)?)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.first.iter().flatten().chain(&self.more)
+    }
+
+    pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
+        self.first.iter_mut().flatten().chain(&mut self.more)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_keep_their_order_in_place_and_beyond() {
+        let mut few = Few::<u32, 2>::new();
+        assert!(few.last_mut().is_none());
+        for item in 0..5 {
+            few.push(item);
+            assert_eq!(few.last_mut(), Some(&mut { item }));
+        }
+        *few.get_mut(3).unwrap() = 9;
+        assert_eq!(few.len(), 5);
+        assert_eq!(few.iter().copied().collect::<Vec<_>>(), [0, 1, 2, 9, 4]);
+        assert_eq!(few.iter_mut().next_back(), Some(&mut 4));
+        assert!(few.get_mut(5).is_none());
+    }
+}
