@@ -1,5 +1,6 @@
 //! The engine beside its rivals on the same stays: a careful hand-written loop in Java (`benches/java`, where there is a
-//! Java) and the naive oracle of the tests. The sums of all three must agree. Then batches on one thread and on more.
+//! Java) and the naive oracle of the tests. The sums of all three must agree. Then batches on one thread and on more
+//! (only these with the argument `batch`).
 //!
 //! `cargo bench -p tariff-engine --bench rivals`. Every time is the least of several runs over 1,024 stays that begin at
 //! different times of different days and differ in length.
@@ -90,21 +91,28 @@ fn of_java(base: Instant, calendar: &Calendar) -> BTreeMap<(String, i64), (f64, 
 
 fn main() {
     let calendar = tariffs::calendar();
-    let base: Instant = "2025-03-03T08:10:10+08:00".parse().expect("an instant");
-    let java = of_java(base, &calendar);
     let tariffs = [
         ("tiered_then_duration", tariffs::white_paper(tariffs::WHITE_PAPER[3].1)),
         ("four_day_types", tariffs::four_day_types()),
     ];
+    if !std::env::args().any(|word| word == "batch") {
+        alone(&calendar, &tariffs);
+    }
+    batches(&calendar, &tariffs);
+}
+
+fn alone(calendar: &Calendar, tariffs: &[(&str, Tariff)]) {
+    let base: Instant = "2025-03-03T08:10:10+08:00".parse().expect("an instant");
+    let java = of_java(base, calendar);
     println!("nanoseconds a stay: engine, java, oracle");
-    for (name, tariff) in &tariffs {
+    for (name, tariff) in tariffs {
         for hours in HOURS {
             let stays = stays(base, hours);
-            let (ns, all) = least(60, stays.len(), || sum(tariff, &calendar, &stays));
+            let (ns, all) = least(60, stays.len(), || sum(tariff, calendar, &stays));
             let few = stays.get(..if hours > 100 { 4 } else { 64 }).expect("some stays");
-            let (oracle_ns, oracle_sum) = least(1, few.len(), || of_oracle(tariff, &calendar, few));
+            let (oracle_ns, oracle_sum) = least(1, few.len(), || of_oracle(tariff, calendar, few));
             assert_eq!(
-                sum(tariff, &calendar, few).to_string(),
+                sum(tariff, calendar, few).to_string(),
                 decimal(&oracle_sum),
                 "the oracle, {name} {hours} h"
             );
@@ -116,7 +124,6 @@ fn main() {
             }
         }
     }
-    batches(&calendar, &tariffs);
 }
 
 /// A whole number of quarters as a decimal: all that these tariffs come to.

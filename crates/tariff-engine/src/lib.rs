@@ -20,7 +20,18 @@
 //!
 //! How it works: document (`document`) ▶ compiled tariff (`compiled`) ▶ the walk over a stay (`walk`) ▶ the order of
 //! decision around it (`price`) ▶ `receipt`. The walk is written once, for totals and for receipts, and tells a sink what
-//! it charges. Around it: the fee as a function of the exit (`curve`), text for people (`explain`), passes (`pass`).
+//! it charges. What makes it quick:
+//!
+//! - A document is compiled: each kind of date (its types and weekday) has a number, and each number a day cut into pieces
+//!   with the rule in force. To find the rule at an instant is an offset by bucket, a date, a table and a short scan.
+//! - Units inside a piece are counted by division. For a total, what a piece charges is one sum: it counts in the same
+//!   scopes as its parts, so caps cut it the same.
+//! - A whole day that begins like one before, by the same plan, costs the same and ends alike (`walk::days`). Such days are
+//!   remembered with the tariff for all its stays; a stay of a year is two parts of days that are walked, and one look in a
+//!   table for each day between. Receipts, which name every charge, walk every day and remember nothing: tests compare
+//!   both.
+//!
+//! Around it: the fee as a function of the exit (`curve`), text for people (`explain`), passes (`pass`).
 #![deny(clippy::float_arithmetic)]
 
 mod adjust;
