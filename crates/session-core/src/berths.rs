@@ -7,11 +7,13 @@ use crate::{
     core::{BerthUnit, Core},
     detectors::{Clock, timeline},
     device::{Device, Entry},
+    draft::Draft,
     event::{Place, ReadingKind},
     hash::stable_hash,
     ids::{Ids, Origins},
     reconcile::{self, Changes},
     roadside::{RoadEvent, Roadside, Setting},
+    session::SessionId,
     timers::Timer,
     words::AlertKind,
     world::World,
@@ -280,16 +282,10 @@ impl Core {
             let Some(mut unit) = self.berths.remove(berth) else { continue };
             let mut base = std::mem::take(&mut unit.base);
             self.run(&mut base, &unit, *berth, *lot, unit.base_upto, Some(upto), world);
-            base.drafts.retain(|draft| draft.is_open() || draft.exit.is_none_or(|exit| exit.at >= upto));
+            keep_both(&mut base.drafts, &mut unit.current.drafts, upto);
             unit.base = base;
             unit.base_upto = Some(unit.base_upto.map_or(upto, |before| before.max(upto)));
             unit.people.retain(|person| person.at >= upto);
-            let last = unit.current.drafts.len().saturating_sub(1);
-            let mut index = 0;
-            unit.current.drafts.retain(|draft| {
-                index += 1;
-                index > last || draft.is_open() || draft.exit.is_none_or(|exit| exit.at >= upto)
-            });
             unit.ids.keep(unit.base.drafts.iter().chain(&unit.current.drafts));
             self.berths.insert(*berth, unit);
         }
@@ -352,4 +348,15 @@ pub(crate) fn is_on(entry: &Entry, berth: Id) -> bool {
 pub(crate) fn is_mute(entry: &Entry) -> bool {
     entry.statement.occupied.is_none() && entry.statement.plate.is_none()
         || entry.statement.kind == ReadingKind::Other
+}
+
+/// Forgets the sessions that had ended by `upto` both at `upto` and now, but for the last one. What only one of the two
+/// still had, deriving again would take for gone, or for new.
+fn keep_both(base: &mut Vec<Draft>, current: &mut Vec<Draft>, upto: Instant) {
+    let matters = |draft: &Draft| draft.is_open() || draft.exit.is_none_or(|exit| exit.at >= upto);
+    let mut kept: Vec<SessionId> =
+        base.iter().chain(&*current).filter(|draft| matters(draft)).map(|draft| draft.id).collect();
+    kept.extend(current.last().map(|draft| draft.id));
+    base.retain(|draft| kept.contains(&draft.id));
+    current.retain(|draft| kept.contains(&draft.id));
 }

@@ -11,7 +11,7 @@
 //! A decision at a gate is a fact of its read ([`Fact`]): it is made once, when the read is first seen, and looked up
 //! whenever the lot is derived again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parking_types::{Amount, Direction, Id, Instant, Plate, PlateColor, Span};
 use serde::{Deserialize, Serialize};
@@ -425,12 +425,18 @@ impl Gated {
         }
     }
 
-    /// Forgets closed sessions that nothing can change any more.
-    pub(crate) fn forget(&mut self, horizon: Instant) {
-        let waiting: Vec<SessionId> = self.lanes.values().filter_map(LaneState::holds).collect();
-        self.drafts.retain(|id, draft| {
-            draft.is_open() || waiting.contains(id) || draft.exit.is_none_or(|exit| exit.at >= horizon)
-        });
+    /// The sessions that had not ended by then, and those that a lane still knows.
+    pub(crate) fn that_matter(&self, horizon: Instant) -> impl Iterator<Item = SessionId> {
+        let live = self
+            .drafts
+            .values()
+            .filter(move |draft| draft.is_open() || draft.exit.is_none_or(|exit| exit.at >= horizon));
+        live.map(|draft| draft.id).chain(self.lanes.values().filter_map(LaneState::holds))
+    }
+
+    /// Forgets all other sessions.
+    pub(crate) fn keep(&mut self, sessions: &BTreeSet<SessionId>) {
+        self.drafts.retain(|id, _| sessions.contains(id));
     }
 }
 

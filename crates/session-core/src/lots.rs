@@ -1,5 +1,7 @@
 //! Gated lots: events in order, waits, and deriving again when something came late.
 
+use std::collections::BTreeSet;
+
 use parking_types::{Id, Instant};
 
 use crate::{
@@ -181,8 +183,13 @@ impl Core {
             facts.remove(&event.key);
         }
         base.keep_ids(&unit.current);
-        base.forget(horizon);
-        unit.current.forget(horizon);
+        // What events that stay have shown must go by the same ids when they show it again.
+        let horizon = unit.events.first().map_or(horizon, |first| first.at.min(horizon));
+        // What only one of the two still had, deriving again would take for gone, or for new.
+        let matters: BTreeSet<SessionId> =
+            base.that_matter(horizon).chain(unit.current.that_matter(horizon)).collect();
+        base.keep(&matters);
+        unit.current.keep(&matters);
         unit.ids.keep(drafts_of(&base, &unit.current));
         (unit.base, unit.facts) = (base, facts);
         unit.ahead = Some(unit.now_ahead());
