@@ -1,6 +1,6 @@
 #![no_main]
 #[path = "../../crates/device-codec/tests/fuzzed/mod.rs"]
-#[allow(dead_code, reason = "each target uses one family")]
+#[allow(dead_code, unused_imports, reason = "each target uses one part")]
 mod fuzzed;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,7 @@
 //! Every command for every device: what is written can be read.
 #![no_main]
 #[path = "../../crates/device-codec/tests/fuzzed/mod.rs"]
-#[allow(dead_code, reason = "each target uses one family")]
+#[allow(dead_code, unused_imports, reason = "each target uses one part")]
 mod fuzzed;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {

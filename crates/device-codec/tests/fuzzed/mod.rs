@@ -1,10 +1,13 @@
-//! What the fuzz targets of the camera families do with their bytes; `camera_fuzzed.rs` does the same with kept finds.
+//! What the fuzz targets do with their bytes; `kept_finds.rs` does the same with kept finds.
 #![allow(unreachable_pub)]
 
-use device_codec::command::{Action, CommandError, Target, Wire, encode};
-use device_codec::native::{Frame, Message, tlv_kind};
-use device_codec::{Context, Protocol, Value, decode, explain};
-use parking_types::{Instant, Local, Plate};
+use device_codec::envelope::{Network, open};
+use device_codec::manual;
+use device_codec::native::{Frame, Key, Split, cobs_decode, cobs_encode, push_tlv};
+use device_codec::{Context, Protocol, decode, explain, json_path};
+
+mod commands;
+pub use commands::{commanded, spoken};
 
 /// The protocols of one family.
 pub type Family = &'static [Protocol];
@@ -47,113 +50,136 @@ pub fn any(family: Family, bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// Every action for every protocol, with these bytes as number, clock and text: what is written is read back by our own
-/// decoders, or by a JSON reader where the device alone reads it.
-pub fn commanded(bytes: &[u8]) -> Result<(), String> {
-    let (head, rest) = bytes.split_at_checked(9).unwrap_or((&[0; 9], bytes));
-    let end = std::str::from_utf8(rest).map_or_else(|e| e.valid_up_to(), str::len);
-    let text = std::str::from_utf8(&rest[..end]).unwrap_or_default();
-    let number = |at: usize| u32::from_be_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]);
-    let local = Local::from_nanos(i64::from(number(0)) * 1_000_000_000);
-    let plate = Plate::parse(text).or(Plate::parse("粤B12345")).map_err(|e| format!("{e:?}"))?;
-    let lines: Vec<&str> = text.split('\n').collect();
-    let actions = [
-        Action::Open,
-        Action::Close,
-        Action::Hold,
-        Action::Lock,
-        Action::Normal,
-        Action::Raise,
-        Action::Lower,
-        Action::Show { lines: &lines, say: Some(text) },
-        Action::Say(text),
-        Action::FreePlaces(number(4)),
-        Action::SetClock { local },
-        Action::ListAdd { plate: &plate, from: local, to: local },
-        Action::ListRemove { plate: &plate },
-        Action::Capture,
-        Action::Query,
-    ];
-    let target = Target {
-        serial: Some("00000000000004a3"),
-        id: text,
-        pulse_ms: number(4),
-        open_output: head[8],
-        board: (head[8] & 1 == 1).then_some(head[8]),
-        not_after: Instant::from_secs(i64::from(number(4))),
-        ..Target::default()
-    };
-    for protocol in Protocol::ALL {
-        for action in &actions {
-            match encode(*protocol, action, &target) {
-                Ok(wire) => readable(*protocol, action, &wire)
-                    .map_err(|e| format!("{protocol} {}: {e} in {wire:?}", action.as_str()))?,
-                Err(CommandError::NotSupported) => {}
-                Err(error) => assert!(!error.to_string().is_empty()),
+/// Any bytes behind a number and a port, as any protocol: readings are JSON, `explain` ends where `decode` does, and a
+/// frame that fails gives nothing.
+pub fn printed(bytes: &[u8]) -> Result<(), String> {
+    let [pick, port, bytes @ ..] = bytes else { return Ok(()) };
+    let protocol = Protocol::ALL[usize::from(*pick) % Protocol::ALL.len()];
+    let context = Context { port: Some(*port), ..Context::default() };
+    let mut all = Vec::new();
+    let outcome = decode(protocol, bytes, &context, &mut |reading| {
+        let mut json = Vec::new();
+        reading.write_json(&mut json);
+        all.push(json);
+    });
+    for json in &all {
+        serde_json::from_slice::<serde::de::IgnoredAny>(json).map_err(|e| format!("{protocol}: {e}"))?;
+    }
+    if explain(protocol, bytes, &context).error != outcome.err() {
+        return Err(format!("{protocol}: explain ends elsewhere than decode"));
+    }
+    match outcome {
+        Err(error) if error.offset > bytes.len() || !all.is_empty() => Err(format!("{protocol}: {error}")),
+        _ => Ok(()),
+    }
+}
+
+const SENSORS: [(Protocol, u8); 30] = [
+    (Protocol::BoschTps110, 1),
+    (Protocol::BoschTps110, 2),
+    (Protocol::BoschTps110, 3),
+    (Protocol::BoschTps110, 4),
+    (Protocol::BoschTps110, 5),
+    (Protocol::BoschTps110, 6),
+    (Protocol::PniPlacepod, 0),
+    (Protocol::NwaveNps310, 3),
+    (Protocol::NwaveNps405, 1),
+    (Protocol::NwaveNps405, 2),
+    (Protocol::NwaveNps405, 10),
+    (Protocol::NwaveNcc405, 2),
+    (Protocol::NetvoxR719a, 6),
+    (Protocol::NetvoxR719a, 7),
+    (Protocol::DingtekDo200, 3),
+    (Protocol::DingtekDo201, 3),
+    (Protocol::Libelium11, 0),
+    (Protocol::LibeliumSp2, 0),
+    (Protocol::TekzitelTekzipark, 1),
+    (Protocol::TekzitelTekzipark, 2),
+    (Protocol::CicicomSlgi3, 0),
+    (Protocol::F6213, 0),
+    (Protocol::BoschTps110, 7),
+    (Protocol::NwaveNps310, 1),
+    (Protocol::NwaveNps405, 3),
+    (Protocol::NwaveNps405, 6),
+    (Protocol::NwaveNcc405, 1),
+    (Protocol::NwaveNcc405, 3),
+    (Protocol::DingtekDo202, 3),
+    (Protocol::TekzitelTekzipark, 3),
+];
+
+/// Binary sensors on their real ports: a frame that is sound says something.
+pub fn sensor(bytes: &[u8]) -> Result<(), String> {
+    let [pick, bytes @ ..] = bytes else { return Ok(()) };
+    let (protocol, port) = SENSORS[usize::from(*pick) % SENSORS.len()];
+    let context = Context { port: Some(port), ..Context::default() };
+    let mut readings = 0;
+    let outcome = decode(protocol, bytes, &context, &mut |_| readings += 1);
+    if outcome.is_ok() == (readings > 0) {
+        Ok(())
+    } else {
+        Err(format!("{protocol}: {readings}, {outcome:?}"))
+    }
+}
+
+/// The native frame: what decodes is written again and reads the same; streams always go forward; COBS comes back.
+pub fn native(bytes: &[u8]) -> Result<(), String> {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        match Frame::split(rest) {
+            Split::Complete(frame) => {
+                again(&frame)?;
+                rest = &rest[frame.len()..];
             }
+            Split::Skip(0, _) => return Err("stands still".into()),
+            Split::Skip(len, _) => rest = &rest[len..],
+            Split::NeedMore(len) if len > rest.len() => break,
+            Split::NeedMore(len) => return Err(format!("wants {len} of {}", rest.len())),
         }
     }
-    Ok(())
+    let mut line = Vec::new();
+    cobs_encode(bytes, &mut line);
+    line.pop();
+    let _ = cobs_decode(bytes);
+    if cobs_decode(&line).as_deref() == Some(bytes) { Ok(()) } else { Err("COBS does not come back".into()) }
 }
 
-fn readable(protocol: Protocol, action: &Action<'_>, wire: &Wire) -> Result<(), String> {
-    let json = |bytes: &[u8]| {
-        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map(drop).map_err(|e| e.to_string())
-    };
-    let ours =
-        |bytes: &[u8]| decode(protocol, bytes, &Context::default(), &mut |_| {}).map_err(|e| e.to_string());
-    match (protocol, wire) {
-        (Protocol::Parkline, Wire::Frame(bytes)) => native(action, bytes),
-        (_, Wire::Frame(bytes)) => ours(bytes),
-        (_, Wire::Reply(bytes)) => json(bytes).and_then(|()| ours(bytes)),
-        (_, Wire::Publish { payload, .. }) => json(payload),
-        (Protocol::HikvisionIsapi, Wire::Request { body, .. }) if !body.is_empty() => ours(body),
-        (_, Wire::Request { body, .. }) if body.is_empty() => Ok(()),
-        (_, Wire::Request { body, .. }) => json(body),
-    }
-}
-
-/// The texts of a native command come back whole and in order.
-fn native(action: &Action<'_>, bytes: &[u8]) -> Result<(), String> {
-    let frame = Frame::new_checked(bytes).map_err(|e| e.to_string())?;
-    let Ok(Some(Message::Command(command))) = frame.message() else { return Err("no command".into()) };
-    if let Action::FreePlaces(places) = action
-        && command.value != *places
-    {
-        return Err("another number".into());
-    }
-    let mut texts = Vec::new();
+/// A frame whose message this version knows reads the same after it was written anew.
+fn again(frame: &Frame<'_>) -> Result<(), String> {
+    let Ok(Some(message)) = frame.message() else { return Ok(()) };
+    let mut tlvs = Vec::new();
     for tlv in frame.tlvs() {
-        let tlv = tlv.map_err(|e| e.to_string())?;
-        texts.push((tlv.kind, tlv.text().map_err(|e| e.to_string())?));
+        let Ok(tlv) = tlv else { return Ok(()) };
+        push_tlv(&mut tlvs, tlv.kind, tlv.data).ok_or("a TLV that fitted does not fit")?;
     }
-    let wanted: Vec<(u16, &str)> = match action {
-        Action::Show { lines, say } => {
-            let say = say.iter().map(|say| (tlv_kind::SAY, *say));
-            lines.iter().map(|line| (tlv_kind::SHOW, *line)).chain(say).collect()
-        }
-        Action::Say(say) => vec![(tlv_kind::SAY, *say)],
-        _ => Vec::new(),
-    };
-    if texts == wanted { Ok(()) } else { Err(format!("{texts:?}")) }
+    let key = frame.is_tagged().then(|| Key::new(b"fuzz"));
+    let written = message.encode_with(&frame.head(), &tlvs, key.as_ref());
+    let read = Frame::new_checked(&written).map_err(|e| e.to_string())?;
+    if (read.head(), read.message()) == (frame.head(), Ok(Some(message))) {
+        Ok(())
+    } else {
+        Err("reads otherwise".into())
+    }
 }
 
-/// What a board is told to say and show is read back.
-pub fn spoken(text: &str) -> Result<(), String> {
-    let lines = [text, "2"];
-    let target = Target::default();
-    for action in [Action::Say(text), Action::Show { lines: &lines, say: Some(text) }] {
-        let Ok(Wire::Frame(frame)) = encode(Protocol::Led0064, &action, &target) else { continue };
-        let mut said = None;
-        let outcome = decode(Protocol::Led0064, &frame, &Context::default(), &mut |reading| {
-            said = reading.get("say").map(|value| match value {
-                Value::Text(text) => text.to_string(),
-                other => format!("{other:?}"),
-            });
-        });
-        if outcome.is_err() || said.as_deref() != Some(text) {
-            return Err(format!("{text:?} became {said:?}, {outcome:?}"));
+/// JSON that is not a camera's: the YunParking gateway, people's actions, network servers' envelopes.
+pub fn documents(bytes: &[u8]) -> Result<(), String> {
+    let _ = decode(Protocol::YuncitysGateway, bytes, &Context::default(), &mut |_| {});
+    for network in Network::ALL {
+        if open(*network, bytes).is_err_and(|error| error.offset > bytes.len()) {
+            return Err("an error behind the end".into());
         }
     }
-    Ok(())
+    match manual::Action::parse(bytes) {
+        Ok(action) => {
+            let mut written = Vec::new();
+            action.write_json(&mut written);
+            let same = manual::Action::parse(&written).as_ref() == Ok(&action);
+            if same { Ok(()) } else { Err("the canonical form reads otherwise".into()) }
+        }
+        Err(error) if error.offset > bytes.len() => Err("an error behind the end".into()),
+        Err(error) => {
+            let _ = json_path(bytes, error.offset);
+            Ok(())
+        }
+    }
 }
