@@ -30,7 +30,7 @@ use crate::{
     intake::Intake,
     keeper::Keeper,
     listener::guard::Guard,
-    log::SharedLog,
+    log::{Ownership, SharedLog},
 };
 
 /// What every request handler can reach.
@@ -42,6 +42,7 @@ struct Inner {
     intake: Arc<Intake>,
     desk: Arc<Desk>,
     health: Arc<Health>,
+    ownership: Arc<Ownership>,
     guard: Arc<Guard>,
     keeper: Arc<Keeper>,
     clock: Clock,
@@ -57,6 +58,7 @@ impl Api {
             intake: host.intake.clone(),
             desk: host.desk.clone(),
             health: host.health.clone(),
+            ownership: host.ownership.clone(),
             guard,
             keeper,
             clock: host.clock.clone(),

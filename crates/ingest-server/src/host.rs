@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
     time::Duration,
@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     desk::Desk,
     intake::Intake,
-    log::{Entry, LogError, Name, SharedLog, lock},
+    log::{Entry, LogError, Name, Ownership, SharedLog, lock},
     worker::{Setting, Worker, WorkerError},
 };
 
@@ -27,11 +27,12 @@ pub const FRAMES: &str = "frames";
 const PAUSE: Duration = Duration::from_millis(200);
 /// How often a worker may fail on one record before the record is left out.
 const ATTEMPTS: u32 = 2;
+/// How long a worker waits before it is made anew after the log was away.
+const AGAIN: Duration = Duration::from_millis(250);
 
 /// What is well and what is not, for `/livez` and `/readyz`.
 #[derive(Debug, Default)]
 pub struct Health {
-    caught_up: AtomicU32,
     draining: AtomicBool,
     failed: Mutex<Option<String>>,
 }
@@ -52,11 +53,6 @@ impl Health {
         self.draining.store(true, Ordering::SeqCst);
     }
 
-    /// How many partitions have read what their log holds.
-    pub fn caught_up(&self) -> u32 {
-        self.caught_up.load(Ordering::SeqCst)
-    }
-
     fn fail(&self, why: &WorkerError) {
         lock(&self.failed).get_or_insert_with(|| why.to_string());
     }
@@ -72,6 +68,8 @@ pub struct Host {
     pub desk: Arc<Desk>,
     /// How it is.
     pub health: Arc<Health>,
+    /// Which partitions its workers have.
+    pub ownership: Arc<Ownership>,
     /// The time.
     pub clock: Clock,
     stop: Arc<AtomicBool>,
@@ -90,13 +88,14 @@ pub struct HostOptions {
 }
 
 impl Host {
-    /// Starts a worker for each partition of `log`; each runs its own stage out of `make`. Frames are taken once
-    /// [`Health::caught_up`] says all partitions are.
+    /// Starts a thread for each partition of `log`, which has a worker while the partition is ours; each worker runs
+    /// its own stage out of `make`.
     ///
     /// # Errors
     /// [`LogError::Io`] where a thread cannot be started.
     pub fn start<S: Stage>(
         log: SharedLog,
+        ownership: Arc<Ownership>,
         clock: Clock,
         options: &HostOptions,
         make: impl Fn() -> S + Send + Sync + 'static,
@@ -110,6 +109,9 @@ impl Host {
         let make = Arc::new(make);
         let mut threads = Vec::new();
         for partition in 0..partitions {
+            if ownership.is_shared() {
+                intake.pass_through(partition);
+            }
             let setting = Setting {
                 log: log.clone(),
                 source: source.clone(),
@@ -121,11 +123,12 @@ impl Host {
                 poison: options.poison,
             };
             let (make, health, stop) = (make.clone(), health.clone(), stop.clone());
-            let run = move || own(&*make, &setting, &health, &stop);
+            let ownership = ownership.clone();
+            let run = move || Owner { setting, health, ownership, stop }.run(&*make);
             let thread = thread::Builder::new().name(format!("worker-{partition}")).spawn(run);
             threads.push(thread.map_err(|e| LogError::io("start a thread for", "worker".as_ref(), &e))?);
         }
-        Ok(Self { log, intake, desk, health, clock, stop, threads })
+        Ok(Self { log, intake, desk, health, ownership, clock, stop, threads })
     }
 
     /// Lets the workers finish what is durable, commit and leave a checkpoint.
@@ -148,37 +151,69 @@ impl Drop for Host {
     }
 }
 
-/// Owns a partition until it shall stop: makes the worker anew where the stage failed, gives up where the log did.
-fn own<S: Stage>(make: &(impl Fn() -> S + ?Sized), setting: &Setting, health: &Health, stop: &AtomicBool) {
-    let mut attempts: BTreeMap<u64, u32> = BTreeMap::new();
-    let mut counted = false;
-    loop {
-        let left_out =
-            attempts.iter().filter(|(_, failed)| **failed >= ATTEMPTS).map(|(offset, _)| *offset).collect();
-        let mut ready = || {
-            if !std::mem::replace(&mut counted, true) {
-                health.caught_up.fetch_add(1, Ordering::SeqCst);
-            }
-        };
-        let worker = Worker::start(make(), setting.clone(), left_out);
-        match worker.and_then(|worker| work(worker, stop, &mut ready)) {
-            Ok(()) => return,
-            Err(WorkerError::Failed { at }) => *attempts.entry(at.offset).or_insert(0) += 1,
-            Err(error @ WorkerError::Log(_)) => return health.fail(&error),
-        }
-    }
+/// The thread of a partition.
+struct Owner {
+    setting: Setting,
+    health: Arc<Health>,
+    ownership: Arc<Ownership>,
+    stop: Arc<AtomicBool>,
 }
 
-fn work<S: Stage>(
-    mut worker: Worker<S>,
-    stop: &AtomicBool,
-    ready: &mut dyn FnMut(),
-) -> Result<(), WorkerError> {
-    worker.catch_up()?;
-    ready();
-    while !stop.load(Ordering::SeqCst) {
-        worker.turn(PAUSE)?;
+impl Owner {
+    /// Has a worker while the partition is ours: makes it anew where the stage failed or the log was away, gives up
+    /// where the log failed for good.
+    fn run<S: Stage>(&self, make: &(impl Fn() -> S + ?Sized)) {
+        let mut attempts: BTreeMap<u64, u32> = BTreeMap::new();
+        while !self.stopped() {
+            if !self.ownership.begin(self.setting.partition, PAUSE) {
+                continue;
+            }
+            let left_out = attempts
+                .iter()
+                .filter(|(_, failed)| **failed >= ATTEMPTS)
+                .map(|(offset, _)| *offset)
+                .collect();
+            let worked =
+                Worker::start(make(), self.setting.clone(), left_out).and_then(|worker| self.work(worker));
+            self.let_go();
+            match worked {
+                Ok(()) => {}
+                Err(WorkerError::Failed { at }) => *attempts.entry(at.offset).or_insert(0) += 1,
+                Err(WorkerError::Log(error)) if error.passes() => {
+                    eprintln!("partition {}: {error}; its worker starts again", self.setting.partition);
+                    thread::park_timeout(AGAIN);
+                }
+                Err(error @ WorkerError::Log(_)) => return self.health.fail(&error),
+            }
+        }
     }
-    worker.catch_up()?;
-    worker.finish()
+
+    fn work<S: Stage>(&self, mut worker: Worker<S>) -> Result<(), WorkerError> {
+        let partition = self.setting.partition;
+        worker.catch_up()?;
+        self.ownership.caught_up(partition);
+        while !self.stopped() {
+            if !self.ownership.is_ours(partition) {
+                // Who takes the partition over reads on from here.
+                return worker.finish();
+            }
+            worker.turn(PAUSE)?;
+        }
+        worker.catch_up()?;
+        worker.finish()
+    }
+
+    /// What others may own is theirs from here on; alone, the door stays as it was, as what comes in is kept.
+    fn let_go(&self) {
+        let partition = self.setting.partition;
+        if self.ownership.is_shared() {
+            self.setting.intake.pass_through(partition);
+            self.setting.observer.restore(partition, &[]);
+        }
+        self.ownership.end(partition);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::SeqCst)
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc, Mutex,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use parking_types::{Instant, Span};
@@ -33,11 +33,23 @@ pub struct Intake {
     /// By partition: the record after the last one that is known to be durable.
     durable: Arc<[AtomicU64]>,
     metrics: Arc<Metrics>,
+    /// Whether other processes write into the same partitions.
+    shared: AtomicBool,
 }
 
-/// What the door of a partition remembers: the greatest `received_at` that went through, none before the worker has
-/// read what the log holds.
-type Door = Mutex<Option<Instant>>;
+type Door = Mutex<Way>;
+
+/// Whether a partition's records can come in here.
+#[derive(Clone, Copy, Debug, Default)]
+enum Way {
+    /// Its worker is ours and has not yet read what the log holds.
+    #[default]
+    Shut,
+    /// Its worker is ours: the greatest `received_at` that is known to lie in the log.
+    Open(Instant),
+    /// Its worker is another process: that one keeps its time and tells its outages.
+    Through,
+}
 
 /// Why nothing was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,10 +82,6 @@ impl std::error::Error for Refusal {}
 pub struct Pending {
     ticket: Ticket,
     partition: u32,
-    /// Records of ours that went before the caller's.
-    before: u64,
-    /// How many records in all.
-    records: u64,
     durable: Arc<[AtomicU64]>,
     /// When they were received.
     pub received_at: Instant,
@@ -81,16 +89,16 @@ pub struct Pending {
 }
 
 impl Pending {
-    /// Waits until the records are durable; gives the position of the first.
+    /// Waits until the records are durable; gives the position of the last.
     ///
     /// # Errors
     /// What kept them from being durable: nothing may be acknowledged.
     pub async fn durable(self) -> Result<Position, LogError> {
-        let first = self.ticket.await?;
+        let offset = self.ticket.await?;
         if let Some(next) = self.durable.get(self.partition as usize) {
-            next.fetch_max(first + self.records, Ordering::Relaxed);
+            next.fetch_max(offset + 1, Ordering::Relaxed);
         }
-        Ok(Position { partition: self.partition, offset: first + self.before })
+        Ok(Position { partition: self.partition, offset })
     }
 }
 
@@ -108,7 +116,18 @@ impl Intake {
         let budget = Arc::new(Semaphore::new(budget_bytes as usize));
         let durable = (0..log.partitions()).map(|_| AtomicU64::new(0)).collect();
         let (taken, metrics) = (AtomicU64::new(0), Arc::default());
-        Self { log, topic, clock, doors, budget, budget_bytes, taken, durable, metrics }
+        Self {
+            log,
+            topic,
+            clock,
+            doors,
+            budget,
+            budget_bytes,
+            taken,
+            durable,
+            metrics,
+            shared: AtomicBool::new(false),
+        }
     }
 
     /// What listeners count.
@@ -130,7 +149,23 @@ impl Intake {
     /// Opens the door of a partition whose records go up to `clock` (none: the partition is empty).
     pub fn open(&self, partition: u32, clock: Option<Instant>) {
         if let Some(door) = self.doors.get(partition as usize) {
-            *lock(door) = Some(clock.unwrap_or(Instant::MIN));
+            *lock(door) = Way::Open(clock.unwrap_or(Instant::MIN));
+        }
+    }
+
+    /// Lets records of a partition through whose worker is in another process, or not yet at work here.
+    pub fn pass_through(&self, partition: u32) {
+        self.shared.store(true, Ordering::Relaxed);
+        if let Some(door) = self.doors.get(partition as usize) {
+            *lock(door) = Way::Through;
+        }
+    }
+
+    /// The worker has met this time in the log: other processes write there too.
+    pub fn seen(&self, partition: u32, clock: Option<Instant>) {
+        let Some(clock) = clock else { return };
+        if let Some(Way::Open(last)) = self.doors.get(partition as usize).map(lock).as_deref_mut() {
+            *last = clock.max(*last);
         }
     }
 
@@ -158,25 +193,43 @@ impl Intake {
     /// # Errors
     /// [`Refusal`]; nothing was queued.
     pub fn note(&self, partition: u32, write: impl FnOnce(Instant, &mut Batch)) -> Result<Pending, Refusal> {
+        // Where others write too, a clock that stands here says nothing: the worker may only lie behind.
+        self.put(partition, !self.shared.load(Ordering::Relaxed), write)
+    }
+
+    /// Queues the tick of a worker that has read all there is: what it finds standing stands.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing was queued.
+    pub(crate) fn tick(&self, partition: u32) -> Result<Pending, Refusal> {
+        self.put(partition, true, |at, batch| batch.push_with(|out| record::tick(at, out)))
+    }
+
+    fn put(
+        &self,
+        partition: u32,
+        tells_outage: bool,
+        write: impl FnOnce(Instant, &mut Batch),
+    ) -> Result<Pending, Refusal> {
         let door = self.doors.get(partition as usize).ok_or(LogError::NoPartition { partition });
-        let mut last = lock(door.map_err(Refusal::Log)?);
-        let before = (*last).ok_or(Refusal::NotReady)?;
+        let mut way = lock(door.map_err(Refusal::Log)?);
         let now = self.clock.now();
-        if before - now > BEHIND {
-            return Err(Refusal::ClockBehind { by: before - now });
-        }
         let mut batch = Batch::new();
-        if before != Instant::MIN && now - before > OUTAGE {
-            batch.push_with(|out| record::outage(now, before, out));
+        match *way {
+            Way::Shut => return Err(Refusal::NotReady),
+            Way::Open(last) if last - now > BEHIND => return Err(Refusal::ClockBehind { by: last - now }),
+            Way::Open(last) => {
+                if tells_outage && last != Instant::MIN && now - last > OUTAGE {
+                    batch.push_with(|out| record::outage(now, last, out));
+                }
+                *way = Way::Open(last.max(now));
+            }
+            Way::Through => {}
         }
-        let ours = batch.len() as u64;
         write(now, &mut batch);
-        *last = Some(before.max(now));
         // Under the lock, so that an outage stands before whatever came after it.
-        let records = batch.len() as u64;
         let ticket = self.log.append(&self.topic, partition, batch);
-        let durable = self.durable.clone();
-        Ok(Pending { ticket, partition, before: ours, records, durable, received_at: now, _permit: None })
+        Ok(Pending { ticket, partition, durable: self.durable.clone(), received_at: now, _permit: None })
     }
 
     /// Whether frames can be taken for every partition, and if not, why.
@@ -186,9 +239,9 @@ impl Intake {
     pub fn ready(&self) -> Result<(), Refusal> {
         let now = self.clock.now();
         self.doors.iter().try_for_each(|door| match *lock(door) {
-            None => Err(Refusal::NotReady),
-            Some(last) if last - now > BEHIND => Err(Refusal::ClockBehind { by: last - now }),
-            Some(_) => Ok(()),
+            Way::Shut => Err(Refusal::NotReady),
+            Way::Open(last) if last - now > BEHIND => Err(Refusal::ClockBehind { by: last - now }),
+            Way::Open(_) | Way::Through => Ok(()),
         })
     }
 

@@ -49,7 +49,8 @@ pub struct Keeper {
 pub type Documents = Map<String, Value>;
 
 struct State {
-    folder: Folder,
+    /// None where the site is kept in a cluster, which many processes read: there it changes with their start.
+    folder: Option<Folder>,
     /// What holds now.
     now: Documents,
     /// What the operator's documents said when they were read the last time.
@@ -106,6 +107,8 @@ pub struct Changed {
 pub enum ChangeError {
     /// The server is still starting.
     NotReady,
+    /// On Kafka the site is changed by its documents at the start.
+    Elsewhere,
     /// The entry is not the one that was meant: its tag now.
     Other(Option<String>),
     /// The change does not fit the site.
@@ -133,6 +136,9 @@ impl std::fmt::Display for ChangeError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotReady => f.write_str("the server is still starting"),
+            Self::Elsewhere => {
+                f.write_str("on Kafka the site is changed by its documents when a server starts")
+            }
             Self::Other(_) => f.write_str("the entry has been changed meanwhile"),
             Self::Refused(error) => error.fmt(f),
             Self::Site(error) => error.fmt(f),
@@ -152,7 +158,7 @@ impl From<LogError> for ChangeError {
 
 /// What was kept of the site when the server stopped, or what it begins with.
 pub struct Kept {
-    folder: Folder,
+    folder: Option<Folder>,
     /// The site before the first record.
     pub genesis: Documents,
     now: Documents,
@@ -171,7 +177,18 @@ impl Kept {
         let (genesis, now) = (folder.genesis()?, folder.current()?);
         let given = folder.given()?.unwrap_or_else(|| now.clone());
         let (planned, pending) = (folder.planned()?, folder.pending()?);
-        Ok(Self { folder, genesis, now, given, planned, pending })
+        Ok(Self { folder: Some(folder), genesis, now, given, planned, pending })
+    }
+
+    /// What a cluster keeps, which `now` has been worked into.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn elsewhere(genesis: Documents, now: Documents) -> Self {
+        Self { folder: None, genesis, given: now.clone(), now, planned: Vec::new(), pending: None }
+    }
+
+    /// Whether it is kept in a cluster.
+    pub(crate) fn is_elsewhere(&self) -> bool {
+        self.folder.is_none()
     }
 
     /// What held when the server stopped.
@@ -313,10 +330,11 @@ impl Keeper {
 
     async fn settled(&self) -> Result<tokio::sync::MutexGuard<'_, State>, ChangeError> {
         let mut state = self.state.lock().await;
-        if !state.open {
+        if state.folder.is_some() && !state.open {
             return Err(ChangeError::NotReady);
         }
-        if let Some(pending) = state.folder.pending()? {
+        let folder = state.folder.as_ref().ok_or(ChangeError::Elsewhere)?;
+        if let Some(pending) = folder.pending()? {
             self.write(&mut state, pending).await?;
         }
         self.fold(&mut state);
@@ -345,7 +363,7 @@ impl Keeper {
 
     /// Notes the change, writes it into every partition and keeps it; gives its last record in each partition.
     async fn write(&self, state: &mut State, pending: Pending) -> Result<Vec<Position>, ChangeError> {
-        state.folder.note(&pending)?;
+        state.folder.as_ref().ok_or(ChangeError::Elsewhere)?.note(&pending)?;
         let lines: Vec<Box<RawValue>> = pending.references.iter().filter_map(Reference::line).collect();
         let mut records = Vec::new();
         for partition in 0..self.partitions {
@@ -355,8 +373,7 @@ impl Keeper {
             let write = |at, batch: &mut Batch| {
                 lines.iter().for_each(|line| batch.push_with(|out| record::reference(at, line, out)));
             };
-            let first = self.intake.note(partition, write)?.durable().await?;
-            records.push(Position { offset: first.offset + lines.len() as u64 - 1, ..first });
+            records.push(self.intake.note(partition, write)?.durable().await?);
         }
         for reference in pending.references {
             // It was checked before it was noted.
@@ -370,7 +387,9 @@ impl Keeper {
             state.given = given;
         }
         state.fold(self.clock.now());
-        state.folder.keep(&state.now, &state.given, &state.planned)?;
+        if let Some(folder) = &state.folder {
+            folder.keep(&state.now, &state.given, &state.planned)?;
+        }
         self.directory.replace(&state.now);
         Ok(records)
     }
@@ -411,7 +430,8 @@ pub struct Wanted {
 }
 
 impl sitefile::Change {
-    fn since(self, since: Instant) -> Reference {
+    /// The change as a record.
+    pub(crate) fn since(self, since: Instant) -> Reference {
         let by = By { kind: "system".to_owned(), id: "site".to_owned() };
         let reason = Some("the site's documents were changed".to_owned());
         Reference { kind: self.kind, id: self.id, since, value: self.value, by, reason }

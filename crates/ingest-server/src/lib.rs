@@ -3,11 +3,14 @@
 //! The binary is `parkline`; this library is what it is made of. Bytes come in at a listener, go through the
 //! [`intake`] into the [`log`], and are acknowledged when they are durable. The [`worker`] of their partition runs
 //! the stage on them and commits what it publishes together with its position; the [`desk`] hands commands and live
-//! sessions to those who wait for them. `docs/server.md` describes it for those who run it, `docs/log.md` the files.
+//! sessions to those who wait for them. `docs/server.md` describes it for those who run it, `docs/log.md` the files,
+//! `docs/kafka.md` the log on Apache Kafka.
 
 pub mod api;
 pub mod cli;
 pub mod clock;
+#[cfg(feature = "kafka")]
+pub mod cluster;
 pub mod desk;
 pub mod directory;
 pub mod host;

@@ -3,20 +3,26 @@
 //! A log has topics, each with the same number of partitions. Two kinds of topic exist, and both are plain names:
 //! those that anybody **appends** to (frames, reference data), and those that a reader of another topic publishes
 //! with its **commit**: outputs and position in one piece, all or nothing. [`conformance`] says what every backend
-//! must do; `docs/log.md` describes the embedded one.
+//! must do; `docs/log.md` describes the embedded one, `docs/kafka.md` the one on Apache Kafka.
 
 mod batch;
 pub mod conformance;
 mod embedded;
 mod error;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 mod name;
+mod ownership;
 mod segment;
 mod ticket;
 
 pub use batch::Batch;
 pub use embedded::{Embedded, Options};
 pub use error::LogError;
+#[cfg(feature = "kafka")]
+pub use kafka::{Kafka, KafkaOptions};
 pub use name::Name;
+pub use ownership::{Ownership, Standing};
 pub use segment::{Fault, Torn, TornTail};
 pub(crate) use segment::{lock, make_folder, write_whole};
 pub use ticket::{Ticket, TicketSender};
@@ -28,7 +34,7 @@ use bytes::Bytes;
 /// A record as a reader gets it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Its number in its topic and partition, from 0, without gaps.
+    /// Its number in its topic and partition. Numbers ascend; on Kafka some are taken by what is no record.
     pub offset: u64,
     /// What it was published under; empty for appended records.
     pub key: Bytes,
@@ -77,12 +83,13 @@ pub trait Log: Send + Sync + 'static {
     /// The number of partitions, fixed when the log is made.
     fn partitions(&self) -> u32;
 
-    /// Queues records for the end of a partition, as one piece in order. The ticket resolves to the offset of the
-    /// first, once all of them are durable.
+    /// Queues records for the end of a partition, in order. The ticket resolves to the offset of the last, once all
+    /// of them are durable.
     fn append(&self, topic: &Name, partition: u32, batch: Batch) -> Ticket;
 
-    /// Queues a commit. Commits of one partition take effect in the order of the calls; the ticket resolves to
-    /// `commit.next` once outputs and position are durable.
+    /// Queues a commit of a reader that has resumed. Commits of one partition take effect in the order of the calls;
+    /// the ticket resolves to `commit.next` once outputs and position are durable. After one that failed, none takes
+    /// effect until the reader resumes again.
     fn commit(&self, partition: u32, commit: Commit) -> Ticket;
 
     /// Durable records from offset `from` on, up to about `limit` bytes (at least one record where there is one).
@@ -99,7 +106,8 @@ pub trait Log: Send + Sync + 'static {
         wait: Duration,
     ) -> Result<Vec<Entry>, LogError>;
 
-    /// Where `reader` goes on in a partition after a start.
+    /// Takes a partition for `reader`: says where it goes on, and from here on no commit of an earlier owner of the
+    /// partition takes effect, in whatever process it runs.
     ///
     /// # Errors
     /// [`LogError`] where the log cannot be read.

@@ -1,6 +1,12 @@
 //! Everything together: the site, the log, the workers and the listeners, from start to drain.
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use device_codec::Protocol;
 use parkline::{
@@ -18,7 +24,7 @@ use crate::{
     host::{FRAMES, Host, HostOptions},
     keeper::{ChangeError, Keeper, Kept, KeptError},
     listener::{self, Sockets, guard::Guard},
-    log::{Embedded, Entry, LogError, Name, Options, TornTail},
+    log::{Embedded, Entry, Log, LogError, Name, Options, Ownership, SharedLog, TornTail},
     secrets::{self, Lacking, Secrets},
     sitefile::{SiteDocuments, SiteFileError},
 };
@@ -28,8 +34,8 @@ use crate::{
 pub struct ServerOptions {
     /// The site: a document or a folder of them.
     pub site: PathBuf,
-    /// The data folder.
-    pub data: PathBuf,
+    /// Where the log lies.
+    pub log: Place,
     /// Where native frames come in.
     pub tcp: Option<SocketAddr>,
     /// Where HTTP comes in.
@@ -40,6 +46,16 @@ pub struct ServerOptions {
     pub partitions: Option<u32>,
     /// Further ports, secrets and limits.
     pub listeners: listener::Options,
+}
+
+/// Where a log lies.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In a data folder of this machine.
+    Folder(PathBuf),
+    /// On Apache Kafka.
+    #[cfg(feature = "kafka")]
+    Cluster(crate::cluster::Cluster),
 }
 
 /// Why the server did not start.
@@ -127,6 +143,8 @@ const DRAIN: Duration = Duration::from_secs(10);
 /// A server that takes frames.
 pub struct Server {
     host: Host,
+    // After the host: its workers finish before the group is left.
+    _membership: Membership,
     keeper: Arc<Keeper>,
     guard: Arc<Guard>,
     site: PathBuf,
@@ -166,23 +184,16 @@ impl Server {
         let sockets = Sockets::bind(options.tcp, &options.listeners.ports).await;
         let sockets = sockets.map_err(|(address, error)| StartError::Listen { address, error })?;
         let secrets = Secrets::open(options.listeners.secrets.clone(), &Directory::new(&merged, 1))?;
-        let topics = Name::new(FRAMES).into_iter().collect();
-        let log = Embedded::open(
-            &options.data,
-            &Options { partitions: options.partitions, ..Options::new(&tenant, topics) },
-        )?;
-        let torn = log.torn().to_vec();
-        let kept = Kept::open(log.folder(), &merged)?;
-        same_groups(kept.now(), &merged)?;
-        let genesis = parse("the site kept in the data folder", &kept.genesis)?;
+        let reader = Name::new(READER).ok_or(LogError::Closed)?;
         let clock = Clock::system();
-        let host_options = HostOptions {
-            reader: Name::new(READER).ok_or(LogError::Closed)?,
-            budget_bytes: BUDGET_BYTES,
-            poison,
-        };
-        let host = Host::start(Arc::new(log), clock, &host_options, move || Pipeline::new(genesis.clone()))?;
+        let Opened { log, ownership, kept, torn, written, membership } =
+            open_log(options, &merged, &tenant, &reader, &clock).await?;
+        let genesis = parse("the site that the log began with", &kept.genesis)?;
+        let host_options = HostOptions { reader, budget_bytes: BUDGET_BYTES, poison };
+        let make = move || Pipeline::new(genesis.clone());
+        let host = Host::start(log, ownership, clock, &host_options, make)?;
         let directory = Arc::new(Directory::new(kept.now(), host.log.partitions()));
+        let elsewhere = kept.is_elsewhere();
         let (keeper, pending) = Keeper::new(kept, &host, directory.clone())?;
         let keeper = Arc::new(keeper);
         let (stop, stopped) = watch::channel(false);
@@ -190,13 +201,17 @@ impl Server {
         let guard = Arc::new(Guard { directory, secrets, open });
         let api = Api::new(&host, guard.clone(), keeper.clone(), options.tokens.clone());
         let mut tasks = vec![serve_http(api, http, stopped.clone())];
-        caught_up(&host).await?;
-        let site_changes = keeper.begin(pending, &merged).await?;
+        let mut site_changes = written;
+        if !elsewhere {
+            caught_up(&host).await?;
+            site_changes = keeper.begin(pending, &merged).await?;
+        }
         tasks.push(tokio::spawn(keep_up(keeper.clone(), stopped.clone())));
         let devices = guard.directory.len();
         tasks.extend(sockets.serve(&host, &guard, options.listeners.limits, &stopped));
         Ok(Self {
             host,
+            _membership: membership,
             keeper,
             guard,
             site: options.site.clone(),
@@ -250,6 +265,66 @@ impl Server {
     }
 }
 
+/// A place in a consumer group, where there is one; left when dropped.
+#[cfg(feature = "kafka")]
+type Membership = Option<crate::log::kafka::Member>;
+#[cfg(not(feature = "kafka"))]
+type Membership = Option<std::convert::Infallible>;
+
+/// A log that was opened.
+struct Opened {
+    log: SharedLog,
+    ownership: Arc<Ownership>,
+    kept: Kept,
+    torn: Vec<TornTail>,
+    /// How many changes of the site were written while it was opened.
+    written: usize,
+    membership: Membership,
+}
+
+#[cfg_attr(not(feature = "kafka"), allow(unused_variables, reason = "only a cluster needs them"))]
+async fn open_log(
+    options: &ServerOptions,
+    merged: &Map<String, Value>,
+    tenant: &str,
+    reader: &Name,
+    clock: &Clock,
+) -> Result<Opened, StartError> {
+    match &options.log {
+        Place::Folder(data) => open_folder(data, options.partitions, merged, tenant),
+        #[cfg(feature = "kafka")]
+        Place::Cluster(cluster) => {
+            let (cluster, merged, reader) = (cluster.clone(), merged.clone(), reader.clone());
+            let clock = clock.clone();
+            let opening = move || {
+                let joined = cluster.open(&merged, &clock)?;
+                let membership = cluster.join(&joined, &reader)?;
+                let kept = Kept::elsewhere(joined.genesis, merged);
+                let (log, ownership, written) = (joined.log, joined.ownership, joined.changes);
+                Ok(Opened { log, ownership, kept, torn: Vec::new(), written, membership })
+            };
+            // The client blocks on the network.
+            let opened = tokio::task::spawn_blocking(opening).await;
+            opened.unwrap_or_else(|error| Err(StartError::Worker(error.to_string())))
+        }
+    }
+}
+
+fn open_folder(
+    data: &Path,
+    partitions: Option<u32>,
+    merged: &Map<String, Value>,
+    tenant: &str,
+) -> Result<Opened, StartError> {
+    let topics = Name::new(FRAMES).into_iter().collect();
+    let log = Embedded::open(data, &Options { partitions, ..Options::new(tenant, topics) })?;
+    let torn = log.torn().to_vec();
+    let kept = Kept::open(log.folder(), merged)?;
+    same_groups(kept.now(), merged)?;
+    let ownership = Arc::new(Ownership::all(log.partitions()));
+    Ok(Opened { log: Arc::new(log), ownership, kept, torn, written: 0, membership: None })
+}
+
 fn parse(name: &str, merged: &Map<String, Value>) -> Result<Site, SiteError> {
     let text = Value::Object(merged.clone()).to_string();
     Site::parse(&[(name, text.as_bytes())])
@@ -282,7 +357,7 @@ async fn keep_up(keeper: Arc<Keeper>, mut stop: watch::Receiver<bool>) {
 }
 
 async fn caught_up(host: &Host) -> Result<(), StartError> {
-    while host.health.caught_up() < host.log.partitions() {
+    while host.ownership.standing().caught_up < host.log.partitions() {
         if let Some(why) = host.health.failure() {
             return Err(StartError::Worker(why));
         }
@@ -300,7 +375,8 @@ fn poison(entry: &Entry) -> Output {
     Output { topic: "dead-letters", key, value: letter.to_string().into_bytes() }
 }
 
-fn same_groups(old: &Map<String, Value>, new: &Map<String, Value>) -> Result<(), StartError> {
+/// A lot's group decides where its records lie, so it stays.
+pub(crate) fn same_groups(old: &Map<String, Value>, new: &Map<String, Value>) -> Result<(), StartError> {
     let groups = |site: &Map<String, Value>| -> Vec<(String, String)> {
         let text = |lot: &Value, field: &str| lot.get(field).and_then(Value::as_str).map(str::to_owned);
         let lots = site.get("lots").and_then(Value::as_array).into_iter().flatten();

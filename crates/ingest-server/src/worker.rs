@@ -19,7 +19,7 @@ use parkline::stage::{Output, Position, Record, Stage};
 use crate::{
     clock::{Clock, duration},
     intake::Intake,
-    log::{Batch, Commit, Entry, LogError, Name, Publication, SharedLog, Ticket},
+    log::{Commit, Entry, LogError, Name, Publication, SharedLog, Ticket},
     record, saved,
 };
 
@@ -235,6 +235,7 @@ impl<S: Stage> Worker<S> {
                 self.publish(None)?;
             }
         }
+        self.setting.intake.seen(self.setting.partition, self.time);
         let due = !self.outputs.is_empty() || self.next - self.committed >= COMMIT_RECORDS;
         if due {
             self.publish(None)?;
@@ -309,10 +310,9 @@ impl<S: Stage> Worker<S> {
         if self.setting.clock.now() < self.tick_at() {
             return false;
         }
-        let tick = |at: Instant, batch: &mut Batch| batch.push_with(|out| record::tick(at, out));
         // Refused where the clock lies behind: the server is not ready then, and says so. Waited for, as the next
         // turn must read it before it judges again whether one is needed.
-        self.setting.intake.note(self.setting.partition, tick).is_ok_and(|pending| pending.wait().is_ok())
+        self.setting.intake.tick(self.setting.partition).is_ok_and(|pending| pending.wait().is_ok())
     }
 
     fn checkpoint_if_due(&mut self) -> Result<(), WorkerError> {

@@ -276,7 +276,7 @@ fn a_folder_is_opened_once_and_only_as_it_was_made() {
     drop(log);
     let other = Options { partitions: Some(3), ..options(1 << 20) };
     let mismatch = Embedded::open(data.path(), &other).map(|_| ()).unwrap_err();
-    assert_eq!(mismatch.to_string(), "the data folder has partitions 2, not 3");
+    assert_eq!(mismatch.to_string(), "the log has partitions 2, not 3");
     let as_it_is = Options { partitions: None, ..options(1 << 20) };
     assert_eq!(Embedded::open(data.path(), &as_it_is).unwrap().partitions(), 2);
 }

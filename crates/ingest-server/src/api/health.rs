@@ -15,8 +15,9 @@ pub(super) async fn ready(State(api): State<Api>) -> impl IntoResponse {
     let why = why_not(&api);
     let status = if why.is_none() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let partitions = api.0.log.partitions();
-    let mut answer = json!({"ready": why.is_none(), "partitions": partitions, "caught_up": api.0.health.caught_up(),
-        "sessions": api.0.desk.view.len()});
+    let standing = api.0.ownership.standing();
+    let mut answer = json!({"ready": why.is_none(), "partitions": partitions, "ours": standing.ours,
+        "caught_up": standing.caught_up, "sessions": api.0.desk.view.len()});
     if let (Some(why), Value::Object(fields)) = (why, &mut answer) {
         fields.insert("why".to_owned(), Value::String(why));
     }
@@ -31,7 +32,8 @@ pub(super) fn why_not(api: &Api) -> Option<String> {
     if api.0.health.failure().is_some() {
         return Some("a worker stopped; see the server's log".to_owned());
     }
-    if api.0.health.caught_up() < api.0.log.partitions() {
+    let standing = api.0.ownership.standing();
+    if standing.caught_up < standing.ours {
         return Some("partitions are being restored".to_owned());
     }
     api.0.intake.ready().err().map(|refusal| refusal.to_string())

@@ -8,13 +8,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{CannotRun, Ended, listeners};
 use crate::{
     api::Tokens,
-    server::{Server, ServerOptions},
+    server::{Place, Server, ServerOptions},
 };
 
 const EXAMPLES: &str = "\
 Examples:
   parkline serve --site site.json --data ./data
   parkline serve --site site/ --data /var/lib/parkline --http 0.0.0.0:8080 --tcp 0.0.0.0:7500 --tokens tokens
+  parkline serve --site site/ --log kafka://10.0.0.1:9092,10.0.0.2:9092/shenzhen --instance host-1 --tokens tokens
 
 When it takes frames it prints one line to stdout: {\"ready\":true,\"http\":…,\"tcp\":…}. Port 0 takes any free port.
 
@@ -40,8 +41,23 @@ pub(super) struct Args {
     #[arg(long, value_name = "SITE")]
     site: PathBuf,
     /// The data folder; made where it is missing
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
+    #[arg(long, value_name = "DIR", required_unless_present = "log", conflicts_with = "log")]
+    data: Option<PathBuf>,
+    /// Apache Kafka instead of a data folder: kafka://HOST:PORT[,HOST:PORT…][/PREFIX]; docs/kafka.md
+    #[arg(long, value_name = "URL")]
+    log: Option<String>,
+    /// With --log: properties of the client, such as TLS and SASL; a file of lines NAME=VALUE
+    #[arg(long, value_name = "FILE", requires = "log")]
+    kafka_config: Option<PathBuf>,
+    /// With --log: this process's name in the group, the same after a restart, which then moves no partitions
+    #[arg(long, value_name = "NAME", requires = "log")]
+    instance: Option<String>,
+    /// With --log: accept that an acknowledged record may lie on one broker only
+    #[arg(long, requires = "log")]
+    single_copy: bool,
+    /// With --log: what this process does
+    #[arg(long, value_name = "ROLE", requires = "log", default_value = "all")]
+    role: Role,
     /// Where native frames come in; `none`: nowhere
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7500")]
     tcp: String,
@@ -52,11 +68,22 @@ pub(super) struct Args {
     /// lines, only loopback addresses are listened on
     #[arg(long, value_name = "FILE")]
     tokens: Option<PathBuf>,
-    /// Partitions of a new data folder (default 4); an existing one keeps what it has
+    /// Partitions of a new log (default 4, on Kafka 12); an existing one keeps what it has
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     partitions: Option<u32>,
     #[command(flatten)]
     listeners: listeners::Listeners,
+}
+
+/// What a process of several does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Role {
+    /// Listens and works
+    All,
+    /// Takes frames and answers questions, but owns no partitions
+    Listener,
+    /// Works on partitions; takes no native frames
+    Worker,
 }
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
@@ -67,6 +94,7 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
 
 fn options(args: &Args) -> Result<ServerOptions, CannotRun> {
     let tcp = match args.tcp.as_str() {
+        _ if args.role == Role::Worker => None,
         "none" => None,
         address => {
             Some(address.parse().map_err(|_| CannotRun(format!("--tcp: {address} is no address and port")))?)
@@ -78,8 +106,37 @@ fn options(args: &Args) -> Result<ServerOptions, CannotRun> {
         None => std::env::var("PARKLINE_TOKENS").unwrap_or_default(),
     };
     let tokens = Tokens::parse(&text).map_err(CannotRun::new)?;
-    let (site, data, listeners) = (args.site.clone(), args.data.clone(), args.listeners.options()?);
-    Ok(ServerOptions { site, data, tcp, http: args.http, tokens, partitions: args.partitions, listeners })
+    let (site, log, listeners) = (args.site.clone(), place(args)?, args.listeners.options()?);
+    Ok(ServerOptions { site, log, tcp, http: args.http, tokens, partitions: args.partitions, listeners })
+}
+
+fn place(args: &Args) -> Result<Place, CannotRun> {
+    match (&args.data, &args.log) {
+        (Some(data), _) => Ok(Place::Folder(data.clone())),
+        (None, Some(address)) => cluster(args, address),
+        (None, None) => Err(CannotRun("either --data or --log is needed".to_owned())),
+    }
+}
+
+#[cfg(feature = "kafka")]
+fn cluster(args: &Args, address: &str) -> Result<Place, CannotRun> {
+    let mut options = crate::log::KafkaOptions::at(address).map_err(CannotRun::new)?;
+    (options.partitions, options.single_copy) = (args.partitions, args.single_copy);
+    if let Some(path) = &args.kafka_config {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| CannotRun(format!("cannot read {}: {error}", path.display())))?;
+        let wrong = |line| CannotRun(format!("{}: line {line} is no NAME=VALUE", path.display()));
+        options.read_properties(&text).map_err(wrong)?;
+    }
+    let (instance, works) = (args.instance.clone(), args.role != Role::Listener);
+    Ok(Place::Cluster(crate::cluster::Cluster { options, instance, works }))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn cluster(_: &Args, _: &str) -> Result<Place, CannotRun> {
+    let why =
+        "this parkline was built without Kafka: cargo build --release -p ingest-server --features kafka";
+    Err(CannotRun(why.to_owned()))
 }
 
 async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {

@@ -42,11 +42,11 @@ pub enum LogError {
         /// The lock file.
         file: PathBuf,
     },
-    /// The folder was made with another number of partitions or for another tenant.
+    /// The log was made with another number of partitions or for another tenant.
     Mismatch {
         /// What differs.
         what: &'static str,
-        /// What the folder has.
+        /// What the log has.
         found: String,
         /// What was asked for.
         wanted: String,
@@ -62,12 +62,39 @@ pub enum LogError {
         /// The one asked for.
         partition: u32,
     },
+    /// The brokers did not do it, now or in the given time.
+    Broker {
+        /// What was tried, as a verb.
+        what: &'static str,
+        /// The client's answer.
+        why: String,
+    },
+    /// Whoever commits for this partition is of no use any more: another has taken it over, or the outcome of a
+    /// commit is not known. [`Log::resume`](super::Log::resume) takes it again, from the last commit.
+    Lost {
+        /// What happened.
+        why: String,
+    },
+    /// A topic of the cluster is not as it must be, and could not be made so.
+    Topic {
+        /// Its whole name.
+        topic: String,
+        /// What is wrong.
+        why: String,
+        /// The command that mends it.
+        command: String,
+    },
 }
 
 impl LogError {
     /// An [`io::Error`] with what was tried on which file.
     pub(crate) fn io(what: &'static str, file: &Path, error: &io::Error) -> Self {
         Self::Io { what, file: file.to_owned(), kind: error.kind() }
+    }
+
+    /// Whether the same may go well a moment later, in a worker made anew.
+    pub fn passes(&self) -> bool {
+        matches!(self, Self::Broker { .. } | Self::Lost { .. })
     }
 
     /// A stable name for logs and problem documents.
@@ -82,6 +109,9 @@ impl LogError {
             Self::Mismatch { .. } => "log_mismatch",
             Self::NoTopic { .. } => "no_topic",
             Self::NoPartition { .. } => "no_partition",
+            Self::Broker { .. } => "log_broker",
+            Self::Lost { .. } => "log_lost",
+            Self::Topic { .. } => "log_topic",
         }
     }
 }
@@ -96,10 +126,13 @@ impl fmt::Display for LogError {
             Self::Closed => f.write_str("the log is closed"),
             Self::InUse { file } => write!(f, "another process holds {}", file.display()),
             Self::Mismatch { what, found, wanted } => {
-                write!(f, "the data folder has {what} {found}, not {wanted}")
+                write!(f, "the log has {what} {found}, not {wanted}")
             }
             Self::NoTopic { topic } => write!(f, "topic {topic} is not written this way"),
             Self::NoPartition { partition } => write!(f, "there is no partition {partition}"),
+            Self::Broker { what, why } => write!(f, "cannot {what}: {why}"),
+            Self::Lost { why } => write!(f, "the partition must be taken again: {why}"),
+            Self::Topic { topic, why, command } => write!(f, "topic {topic}: {why}. To mend it: {command}"),
         }
     }
 }

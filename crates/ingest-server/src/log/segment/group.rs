@@ -189,10 +189,10 @@ impl Writer {
         if outcome.is_ok() {
             self.publish();
         }
-        let mut offset = outcome;
+        let mut end = outcome;
         for (batch, ticket) in batches.iter().zip(tickets) {
-            ticket.resolve(offset.clone());
-            offset = offset.map(|first| first + batch.len() as u64);
+            end = end.map(|first| first + batch.len() as u64);
+            ticket.resolve(end.clone().map(|end| end.saturating_sub(1)));
         }
     }
 
