@@ -137,6 +137,8 @@ const IN_FLIGHT: usize = 4;
 const QUIET: Span = Span::from_secs(1);
 /// At least so often there is a record, so that the clock of a quiet partition moves.
 const HEARTBEAT: Span = Span::from_mins(1);
+/// How long the log may take to bring records that are known to be there.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Time between checkpoints.
 const CHECKPOINT: Span = Span::from_secs(30);
 
@@ -186,7 +188,7 @@ impl<S: Stage> Worker<S> {
     fn repeat(&mut self) -> Result<(), WorkerError> {
         let setting = &self.setting;
         let entries =
-            setting.log.read(&setting.source, setting.partition, self.next, READ_BYTES, Duration::ZERO)?;
+            setting.log.read(&setting.source, setting.partition, self.next, READ_BYTES, PATIENCE)?;
         if entries.is_empty() {
             // The position was committed after the record was durable, so the record must be there.
             return Err(WorkerError::Log(LogError::Failed));

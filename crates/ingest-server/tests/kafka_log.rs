@@ -153,3 +153,16 @@ fn records_that_were_never_committed_are_seen_by_nobody() {
     assert_eq!(charges(&log, 1), ["seen"]);
     assert_eq!(log.append(&name("extra"), 1, Batch::of(b"x")).wait(), Ok(0));
 }
+
+#[test]
+fn the_end_is_found_however_often_it_is_asked_for() {
+    let Some(options) = options("end") else { return };
+    let log = Kafka::open(options).unwrap();
+    log.resume(&name("pipeline"), 0).unwrap();
+    for round in 1..=30u64 {
+        // The end of the transaction takes a number too, behind which there is nothing.
+        log.commit(0, commit(round, &round.to_string(), None)).wait().unwrap();
+        let expected: Vec<String> = (1..=round).map(|number| number.to_string()).collect();
+        assert_eq!(charges(&log, round as usize), expected);
+    }
+}

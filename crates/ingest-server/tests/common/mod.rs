@@ -3,6 +3,7 @@
     dead_code,
     unreachable_pub,
     clippy::unwrap_used,
+    clippy::panic,
     reason = "shared by test files that use different parts"
 )]
 
@@ -78,14 +79,22 @@ pub fn write_site(folder: &Path, site: &Value) -> PathBuf {
 impl Server {
     /// Starts it on free ports and waits until it says that it is ready.
     pub fn start(folder: &Path, more: &[&str]) -> Self {
+        let data = folder.join("data").display().to_string();
+        Self::start_with(folder, &[&["--partitions", "1", "--data", &data], more].concat())
+    }
+
+    /// The same with the log that the arguments name.
+    pub fn start_with(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = binary();
-        command.args(["serve", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0", "--partitions", "1"]);
-        command.arg("--site").arg(folder.join("site.json")).arg("--data").arg(folder.join("data")).args(more);
+        command.args(["serve", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+        command.arg("--site").arg(folder.join("site.json")).args(arguments);
         let said = fs::File::options().create(true).append(true).open(folder.join("stderr")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let ready: Value = serde_json::from_str(&line).unwrap();
+        let said = || fs::read_to_string(folder.join("stderr")).unwrap_or_default();
+        let ready: Value =
+            serde_json::from_str(&line).unwrap_or_else(|_| panic!("it does not start: {}", said()));
         let address = |field: &str| ready[field].as_str().unwrap().parse().unwrap();
         Self { http: address("http"), tcp: address("tcp"), ports: ready["ports"].clone(), child }
     }

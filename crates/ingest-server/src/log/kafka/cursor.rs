@@ -2,6 +2,7 @@
 
 use std::{
     sync::Mutex,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -19,9 +20,18 @@ use super::{
 };
 use crate::clock::moment;
 
-/// All cursors that nobody reads with just now, the one used last at the end.
+/// All cursors that nobody reads with just now.
 pub(super) struct Cursors {
+    /// Of those who wait for what comes; they stay where they are.
+    waiting: Pool,
+    /// Of those who ask what is there now.
+    asking: Pool,
+}
+
+struct Pool {
     config: ClientConfig,
+    most: usize,
+    /// The one used last at the end.
     free: Mutex<Vec<Cursor>>,
 }
 
@@ -31,14 +41,14 @@ struct Cursor {
     partition: i32,
     /// The offset that the next message has at least.
     next: u64,
-    /// There is nothing from `next` up to here.
-    nothing_to: u64,
+    /// Whether it fetches.
+    stands: bool,
 }
 
-/// Clients that are kept; each has threads and connections of its own.
-const KEPT: usize = 48;
 /// How long a read that shall not wait may wait for brokers that say there is something.
 const SLOW: Duration = Duration::from_secs(20);
+/// Before brokers are asked again that could not answer.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What a look at the queue found.
 enum Found {
@@ -49,11 +59,14 @@ enum Found {
 
 impl Cursors {
     pub(super) fn new(mut config: ClientConfig) -> Self {
-        config.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "100");
         // By default a reader that keeps up pauses for a second whenever its queue was full.
         config.set("fetch.queue.backoff.ms", "5").set("queued.max.messages.kbytes", "16384");
         config.set("fetch.error.backoff.ms", "50");
-        Self { config, free: Mutex::default() }
+        let mut asking = config.clone();
+        // Where there is nothing more, the broker says so at once, and the client tells us.
+        asking.set("enable.partition.eof", "true").set("fetch.wait.max.ms", "1");
+        // Each has threads and connections of its own.
+        Self { waiting: Pool::new(config, 64), asking: Pool::new(asking, 16) }
     }
 
     pub(super) fn read(
@@ -64,72 +77,86 @@ impl Cursors {
         limit: usize,
         wait: Duration,
     ) -> Result<Vec<Entry>, LogError> {
-        let mut cursor = self.take(topic, partition as i32, from)?;
-        let entries = if wait.is_zero() { cursor.read_now(limit) } else { cursor.read_within(limit, wait) };
-        // One that failed may stand anywhere.
-        let entries = entries?;
-        let mut free = lock(&self.free);
-        if free.len() >= KEPT {
-            drop(free.remove(0));
-        }
-        free.push(cursor);
+        let pool = if wait.is_zero() { &self.asking } else { &self.waiting };
+        let mut cursor = pool.take(topic, partition as i32, from)?;
+        // One that failed may stand anywhere, and is not kept.
+        let entries =
+            if wait.is_zero() { cursor.read_now(limit)? } else { cursor.read_within(limit, wait)? };
+        pool.put(cursor);
         Ok(entries)
     }
+}
 
-    /// A cursor at `from`: one that stands there, else another of the partition that is moved, else a new one.
+impl Pool {
+    fn new(config: ClientConfig, most: usize) -> Self {
+        Self { config, most, free: Mutex::default() }
+    }
+
+    fn put(&self, cursor: Cursor) {
+        let mut free = lock(&self.free);
+        let oldest = (free.len() >= self.most).then(|| free.remove(0));
+        free.push(cursor);
+        drop(free);
+        drop(oldest);
+    }
+
+    /// A cursor at `from`: one that stands there, else another that is moved, else a new one.
     fn take(&self, topic: &str, partition: i32, from: u64) -> Result<Cursor, LogError> {
         let of_partition = |cursor: &Cursor| cursor.topic == topic && cursor.partition == partition;
         let mut free = lock(&self.free);
-        if let Some(at) = free.iter().rposition(|cursor| of_partition(cursor) && cursor.next == from) {
+        let stands = |cursor: &Cursor| cursor.stands && of_partition(cursor) && cursor.next == from;
+        if let Some(at) = free.iter().rposition(stands) {
             return Ok(free.remove(at));
         }
-        let other = free.iter().position(of_partition).map(|at| free.remove(at));
+        let other = free.iter().position(|cursor| of_partition(cursor) || !cursor.stands);
+        let other = other.map(|at| free.remove(at));
         drop(free);
-        let mut cursor = match other {
-            Some(cursor) => cursor,
-            None => {
-                let consumer = self.config.create().map_err(|error| broker("make a client", &error))?;
-                Cursor { consumer, topic: topic.to_owned(), partition, next: from, nothing_to: 0 }
-            }
+        let consumer = match other {
+            Some(cursor) => cursor.consumer,
+            None => self.config.create().map_err(|error| broker("make a client", &error))?,
         };
-        cursor.next = from;
-        cursor.stand()?;
-        Ok(cursor)
+        Ok(Cursor { consumer, topic: topic.to_owned(), partition, next: from, stands: false })
     }
 }
 
 impl Cursor {
     /// Fetches anew from `next` on.
     fn stand(&mut self) -> Result<(), LogError> {
-        self.nothing_to = 0;
         let mut place = TopicPartitionList::new();
         let offset = Offset::Offset(i64::try_from(self.next).unwrap_or(i64::MAX));
         let placed = place.add_partition_offset(&self.topic, self.partition, offset);
-        placed.and_then(|()| self.consumer.assign(&place)).map_err(|error| broker("read", &error))
+        placed.and_then(|()| self.consumer.assign(&place)).map_err(|error| broker("read", &error))?;
+        self.stands = true;
+        Ok(())
+    }
+
+    /// Fetches no more.
+    fn rest(&mut self) -> Result<(), LogError> {
+        self.stands = false;
+        self.consumer.unassign().map_err(|error| broker("read", &error))
     }
 
     /// What is committed by now.
     fn read_now(&mut self, limit: usize) -> Result<Vec<Entry>, LogError> {
-        let ends = self.consumer.fetch_watermarks(&self.topic, self.partition, PATIENCE);
-        let (_, end) = ends.map_err(|error| broker("ask for the end of a partition", &error))?;
-        let end = u64::try_from(end).unwrap_or(0);
-        if end <= self.next.max(self.nothing_to) {
-            return Ok(Vec::new());
+        if self.stands
+            && let Found::Entry(entry) = self.look(moment())?
+        {
+            return self.more(entry, limit);
         }
         let until = moment() + SLOW;
-        let mut anew = false;
+        if self.end(until)? <= self.next {
+            self.rest()?;
+            return Ok(Vec::new());
+        }
+        // Anew, so that an end that is told now was found now. Before it may lie only what is no record: ends of
+        // transactions, and what was aborted.
+        self.stand()?;
         while moment() < until {
             match self.look(until)? {
                 Found::Entry(entry) => return self.more(entry, limit),
-                // Behind `next` lies only what is no record: ends of transactions, and what was aborted.
-                Found::End if anew => {
-                    self.nothing_to = end;
-                    return Ok(Vec::new());
-                }
-                // May be an end that was told before the last records came.
                 Found::End => {
-                    self.stand()?;
-                    anew = true;
+                    self.rest()?;
+                    return Ok(Vec::new());
                 }
                 Found::Nothing => {}
             }
@@ -137,7 +164,22 @@ impl Cursor {
         Err(LogError::Broker { what: "read", why: "no answer in time".to_owned() })
     }
 
+    /// The offset behind everything that is committed.
+    fn end(&self, until: Instant) -> Result<u64, LogError> {
+        loop {
+            match self.consumer.fetch_watermarks(&self.topic, self.partition, PATIENCE) {
+                Ok((_, end)) => return Ok(u64::try_from(end).unwrap_or(0)),
+                // The leader may just have moved.
+                Err(error) if passes(&error) && moment() < until => thread::sleep(AGAIN),
+                Err(error) => return Err(broker("ask for the end of a partition", &error)),
+            }
+        }
+    }
+
     fn read_within(&mut self, limit: usize, wait: Duration) -> Result<Vec<Entry>, LogError> {
+        if !self.stands {
+            self.stand()?;
+        }
         let until = moment() + wait;
         loop {
             if let Found::Entry(entry) = self.look(until)? {

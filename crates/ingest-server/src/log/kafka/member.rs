@@ -77,7 +77,11 @@ impl Member {
     ) -> Result<Self, LogError> {
         let mut config = options.reading();
         config.set("group.id", options.whole(reader)).set("session.timeout.ms", SESSION_MS);
-        config.set("partition.assignment.strategy", "cooperative-sticky");
+        // A static member that dies between the two steps of a cooperative rebalance comes back with what it had after
+        // the first, and the partition that was to move stays with nobody. So static members move all at once, which
+        // happens only when their number changes; others move one by one.
+        let strategy = if instance.is_some() { "range" } else { "cooperative-sticky" };
+        config.set("partition.assignment.strategy", strategy);
         config.set("heartbeat.interval.ms", "1000").set("max.poll.interval.ms", "60000");
         config.set("queued.min.messages", "1").set("auto.offset.reset", "earliest");
         if let Some(instance) = instance {
@@ -95,9 +99,15 @@ impl Member {
     pub(super) fn serve(&mut self) -> Result<(), LogError> {
         let (polled, stopped) = (self.consumer.clone(), self.stop.clone());
         let run = move || {
+            let mut said = String::new();
             while !stopped.load(Ordering::SeqCst) {
                 // Serves the rebalances; messages that slipped in before the pause are the workers' business.
-                drop(polled.poll(Duration::from_millis(100)));
+                let Some(Err(error)) = polled.poll(Duration::from_millis(100)) else { continue };
+                let says = error.to_string();
+                if says != said {
+                    eprintln!("consumer group: {says}");
+                    said = says;
+                }
             }
         };
         let thread = thread::Builder::new().name("group".to_owned()).spawn(run);
