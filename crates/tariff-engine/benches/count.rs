@@ -16,7 +16,7 @@ use tariff_engine::{Stay, price, price_as_of, total};
 fn main() {
     let mut words = std::env::args().skip(1).filter(|word| !word.starts_with("--"));
     let Some(name) = words.next() else {
-        println!("count NAME HOURS ROUNDS [receipt|full]: see the source");
+        println!("count NAME HOURS ROUNDS [receipt|full|json]: see the source");
         return;
     };
     let hours: i64 = words.next().and_then(|word| word.parse().ok()).unwrap_or(2);
