@@ -150,6 +150,11 @@ impl Pipeline {
         self.core.finish(&self.site);
     }
 
+    /// Derives everything in the window again: nothing may come of it. For simulations and tests.
+    pub fn derive_again(&mut self) {
+        self.core.derive_again(&self.site);
+    }
+
     /// What has become true since the last call, in order.
     pub fn take_effects(&mut self) -> impl Iterator<Item = Effect> + use<> {
         self.core.take_effects()

@@ -16,7 +16,7 @@ use crate::{
 const FLICKER: i64 = 30;
 
 /// Faults that the checks must see.
-pub(crate) const PLANTS: [&str; 7] = [
+pub(crate) const PLANTS: [&str; 8] = [
     "payment_lost",
     "payment_twice",
     "stay_longer",
@@ -24,6 +24,7 @@ pub(crate) const PLANTS: [&str; 7] = [
     "debt_negative",
     "gate_shut",
     "state_lost",
+    "derived_otherwise",
 ];
 
 /// A city, the pipeline beside it, and how far they are.
@@ -260,7 +261,20 @@ impl Run {
         }
         self.pipeline = other;
         self.restored += 1;
-        Ok(())
+        self.derived_again()
+    }
+
+    /// Arrival in order is the quick path of the one derivation: to derive everything again changes nothing.
+    fn derived_again(&mut self) -> Result<(), Broken> {
+        self.pipeline.derive_again();
+        let mut news: Vec<Effect> = self.pipeline.take_effects().collect();
+        if self.has("derived_otherwise") {
+            news.extend(self.check.sessions.values().next().map(|s| Effect::Session(Box::new(s.clone()))));
+        }
+        match news.first() {
+            None => Ok(()),
+            Some(effect) => Err(format!("derived again, there is something new: {effect:?}")),
+        }
     }
 }
 

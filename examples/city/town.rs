@@ -113,12 +113,36 @@ impl Town {
         }
         let (from, to) = self.outage;
         self.record(to, format!(r#"{{"received_at":"{}","outage":{{"from":"{}"}}}}"#, text(to), text(from)));
-        let change = end / 5 * 3;
-        let (now, value) = (text(change), tariff("2.00"));
-        self.record(
-            change,
+        self.change(end / 5 * 3, "tariffs", "t", &tariff("2.00"));
+        let plates = |cars: core::ops::Range<u32>| {
+            cars.map(|car| format!(r#""{}""#, plate(car))).collect::<Vec<_>>().join(",")
+        };
+        // A pass whose cars have one place between them, taken back later; a white list that grows.
+        let pass = |state| {
+            let (plates, until) = (plates(5..40), text(end * 2));
             format!(
-                r#"{{"received_at":"{now}","reference":{{"kind":"tariffs","id":"t","since":"{now}","value":{value}}}}}"#
+                r#"{{"id":"p","plates":[{plates}],"lots":["G1"],"from":"{}","to":"{until}","spaces":1,"state":"{state}"}}"#,
+                text(0)
+            )
+        };
+        self.change(end / 6, "passes", "p", &pass("active"));
+        self.change(end / 2 + 7, "passes", "p", &pass("cancelled"));
+        for (at, cars) in [(end / 4, 20..30), (end / 3 * 2, 20..90)] {
+            let list = format!(r#"{{"id":"w","kind":"white","plates":[{}],"lots":["G1"]}}"#, plates(cars));
+            self.change(at, "lists", "w", &list);
+        }
+        let strict = r#"{"id":"L1","kind":"roadside","time_zone":"Asia/Shanghai","tariffs":["t"],"policy":{"min_stay":"5m"}}"#;
+        self.change(end / 7 * 3, "lots", "L1", strict);
+    }
+
+    /// Reference data change under open sessions, but not while we are out.
+    fn change(&mut self, at: i64, kind: &str, id: &str, value: &str) {
+        let at = if (self.outage.0..=self.outage.1).contains(&at) { self.outage.1 + 2 } else { at };
+        let now = text(at);
+        self.record(
+            at,
+            format!(
+                r#"{{"received_at":"{now}","reference":{{"kind":"{kind}","id":"{id}","since":"{now}","value":{value}}}}}"#
             ),
         );
     }

@@ -319,6 +319,19 @@ impl Core {
         self.publish_dirty(world);
     }
 
+    /// Derives every berth and lot again from its state before the window. Nothing follows from it, as arrival in order
+    /// is the quick path of the same derivation; simulations check that.
+    pub fn derive_again<W: World>(&mut self, world: &W) {
+        let mut berths: Vec<(Id, Id)> =
+            self.berths.iter().filter_map(|(berth, unit)| Some((*berth, unit.lot?))).collect();
+        berths.sort_unstable();
+        berths.into_iter().for_each(|berth| self.derive_berth(berth, world));
+        let mut lots: Vec<Id> = self.lots.keys().copied().collect();
+        lots.sort_unstable();
+        lots.into_iter().for_each(|lot| self.derive_lot_again(lot, world));
+        self.publish_dirty(world);
+    }
+
     /// The clock goes on: what is due by then happens, each at its own time.
     pub(crate) fn advance<W: World>(&mut self, now: Instant, world: &W) {
         while let Some((at, timer)) = self.timers.pop(now) {

@@ -105,6 +105,14 @@ impl Core {
         unit.ids.keep(drafts_of(&unit.base, &unit.current));
     }
 
+    /// Derives a lot again though nothing has come.
+    pub(crate) fn derive_lot_again<W: World>(&mut self, lot: Id, world: &W) {
+        let Some(mut unit) = self.lots.remove(&lot) else { return };
+        let group = Self::group(&lot, self.now(), world);
+        self.derive_lot(lot, group, &mut unit, None, world);
+        self.lots.insert(lot, unit);
+    }
+
     /// Books what the last event has touched.
     fn book_touched(&mut self, unit: &mut LotUnit, group: Id) {
         let mut touched = core::mem::take(&mut unit.current.touched);
