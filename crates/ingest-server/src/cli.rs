@@ -10,6 +10,7 @@ mod frames;
 mod input;
 mod lint;
 mod listeners;
+mod load;
 mod output;
 mod protocols;
 mod quote;
@@ -74,6 +75,8 @@ enum Command {
     Lint(lint::Args),
     /// Run the server: listeners, durable log, workers, HTTP API
     Serve(serve::Args),
+    /// Simulate devices against a server and measure what it takes and how long it takes
+    Load(load::Args),
 }
 
 /// How a command that could run ended.
@@ -114,6 +117,7 @@ pub fn run() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Load(args) => load::run(&args),
     };
     match done {
         Ok(Ended::Well) => ExitCode::SUCCESS,

@@ -17,6 +17,7 @@ pub mod host;
 pub mod intake;
 pub mod keeper;
 pub mod listener;
+pub mod load;
 pub mod log;
 pub mod metrics;
 pub mod partition;

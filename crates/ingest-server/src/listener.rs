@@ -3,6 +3,7 @@
 mod addresses;
 mod framed;
 pub mod guard;
+pub mod mqtt;
 pub mod tcp;
 mod udp;
 
@@ -15,7 +16,13 @@ use tokio::{
     task::JoinHandle,
 };
 
-use self::{framed::Framed, guard::Guard, tcp::Tcp, udp::Udp};
+use self::{
+    framed::Framed,
+    guard::Guard,
+    mqtt::{Broker, Mqtt},
+    tcp::Tcp,
+    udp::Udp,
+};
 use crate::{host::Host, secrets::Source};
 
 /// Where devices come in, and what they must know.
@@ -25,6 +32,8 @@ pub struct Options {
     pub secrets: Source,
     /// Other protocols than ours, each on a port of its own.
     pub ports: Vec<Port>,
+    /// A broker that devices publish to.
+    pub broker: Option<Broker>,
     /// What one connection may do.
     pub limits: Limits,
 }
@@ -129,10 +138,10 @@ impl Sockets {
         self,
         host: &Host,
         guard: &Arc<Guard>,
-        limits: Limits,
+        options: &Options,
         stop: &watch::Receiver<bool>,
     ) -> Vec<JoinHandle<()>> {
-        let mut tasks = Vec::new();
+        let (mut tasks, limits) = (Vec::new(), options.limits);
         if let Some(listener) = self.tcp {
             tasks.push(tokio::spawn(Tcp::new(host, guard.clone(), limits).serve(listener, stop.clone())));
         }
@@ -143,6 +152,9 @@ impl Sockets {
         }
         for (_, socket) in self.datagrams {
             tasks.push(tokio::spawn(Udp::new(host, guard.clone()).serve(socket, stop.clone())));
+        }
+        if let Some(broker) = &options.broker {
+            tasks.push(tokio::spawn(Mqtt::new(host, guard.clone(), broker.clone()).serve(stop.clone())));
         }
         tasks
     }

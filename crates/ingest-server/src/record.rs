@@ -1,5 +1,6 @@
 //! The records that the server itself writes into the frames log (`docs/records.md`).
 
+use device_codec::Milli;
 use parking_types::Instant;
 use serde_json::value::RawValue;
 
@@ -16,8 +17,27 @@ pub struct FrameRecord<'a> {
     pub route: Option<&'a str>,
     /// The HTTP content type.
     pub content_type: Option<&'a str>,
+    /// What a LoRaWAN network knows of it.
+    pub uplink: Option<&'a Uplink>,
     /// Which listener took it.
     pub listener: &'a str,
+}
+
+/// What a LoRaWAN network server says of a device's message.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Uplink {
+    /// FPort.
+    pub port: Option<u8>,
+    /// FCnt.
+    pub counter: Option<u32>,
+    /// What changes with each join.
+    pub join: Option<String>,
+    /// When the network had it.
+    pub network_at: Option<Instant>,
+    /// Signal strength, dBm.
+    pub rssi_dbm: Option<Milli>,
+    /// Signal-to-noise ratio, dB.
+    pub snr_db: Option<Milli>,
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -34,6 +54,9 @@ impl FrameRecord<'_> {
         let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
         out.extend(self.payload.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
         out.push(b'"');
+        if let Some(uplink) = self.uplink {
+            uplink.encode(out);
+        }
         if let Some(route) = self.route {
             text_field("route", route, out);
         }
@@ -42,6 +65,26 @@ impl FrameRecord<'_> {
         }
         text_field("listener", self.listener, out);
         out.push(b'}');
+    }
+}
+
+impl Uplink {
+    fn encode(&self, out: &mut Vec<u8>) {
+        let mut number = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                out.extend_from_slice(format!(",\"{name}\":{value}").as_bytes());
+            }
+        };
+        number("port", self.port.map(|port| port.to_string()));
+        number("counter", self.counter.map(|counter| counter.to_string()));
+        number("rssi_dbm", self.rssi_dbm.map(|rssi| rssi.to_string()));
+        number("snr_db", self.snr_db.map(|snr| snr.to_string()));
+        if let Some(join) = &self.join {
+            text_field("join", join, out);
+        }
+        if let Some(at) = self.network_at {
+            text_field("network_at", &at.to_string(), out);
+        }
     }
 }
 
@@ -130,6 +173,7 @@ mod tests {
             payload: &[0x7b, 0xff],
             route: Some("/vz/c-1?a=\"b\""),
             content_type: None,
+            uplink: None,
             listener: "http",
         };
         let expected = json!({"received_at": "2026-03-02T08:00:00.25Z", "device": "c-1", "protocol": "vz-http",

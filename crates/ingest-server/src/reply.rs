@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use device_codec::{
     Context, Protocol,
-    command::{self, NativeTarget, Push, Target, native_frame, vz_http_reply},
+    command::{self, NativeTarget, Push, Target, Topics, Wire, native_frame, vz_http_reply},
     decode,
     native::Key,
 };
@@ -92,6 +92,25 @@ pub fn native(command: &Command, device_id: u64, now: Instant, key: Option<(u32,
     let action = action(&command.action, &record.arguments, &lines)?;
     let command = command::Command { id: &command.id, action, not_after: command.not_after };
     native_frame(&command, &NativeTarget { key, ..NativeTarget::new(device_id, now) }).ok()
+}
+
+/// A command as an MQTT message: its topic and payload; `None` for what the device's protocol has no word for.
+pub fn mqtt(
+    command: &Command,
+    protocol: Protocol,
+    serial: &str,
+    topics: Topics,
+    now: Instant,
+) -> Option<(String, Vec<u8>)> {
+    let record: Record<'_> = serde_json::from_slice(&command.json).unwrap_or_default();
+    let lines: Vec<&str> = record.arguments.lines.iter().map(AsRef::as_ref).collect();
+    let action = action(&command.action, &record.arguments, &lines)?;
+    let (serial, not_after) = (Some(serial), Some(command.not_after));
+    let target = Target { serial, id: &command.id, at: now, not_after, topics, ..Target::default() };
+    match command::encode(protocol, &action, &target).ok()? {
+        Wire::Publish { topic, payload } => Some((topic, payload)),
+        _ => None,
+    }
 }
 
 /// An instant in the native frame's unit.

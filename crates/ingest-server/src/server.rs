@@ -170,13 +170,8 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub async fn start(options: &ServerOptions) -> Result<Self, StartError> {
+        closed(options)?;
         let open = options.tokens.is_empty();
-        let ports = options.listeners.ports.iter().map(|port| &port.address);
-        for address in options.tcp.iter().chain([&options.http]).chain(ports) {
-            if open && !address.ip().is_loopback() {
-                return Err(StartError::Open { address: *address });
-            }
-        }
         let merged = SiteDocuments::read(&options.site)?.merged()?;
         let site = parse(&options.site.display().to_string(), &merged)?;
         let tenant = site.tenant().to_string();
@@ -208,7 +203,7 @@ impl Server {
         }
         tasks.push(tokio::spawn(keep_up(keeper.clone(), stopped.clone())));
         let devices = guard.directory.len();
-        tasks.extend(sockets.serve(&host, &guard, options.listeners.limits, &stopped));
+        tasks.extend(sockets.serve(&host, &guard, &options.listeners, &stopped));
         Ok(Self {
             host,
             _membership: membership,
@@ -224,6 +219,20 @@ impl Server {
             site_changes,
             devices,
         })
+    }
+
+    /// Looks whether site, secrets and addresses can be used, without touching log or sockets; gives how many devices
+    /// the site has.
+    ///
+    /// # Errors
+    /// [`StartError`]: what would keep the server from starting.
+    pub fn check(options: &ServerOptions) -> Result<usize, StartError> {
+        closed(options)?;
+        let merged = SiteDocuments::read(&options.site)?.merged()?;
+        parse(&options.site.display().to_string(), &merged)?;
+        let directory = Directory::new(&merged, 1);
+        Secrets::open(options.listeners.secrets.clone(), &directory)?;
+        Ok(directory.len())
     }
 
     /// What went wrong for good while it ran, if something did.
@@ -323,6 +332,14 @@ fn open_folder(
     same_groups(kept.now(), merged)?;
     let ownership = Arc::new(Ownership::all(log.partitions()));
     Ok(Opened { log: Arc::new(log), ownership, kept, torn, written: 0, membership: None })
+}
+
+/// An open server listens on loopback only.
+fn closed(options: &ServerOptions) -> Result<(), StartError> {
+    let ports = options.listeners.ports.iter().map(|port| &port.address);
+    let mut addresses = options.tcp.iter().chain([&options.http]).chain(ports);
+    let reached = addresses.find(|address| options.tokens.is_empty() && !address.ip().is_loopback());
+    reached.map_or(Ok(()), |address| Err(StartError::Open { address: *address }))
 }
 
 fn parse(name: &str, merged: &Map<String, Value>) -> Result<Site, SiteError> {

@@ -252,6 +252,8 @@ fn a_site_whose_secrets_are_missing_does_not_start() {
         "--tcp",
         "127.0.0.1:0",
     ];
+    let refused = run(&[&arguments[..], &["--check"]].concat(), b"");
+    assert_eq!((refused.status.code(), text(&refused.stderr).contains("c-in")), (Some(2), true));
     let refused = run(&arguments, b"");
     let said = text(&refused.stderr);
     assert_eq!(
@@ -260,6 +262,10 @@ fn a_site_whose_secrets_are_missing_does_not_start() {
         "{said}"
     );
     nothing_secret_in(&said);
+    secrets(folder.path(), &both());
+    let checked = run(&[&arguments[..], &["--check"]].concat(), b"");
+    assert_eq!((checked.status.code(), text(&checked.stdout).contains("\"devices\":3")), (Some(0), true));
+    assert!(!data.exists(), "a check touches nothing");
 }
 
 #[test]

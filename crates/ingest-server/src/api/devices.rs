@@ -136,6 +136,7 @@ async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<
         payload: &posted.body,
         route: Some(&posted.route),
         content_type: posted.content_type(),
+        uplink: None,
         listener: "http",
     };
     let bytes = posted.body.len() * 2 + posted.route.len() + 256;

@@ -71,6 +71,9 @@ pub(super) struct Args {
     /// Partitions of a new log (default 4, on Kafka 12); an existing one keeps what it has
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     partitions: Option<u32>,
+    /// Only look whether site, tokens, secrets and addresses can be used; exit 2 and say why where they cannot
+    #[arg(long)]
+    check: bool,
     #[command(flatten)]
     listeners: listeners::Listeners,
 }
@@ -88,6 +91,11 @@ enum Role {
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     let options = options(args)?;
+    if args.check {
+        let devices = Server::check(&options).map_err(CannotRun::new)?;
+        println!("{}", json!({"ok": true, "devices": devices}));
+        return Ok(Ended::Well);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CannotRun::new)?;
     runtime.block_on(serve(&options))
 }
