@@ -85,6 +85,11 @@ impl Tariff {
         self.0.second_evenings.iter().any(|(from, to)| (*from..*to).contains(&at))
     }
 
+    /// The dates that the zone never had.
+    pub(crate) fn lost_days(&self) -> &[i32] {
+        &self.0.lost_days
+    }
+
     /// Whether the zone never had this date.
     pub(crate) fn never_was(&self, day: i32) -> bool {
         self.0.lost_days.contains(&day)

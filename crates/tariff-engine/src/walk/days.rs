@@ -164,8 +164,10 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
         let (cursor, task) = (&self.cursor, self.task);
         // Where days are apart, neither a unit nor a window's least overlap looks beyond its day.
         let (since, margin) = if task.compiled.days_apart { (1, 0) } else { (2, 1) };
+        // Lists of caps pass over dates that never were, so that their last items may come later.
+        let lost = task.tariff.lost_days().len() as i32;
         let settled = cursor.date == cursor.day
-            && cursor.day_from_entry(cursor.date) >= task.compiled.longest_list.max(since)
+            && cursor.day_from_entry(cursor.date) >= task.compiled.longest_list.max(since) + lost
             && self.next_exempt >= task.exempt.len()
             && (self.document.minimum.is_none() || self.ledger.first_seen())
             && self.same_clock_since_yesterday();

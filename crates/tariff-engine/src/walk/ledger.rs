@@ -4,6 +4,7 @@ use parking_types::{Amount, Date};
 
 use super::{Cursor, Found, Keys, LadderState, Task, TooMuch, ladder::WindowSum, used_on};
 use crate::{
+    Tariff,
     calendar::DayTypes,
     compiled::{CapLevel, Compiled},
     document::CapPer,
@@ -99,6 +100,7 @@ pub(super) const LEVELS: usize = 6;
 pub(super) type Levels<M> = [LevelState<M>; LEVELS];
 
 pub(crate) struct Ledger<'a, 's, M, S> {
+    tariff: &'a Tariff,
     compiled: &'a Compiled,
     scale: &'a M,
     /// The natural day of entry.
@@ -123,6 +125,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     pub(super) fn new(task: &Task<'a, M>, levels: &'s mut [LevelState<M>], sink: &'s mut S) -> Self {
         let compiled = task.compiled;
         Self {
+            tariff: task.tariff,
             compiled,
             scale: task.scale,
             entry_day: i32::MIN,
@@ -205,7 +208,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
             let Some(state) = states.next() else { break };
             let scope = scope(level.per, keys);
             if state.scope != scope {
-                *state = open(level, scope, self.entry_day, self.used, self.scale)?;
+                *state = open(level, scope, self.entry_day, self.tariff, self.used, self.scale)?;
             }
             let kept = keep(&mut state.sum, &state.limit, &amount)?;
             if S::LINES && kept != amount {
@@ -276,7 +279,8 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     fn limit_first(&mut self, cursor: &Cursor<'_>) -> Result<(), TooMuch> {
         let keys = cursor.keys(None);
         for level in &self.compiled.caps {
-            let state = open(level, scope(level.per, &keys), self.entry_day, self.used, self.scale)?;
+            let state =
+                open(level, scope(level.per, &keys), self.entry_day, self.tariff, self.used, self.scale)?;
             let left = state.limit.minus(&state.sum).ok_or(TooMuch)?.max(M::ZERO);
             self.first_limit = Some(match self.first_limit.take() {
                 Some(least) => least.min(left),
@@ -350,11 +354,20 @@ fn open<M: Exact>(
     level: &CapLevel,
     scope: i32,
     entry_day: i32,
+    tariff: &Tariff,
     used: &[(Date, Used)],
     scale: &M,
 ) -> Result<LevelState<M>, TooMuch> {
-    let number =
-        if matches!(level.per, CapPer::NaturalDay | CapPer::Day) { scope - entry_day } else { scope };
+    // A date that the zone never had is no scope.
+    let days_before = |days: i32| {
+        let lost = tariff.lost_days().iter().filter(|day| (entry_day..entry_day + days).contains(*day));
+        days - lost.count() as i32
+    };
+    let number = match level.per {
+        CapPer::NaturalDay | CapPer::Day => days_before(scope - entry_day),
+        CapPer::Period if !tariff.document().rolling => days_before(scope),
+        _ => scope,
+    };
     let sum = match level.per {
         CapPer::Day => scale.times(used_on(used, scope).charged.as_micros()).ok_or(TooMuch)?,
         _ => M::ZERO,
