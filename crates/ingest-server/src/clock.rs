@@ -61,6 +61,11 @@ pub fn moment() -> Moment {
     Moment::now()
 }
 
+/// The monotonic clock now, as timers of the runtime take it.
+pub fn timer_moment() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}
+
 /// `span` as the standard library's duration; negative ones are zero.
 pub fn duration(span: Span) -> Duration {
     Duration::from_nanos(u64::try_from(span.as_nanos()).unwrap_or(0))

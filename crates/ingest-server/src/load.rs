@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 pub use latency::Latencies;
 pub use site::{secrets, site};
 
-use crate::secrets::Secret;
+use crate::{clock, secrets::Secret};
 
 /// What is simulated.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ pub struct Report {
 /// Runs a plan to its end: its duration, its frames, and a bounded wait for the last acknowledgements.
 pub async fn run(plan: Plan) -> Report {
     let plan = Arc::new(plan);
-    let begin = tokio::time::Instant::now();
+    let begin = clock::timer_moment();
     let mut tasks = tokio::task::JoinSet::new();
     for index in 0..plan.connections.min(plan.devices) {
         let connection = native::Connection::new(plan.clone(), index, begin);

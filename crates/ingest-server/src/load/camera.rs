@@ -13,6 +13,7 @@ use super::{
     pace::Pace,
     site::{self, plate},
 };
+use crate::clock;
 
 pub(super) struct Camera {
     plan: Arc<Plan>,
@@ -48,7 +49,7 @@ impl Camera {
             }
             tokio::time::sleep_until(meant).await;
             tally.sent += 1;
-            tally.late.count(Instant::now().saturating_duration_since(meant));
+            tally.late.count(clock::timer_moment().saturating_duration_since(meant));
             let done =
                 tokio::time::timeout_at(end + PATIENCE, self.post(n, meant, &mut connection, &mut tally));
             if done.await.is_err() {
@@ -81,7 +82,7 @@ impl Camera {
             if answer.status == 200 {
                 tally.acknowledged += 1;
                 tally.opened += u64::from(answer.opened);
-                let now = Instant::now();
+                let now = clock::timer_moment();
                 tally.latency.count(now.saturating_duration_since(meant));
                 tally.took = now.saturating_duration_since(self.begin);
                 return;

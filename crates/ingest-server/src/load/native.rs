@@ -21,7 +21,7 @@ use tokio::{
 };
 
 use super::{PATIENCE, Plan, Tally, pace::Pace, site::number};
-use crate::log::lock;
+use crate::{clock, log::lock};
 
 /// Frames that are written together at most.
 const BATCH: u64 = 512;
@@ -84,7 +84,7 @@ impl Connection {
         let shared = Arc::new(Shared::default());
         let (mut sent, mut life) = (0, 0);
         let until = self.begin + self.plan.duration + PATIENCE;
-        while Instant::now() < until {
+        while clock::timer_moment() < until {
             let Ok(stream) = TcpStream::connect(self.plan.tcp).await else {
                 tokio::time::sleep(AGAIN).await;
                 continue;
@@ -129,7 +129,7 @@ impl Connection {
         let pace = Pace::new(self.begin, self.plan.rate, self.index, connections);
         let end = self.begin + self.plan.duration;
         loop {
-            let now = Instant::now();
+            let now = clock::timer_moment();
             if now >= end || *sent >= self.most() {
                 return self.wait_for_the_rest(shared).await;
             }
@@ -171,8 +171,8 @@ impl Connection {
     }
 
     async fn wait_for_the_rest(&self, shared: &Shared) -> Life {
-        let until = Instant::now() + PATIENCE;
-        while shared.waiting() > 0 && Instant::now() < until {
+        let until = clock::timer_moment() + PATIENCE;
+        while shared.waiting() > 0 && clock::timer_moment() < until {
             if lock(&shared.waiting).hopeless {
                 break;
             }
@@ -235,7 +235,7 @@ impl Connection {
 async fn hear(mut socket: OwnedReadHalf, shared: Arc<Shared>, begin: Instant) {
     let mut buffer = BytesMut::with_capacity(64 << 10);
     while matches!(socket.read_buf(&mut buffer).await, Ok(1..)) {
-        let now = Instant::now();
+        let now = clock::timer_moment();
         loop {
             let used = match Frame::split(&buffer) {
                 Split::Complete(frame) => {

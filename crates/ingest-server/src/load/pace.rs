@@ -35,10 +35,11 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock;
 
     #[test]
     fn senders_take_turns_and_the_rate_is_that_of_all() {
-        let begin = Instant::now();
+        let begin = clock::timer_moment();
         let paces: Vec<Pace> = (0..4).map(|index| Pace::new(begin, 1_000.0, index, 4)).collect();
         assert_eq!(paces[0].at(0), begin);
         assert_eq!(paces[1].at(0), begin + Duration::from_millis(1));
