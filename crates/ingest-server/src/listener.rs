@@ -1,5 +1,6 @@
 //! Where devices' connections end.
 
+mod accept;
 mod addresses;
 mod framed;
 pub mod guard;

@@ -16,6 +16,7 @@ use tokio::{
 
 use super::{
     Limits,
+    accept::accept,
     addresses::{Addresses, Place},
     guard::Guard,
 };
@@ -31,8 +32,6 @@ use crate::{
 
 /// Bytes asked of a socket at a time.
 const READ_BYTES: usize = 16 << 10;
-/// How long the system may refuse a connection before the next attempt, where it is out of sockets.
-const OUT_OF_SOCKETS: Duration = Duration::from_millis(20);
 
 /// A listener for one protocol.
 #[derive(Clone)]
@@ -61,26 +60,16 @@ impl Framed {
         Self(Arc::new(Inner { intake, guard, limits, addresses, protocol, framing }))
     }
 
-    pub(super) async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-        let mut tasks = tokio::task::JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = stop.wait_for(|stop| *stop) => break,
-            };
-            while tasks.try_join_next().is_some() {}
-            let Ok((stream, from)) = accepted else {
-                tokio::time::sleep(OUT_OF_SOCKETS).await;
-                continue;
-            };
-            if !self.expects(from.ip()) {
+    pub(super) async fn serve(self, listener: TcpListener, stop: watch::Receiver<bool>) {
+        let expects = |from| {
+            let expected = self.expects(from);
+            if !expected {
                 self.0.intake.metrics().refused(Listener::Port, Refused::Address, 1);
-                continue;
             }
-            let Some(place) = self.0.addresses.enter(from.ip()) else { continue };
-            tasks.spawn(self.clone().connection(stream, place, stop.clone()));
-        }
-        while tasks.join_next().await.is_some() {}
+            expected
+        };
+        let connection = |stream, place| self.clone().connection(stream, place, stop.clone());
+        accept(listener, &self.0.addresses, stop.clone(), expects, connection).await;
     }
 
     /// Whether any device of the protocol may come from there.

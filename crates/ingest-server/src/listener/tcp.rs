@@ -14,7 +14,6 @@ mod read;
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex},
-    time::Duration,
 };
 
 use device_codec::native::{Ack, AckStatus, Head, Message, TimeReply};
@@ -29,6 +28,7 @@ use tokio::{
 use self::{acks::Acks, read::Reading};
 use super::{
     Limits,
+    accept::accept,
     addresses::{Addresses, Place},
     guard::{Guard, Known, status},
 };
@@ -62,8 +62,6 @@ struct Inner {
 const QUEUE: usize = 32;
 /// When a device may send again what could not be taken.
 const RETRY_MS: u32 = 1_000;
-/// How long the system may refuse a connection before the next attempt, where it is out of sockets.
-const OUT_OF_SOCKETS: Duration = Duration::from_millis(20);
 
 /// What the writing half does next.
 enum Write {
@@ -98,27 +96,12 @@ impl Tcp {
     }
 
     /// Accepts connections until `stop` says so; connections end then too, with what they have read acknowledged.
-    pub async fn serve(self, listener: TcpListener, mut stop: watch::Receiver<bool>) {
-        let mut tasks = tokio::task::JoinSet::new();
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                _ = stop.wait_for(|stop| *stop) => break,
-            };
-            while tasks.try_join_next().is_some() {}
-            // Out of sockets or the peer gave up: neither is a reason to stop listening.
-            let Ok((stream, from)) = accepted else {
-                tokio::time::sleep(OUT_OF_SOCKETS).await;
-                continue;
-            };
-            let Some(place) = self.0.addresses.enter(from.ip()) else { continue };
-            tasks.spawn(self.clone().connection(stream, place, stop.clone()));
-        }
-        while tasks.join_next().await.is_some() {}
+    pub async fn serve(self, listener: TcpListener, stop: watch::Receiver<bool>) {
+        let connection = |stream, place| self.clone().connection(stream, place, stop.clone());
+        accept(listener, &self.0.addresses, stop.clone(), |_| true, connection).await;
     }
 
     async fn connection(self, stream: TcpStream, place: Place, stop: watch::Receiver<bool>) {
-        let _ = stream.set_nodelay(true);
         let (read, write) = stream.into_split();
         let (queue, work) = mpsc::channel(QUEUE);
         let writer = tokio::spawn(self.clone().write(write, work));
