@@ -2,6 +2,7 @@
 
 mod backtest;
 mod calendar;
+mod check;
 mod curve;
 mod curve_svg;
 mod decode;
@@ -9,8 +10,8 @@ mod explain;
 mod frames;
 mod input;
 mod lint;
-mod listeners;
 mod load;
+mod options;
 mod output;
 mod protocols;
 mod quote;
@@ -75,6 +76,8 @@ enum Command {
     Lint(lint::Args),
     /// Run the server: listeners, durable log, workers, HTTP API
     Serve(serve::Args),
+    /// Look whether settings, site and secrets can be used, without starting anything
+    Check(check::Args),
     /// Simulate devices against a server and measure what it takes and how long it takes
     Load(load::Args),
 }
@@ -117,6 +120,7 @@ pub fn run() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Load(args) => load::run(&args),
     };
     match done {

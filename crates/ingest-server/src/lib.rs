@@ -11,6 +11,7 @@ pub mod cli;
 pub mod clock;
 #[cfg(feature = "kafka")]
 pub mod cluster;
+pub mod config;
 pub mod desk;
 pub mod directory;
 pub mod host;

@@ -1,14 +1,12 @@
 //! `parkline serve`
 
-use std::{net::SocketAddr, path::PathBuf};
-
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{CannotRun, Ended, listeners};
+use super::{CannotRun, Ended, options};
 use crate::{
-    api::Tokens,
-    server::{Place, Server, ServerOptions},
+    config::{self, Given},
+    server::{Server, ServerOptions},
 };
 
 const EXAMPLES: &str = "\
@@ -37,60 +35,24 @@ SIGHUP reads site and secrets again and works in what changed. One entry is chan
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// The site: a document, or a folder of them
-    #[arg(long, value_name = "SITE")]
-    site: PathBuf,
-    /// The data folder; made where it is missing
-    #[arg(long, value_name = "DIR", required_unless_present = "log", conflicts_with = "log")]
-    data: Option<PathBuf>,
-    /// Apache Kafka instead of a data folder: kafka://HOST:PORT[,HOST:PORT…][/PREFIX]; docs/kafka.md
-    #[arg(long, value_name = "URL")]
-    log: Option<String>,
-    /// With --log: properties of the client, such as TLS and SASL; a file of lines NAME=VALUE
-    #[arg(long, value_name = "FILE", requires = "log")]
-    kafka_config: Option<PathBuf>,
-    /// With --log: this process's name in the group, the same after a restart, which then moves no partitions
-    #[arg(long, value_name = "NAME", requires = "log")]
-    instance: Option<String>,
-    /// With --log: accept that an acknowledged record may lie on one broker only
-    #[arg(long, requires = "log")]
-    single_copy: bool,
-    /// With --log: what this process does
-    #[arg(long, value_name = "ROLE", requires = "log", default_value = "all")]
-    role: Role,
-    /// Where native frames come in; `none`: nowhere
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7500")]
-    tcp: String,
-    /// Where HTTP comes in
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7580")]
-    http: SocketAddr,
-    /// Who may use the API: a file of lines ROLE TOKEN. Without it, or the variable PARKLINE_TOKENS with such
-    /// lines, only loopback addresses are listened on
-    #[arg(long, value_name = "FILE")]
-    tokens: Option<PathBuf>,
-    /// Partitions of a new log (default 4, on Kafka 12); an existing one keeps what it has
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
-    partitions: Option<u32>,
-    /// Only look whether site, tokens, secrets and addresses can be used; exit 2 and say why where they cannot
+    #[command(flatten)]
+    given: Given,
+    /// Only look whether everything can be used; the same as `parkline check`
     #[arg(long)]
     check: bool,
-    #[command(flatten)]
-    listeners: listeners::Listeners,
-}
-
-/// What a process of several does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Role {
-    /// Listens and works
-    All,
-    /// Takes frames and answers questions, but owns no partitions
-    Listener,
-    /// Works on partitions; takes no native frames
-    Worker,
+    /// Only print what holds, and who said so: the file, a variable, a flag, or nobody
+    #[arg(long)]
+    print_config: bool,
 }
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
-    let options = options(args)?;
+    let effective = options::effective(&args.given)?;
+    if args.print_config {
+        print!("{}", config::printed(&effective));
+        return Ok(Ended::Well);
+    }
+    let options = options::server(&effective)?;
+    effective.unknown_variables().into_iter().for_each(options::warn_unknown);
     if args.check {
         let devices = Server::check(&options).map_err(CannotRun::new)?;
         println!("{}", json!({"ok": true, "devices": devices}));
@@ -98,53 +60,6 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CannotRun::new)?;
     runtime.block_on(serve(&options))
-}
-
-fn options(args: &Args) -> Result<ServerOptions, CannotRun> {
-    let tcp = match args.tcp.as_str() {
-        _ if args.role == Role::Worker => None,
-        "none" => None,
-        address => {
-            Some(address.parse().map_err(|_| CannotRun(format!("--tcp: {address} is no address and port")))?)
-        }
-    };
-    let text = match &args.tokens {
-        Some(path) => std::fs::read_to_string(path)
-            .map_err(|error| CannotRun(format!("cannot read {}: {error}", path.display())))?,
-        None => std::env::var("PARKLINE_TOKENS").unwrap_or_default(),
-    };
-    let tokens = Tokens::parse(&text).map_err(CannotRun::new)?;
-    let (site, log, listeners) = (args.site.clone(), place(args)?, args.listeners.options()?);
-    Ok(ServerOptions { site, log, tcp, http: args.http, tokens, partitions: args.partitions, listeners })
-}
-
-fn place(args: &Args) -> Result<Place, CannotRun> {
-    match (&args.data, &args.log) {
-        (Some(data), _) => Ok(Place::Folder(data.clone())),
-        (None, Some(address)) => cluster(args, address),
-        (None, None) => Err(CannotRun("either --data or --log is needed".to_owned())),
-    }
-}
-
-#[cfg(feature = "kafka")]
-fn cluster(args: &Args, address: &str) -> Result<Place, CannotRun> {
-    let mut options = crate::log::KafkaOptions::at(address).map_err(CannotRun::new)?;
-    (options.partitions, options.single_copy) = (args.partitions, args.single_copy);
-    if let Some(path) = &args.kafka_config {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| CannotRun(format!("cannot read {}: {error}", path.display())))?;
-        let wrong = |line| CannotRun(format!("{}: line {line} is no NAME=VALUE", path.display()));
-        options.read_properties(&text).map_err(wrong)?;
-    }
-    let (instance, works) = (args.instance.clone(), args.role != Role::Listener);
-    Ok(Place::Cluster(crate::cluster::Cluster { options, instance, works }))
-}
-
-#[cfg(not(feature = "kafka"))]
-fn cluster(_: &Args, _: &str) -> Result<Place, CannotRun> {
-    let why =
-        "this parkline was built without Kafka: cargo build --release -p ingest-server --features kafka";
-    Err(CannotRun(why.to_owned()))
 }
 
 async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {

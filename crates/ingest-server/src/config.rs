@@ -1,0 +1,161 @@
+//! What the server is told: one struct, filled from a file, the environment and flags; later ones win.
+//!
+//! [`Settings`] is the only list of options. An option is a field here, with the sentence that people read, and, where
+//! it has a default, a line in `config/defaults.toml`. Flags, the file's keys, the variables' names, the commented file
+//! that `parkline init` writes and the table in `docs/configuration.md` follow from it. To add one:
+//!
+//! 1. a field in its section below: `#[arg(id = "section.option", long = "flag", value_name = "…")]`, always an
+//!    `Option`; a value called `FILE`, `DIR` or `SITE` is a path, and in the file it counts from the file's folder;
+//! 2. its default, if it has one;
+//! 3. `UPDATE_DOCS=1 cargo test -p ingest-server --lib config`, which writes the table anew.
+//!
+//! No option holds a secret: secrets stand in files that options name, or in [variables of their own](SECRET_VARIABLES).
+
+mod describe;
+mod layers;
+#[cfg(test)]
+mod tests;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+pub use self::{
+    describe::{Described, options, printed, template},
+    layers::{ConfigError, Effective, Environment, Given, Origin},
+};
+
+/// The name of the file that is read where none is named.
+pub const FILE: &str = "parkline.toml";
+
+/// Variables that hold secrets and have no option: they are never printed.
+pub const SECRET_VARIABLES: [(&str, &str); 3] = [
+    (TOKENS, "Who may use the API: lines ROLE TOKEN, instead of `access.tokens_file`"),
+    (SECRETS, "Keys and tokens of devices, instead of `access.secrets_file`"),
+    (MQTT_PASSWORD, "The password of the user in `mqtt.url`"),
+];
+/// Where tokens stand if no file is named.
+pub(crate) const TOKENS: &str = "PARKLINE_TOKENS";
+/// Where secrets stand if no file is named.
+pub(crate) const SECRETS: &str = "PARKLINE_SECRETS";
+/// Where the password for the broker stands.
+pub(crate) const MQTT_PASSWORD: &str = "PARKLINE_MQTT_PASSWORD";
+
+/// Everything that can be set; what is absent has no value.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// The site: a document, or a folder of them
+    #[arg(id = "site", long, value_name = "SITE")]
+    pub site: Option<PathBuf>,
+    /// The data folder; made where it is missing
+    #[arg(id = "data", long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Partitions of a new log (4, on Kafka 12); an existing one keeps what it has
+    #[arg(id = "partitions", long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub partitions: Option<u32>,
+    /// Where devices and people come in
+    #[command(flatten)]
+    pub listen: Listen,
+    /// Who is let in
+    #[command(flatten)]
+    pub access: Access,
+    /// Devices behind an MQTT broker
+    #[command(flatten)]
+    pub mqtt: Mqtt,
+    /// The log on Apache Kafka
+    #[command(flatten)]
+    pub kafka: Kafka,
+}
+
+/// Where devices and people come in.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Where devices and people come in")]
+#[serde(deny_unknown_fields, default)]
+pub struct Listen {
+    /// Where native frames come in; `none`: nowhere
+    #[arg(id = "listen.tcp", long = "tcp", value_name = "ADDR")]
+    pub tcp: Option<String>,
+    /// Where HTTP comes in
+    #[arg(id = "listen.http", long = "http", value_name = "ADDR")]
+    pub http: Option<SocketAddr>,
+    /// A port for another protocol, as often as needed: f6213 (UDP), milesight-tcp, vz-tcp, barrier-aa55
+    #[arg(id = "listen.ports", long = "port", value_name = "PROTOCOL=ADDR")]
+    pub ports: Option<Vec<String>>,
+}
+
+/// Who is let in.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Who is let in")]
+#[serde(deny_unknown_fields, default)]
+pub struct Access {
+    /// Who may use the API: a file of lines ROLE TOKEN. Without it, or the variable PARKLINE_TOKENS with such lines,
+    /// only loopback addresses are listened on
+    #[arg(id = "access.tokens_file", long = "tokens", value_name = "FILE")]
+    pub tokens_file: Option<PathBuf>,
+    /// Keys and tokens of the site's devices: a file of lines NAME KEY_ID HEX or NAME token TEXT; else the variable
+    /// PARKLINE_SECRETS with such lines
+    #[arg(id = "access.secrets_file", long = "secrets", value_name = "FILE")]
+    pub secrets_file: Option<PathBuf>,
+}
+
+/// Devices behind an MQTT broker.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Devices behind an MQTT broker")]
+#[serde(deny_unknown_fields, default)]
+pub struct Mqtt {
+    /// A broker that devices publish to: mqtt://[USER@]HOST[:PORT]; the user's password stands in the variable
+    /// PARKLINE_MQTT_PASSWORD
+    #[arg(id = "mqtt.url", long = "mqtt", value_name = "URL")]
+    pub url: Option<String>,
+    /// What is listened to there, as often as needed: vz-mqtt=device/+/message/up/#, yuncitys-gateway=FILTER,
+    /// the-things-stack=v3/+/devices/+/up, chirpstack=FILTER, loriot=FILTER, generic=FILTER
+    #[arg(id = "mqtt.topics", long = "mqtt-topic", value_name = "WHAT=FILTER")]
+    pub topics: Option<Vec<String>>,
+    /// The name of our session at the broker; another server needs another one
+    #[arg(id = "mqtt.client_id", long = "mqtt-client-id", value_name = "ID")]
+    pub client_id: Option<String>,
+}
+
+/// The log on Apache Kafka.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[command(next_help_heading = "The log on Apache Kafka")]
+#[serde(deny_unknown_fields, default)]
+pub struct Kafka {
+    /// Apache Kafka instead of a data folder: kafka://HOST:PORT[,HOST:PORT…][/PREFIX]; docs/kafka.md
+    #[arg(id = "kafka.url", long = "log", value_name = "URL")]
+    pub url: Option<String>,
+    /// Properties of the client, such as TLS and SASL; a file of lines NAME=VALUE
+    #[arg(id = "kafka.properties_file", long = "kafka-config", value_name = "FILE")]
+    pub properties_file: Option<PathBuf>,
+    /// This process's name in the group, the same after a restart, which then moves no partitions
+    #[arg(id = "kafka.instance", long = "instance", value_name = "NAME")]
+    pub instance: Option<String>,
+    /// Accept that an acknowledged record may lie on one broker only
+    #[arg(
+        id = "kafka.single_copy",
+        long = "single-copy",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "true",
+        value_name = "BOOL"
+    )]
+    pub single_copy: Option<bool>,
+    /// What this process does: all, listener (takes frames and answers, owns no partitions), worker (works on partitions,
+    /// takes no native frames)
+    #[arg(id = "kafka.role", long = "role", value_name = "ROLE")]
+    pub role: Option<Role>,
+}
+
+/// What a process of several does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Listens and works
+    #[default]
+    All,
+    /// Takes frames and answers questions, but owns no partitions
+    Listener,
+    /// Works on partitions; takes no native frames
+    Worker,
+}
