@@ -1,7 +1,7 @@
 //! Dead letters.
 
 use super::json::{Object, hex};
-use crate::record::{Reason, Refusal};
+use crate::record::{Reason, Refusal, What};
 
 /// A record and why it could not be used. What is no JSON object stands as the hex of its bytes.
 pub(crate) fn dead_letter(record: &[u8], readable: bool, refusal: &Refusal) -> Vec<u8> {
@@ -21,6 +21,9 @@ pub(crate) fn dead_letter(record: &[u8], readable: bool, refusal: &Refusal) -> V
     error.plain("code", refusal.reason.code());
     if let Reason::Reading(index, _) = refusal.reason {
         error.number("index", index);
+    }
+    if let What::Payload(wrong) = refusal.what {
+        error.plain("cause", wrong.code.as_str());
     }
     if let Some(offset) = refusal.offset {
         error.number("offset", offset);

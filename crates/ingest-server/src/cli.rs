@@ -8,6 +8,7 @@ mod curve_svg;
 mod decode;
 mod explain;
 mod frames;
+mod init;
 mod input;
 mod lint;
 mod load;
@@ -41,8 +42,8 @@ First steps:
       what stays cost, line by line
   parkline lint tariff.json
       what is odd about a tariff, with stays that show it
-  parkline serve --site site.json --data ./data
-      the server
+  parkline serve
+      the server; in an empty folder it writes a commented config file and an example site first
 
 `parkline COMMAND --help` has every option with examples.";
 
@@ -76,6 +77,8 @@ enum Command {
     Lint(lint::Args),
     /// Run the server: listeners, durable log, workers, HTTP API
     Serve(serve::Args),
+    /// Write a commented config file and an example site
+    Init(init::Args),
     /// Look whether settings, site and secrets can be used, without starting anything
     Check(check::Args),
     /// Simulate devices against a server and measure what it takes and how long it takes
@@ -120,6 +123,7 @@ pub fn run() -> ExitCode {
         Command::Backtest(args) => backtest::run(&args),
         Command::Lint(args) => lint::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
         Command::Load(args) => load::run(&args),
     };

@@ -1,9 +1,18 @@
 //! What is counted: a fixed list, so that nothing that a stranger sends can make it longer (`docs/operations.md`).
 
+mod histogram;
+pub mod process;
+mod work;
+
 use std::{
     fmt::Write,
     sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed},
     time::Duration,
+};
+
+pub use self::{
+    histogram::Histogram,
+    work::{Outcomes, Work},
 };
 
 macro_rules! label {
@@ -69,45 +78,7 @@ label! {
 const LISTENERS: usize = Listener::ALL.len();
 const REASONS: usize = Refused::ALL.len();
 
-/// Upper ends of the latency buckets, in microseconds.
-const BOUNDS_US: [u64; 14] = [
-    250, 500, 1_000, 2_000, 3_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000,
-    5_000_000,
-];
-
-/// How long something took, in fixed buckets.
-#[derive(Debug, Default)]
-pub struct Histogram {
-    buckets: [AtomicU64; BOUNDS_US.len() + 1],
-    sum_us: AtomicU64,
-}
-
-impl Histogram {
-    /// Counts `times` of one duration.
-    pub fn add(&self, took: Duration, times: u64) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let slot = BOUNDS_US.partition_point(|bound| *bound < us);
-        if let Some(bucket) = self.buckets.get(slot) {
-            bucket.fetch_add(times, Relaxed);
-        }
-        self.sum_us.fetch_add(us.saturating_mul(times), Relaxed);
-    }
-
-    fn write(&self, name: &str, labels: &str, out: &mut String) {
-        let comma = if labels.is_empty() { "" } else { "," };
-        let mut count = 0;
-        for (bucket, bound) in
-            self.buckets.iter().zip(BOUNDS_US.map(seconds).into_iter().chain(["+Inf".to_owned()]))
-        {
-            count += bucket.load(Relaxed);
-            line(out, format_args!("{name}_bucket{{{labels}{comma}le=\"{bound}\"}} {count}"));
-        }
-        line(out, format_args!("{name}_sum{{{labels}}} {}", seconds(self.sum_us.load(Relaxed))));
-        line(out, format_args!("{name}_count{{{labels}}} {count}"));
-    }
-}
-
-/// Everything that listeners count.
+/// Everything that listeners and workers count.
 #[derive(Debug, Default)]
 pub struct Metrics {
     frames: [AtomicU64; LISTENERS],
@@ -120,6 +91,10 @@ pub struct Metrics {
     decided: Histogram,
     secrets_read: AtomicU64,
     secrets_refused: AtomicU64,
+    site_read: AtomicU64,
+    site_refused: AtomicU64,
+    /// What workers count.
+    pub work: Work,
 }
 
 fn add<const N: usize>(counters: &[AtomicU64; N], listener: Listener, much: u64) {
@@ -181,6 +156,12 @@ impl Metrics {
         counter.fetch_add(1, Relaxed);
     }
 
+    /// The site's documents were read again, or could not be used.
+    pub fn site(&self, well: bool) {
+        let counter = if well { &self.site_read } else { &self.site_refused };
+        counter.fetch_add(1, Relaxed);
+    }
+
     /// Appends everything in Prometheus' text format.
     pub fn write(&self, out: &mut String) {
         each(out, "parkline_frames_total", "counter", "Frames that are in the log.", &self.frames);
@@ -225,6 +206,11 @@ impl Metrics {
         value(out, "parkline_secrets_read_total", "counter", read, self.secrets_read.load(Relaxed));
         let refused = "How often the secrets were to be read again and could not be used.";
         value(out, "parkline_secrets_refused_total", "counter", refused, self.secrets_refused.load(Relaxed));
+        let read = "How often the site's documents were read again.";
+        value(out, "parkline_site_read_total", "counter", read, self.site_read.load(Relaxed));
+        let refused = "How often the site's documents were to be read again and could not be used.";
+        value(out, "parkline_site_refused_total", "counter", refused, self.site_refused.load(Relaxed));
+        self.work.write(out);
     }
 }
 
@@ -254,34 +240,9 @@ pub fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     out.push('\n');
 }
 
-fn seconds(us: u64) -> String {
-    let fraction = format!("{:06}", us % 1_000_000);
-    format!("{}.{}", us / 1_000_000, fraction).trim_end_matches('0').trim_end_matches('.').to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn buckets_add_up_and_hold_their_bounds() {
-        let histogram = Histogram::default();
-        histogram.add(Duration::from_micros(250), 2);
-        histogram.add(Duration::from_micros(251), 1);
-        histogram.add(Duration::from_secs(60), 1);
-        let mut out = String::new();
-        histogram.write("h", "", &mut out);
-        for wanted in [
-            "h_bucket{le=\"0.00025\"} 2",
-            "h_bucket{le=\"0.0005\"} 3",
-            "h_bucket{le=\"5\"} 3",
-            "h_bucket{le=\"+Inf\"} 4",
-            "h_sum{} 60.000751",
-            "h_count{} 4",
-        ] {
-            assert!(out.lines().any(|line| line == wanted), "{wanted} is not in {out}");
-        }
-    }
 
     #[test]
     fn the_list_is_as_long_before_anything_came_as_after() {

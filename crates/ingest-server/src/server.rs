@@ -245,8 +245,13 @@ impl Server {
     /// # Errors
     /// [`StartError`]; the site stays as it was.
     pub async fn reload(&self) -> Result<usize, StartError> {
-        let merged = SiteDocuments::read(&self.site)?.merged()?;
-        Ok(self.keeper.reload(&merged).await?)
+        let merged = SiteDocuments::read(&self.site).and_then(|documents| documents.merged());
+        let changed = match merged {
+            Ok(merged) => self.keeper.reload(&merged).await.map_err(StartError::from),
+            Err(error) => Err(error.into()),
+        };
+        self.host.intake.metrics().site(changed.is_ok());
+        changed
     }
 
     /// Reads the devices' secrets again; gives the first device that lacks what it needs.

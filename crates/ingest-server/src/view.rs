@@ -1,6 +1,12 @@
 //! The sessions that frames can still change, as the API reads them: a lock-free table that workers write.
 
-use std::{ops::Bound, sync::Arc};
+use std::{
+    ops::Bound,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
 
 use bytes::Bytes;
 use crossbeam_skiplist::SkipMap;
@@ -33,6 +39,12 @@ struct Keys {
     origin: String,
     entry: Option<Edge>,
     exit: Option<Edge>,
+}
+
+impl Keys {
+    fn is_open(&self) -> bool {
+        self.state == "open"
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -74,7 +86,11 @@ pub struct Query {
 
 /// The live sessions by id.
 #[derive(Default)]
-pub struct View(SkipMap<String, Arc<Row>>);
+pub struct View {
+    rows: SkipMap<String, Arc<Row>>,
+    /// How many of them are open.
+    open: AtomicU64,
+}
 
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
@@ -83,17 +99,33 @@ impl View {
     /// Takes a session record; a settled one leaves the view.
     pub fn put(&self, partition: u32, json: &[u8]) {
         let Ok(keys) = serde_json::from_slice::<Keys>(json) else { return };
+        // A session's records come from one worker, one after the other.
+        let before = self.rows.get(&keys.session).is_some_and(|row| row.value().keys.is_open());
+        self.count(before, keys.is_open() && !keys.settled);
         if keys.settled {
-            self.0.remove(&keys.session);
+            self.rows.remove(&keys.session);
         } else {
             let row = Row { partition, json: Bytes::copy_from_slice(json), keys };
-            self.0.insert(row.keys.session.clone(), Arc::new(row));
+            self.rows.insert(row.keys.session.clone(), Arc::new(row));
         }
+    }
+
+    fn count(&self, before: bool, now: bool) {
+        match (before, now) {
+            (false, true) => drop(self.open.fetch_add(1, Relaxed)),
+            (true, false) => drop(self.open.fetch_sub(1, Relaxed)),
+            _ => {}
+        }
+    }
+
+    /// How many sessions are open.
+    pub fn open(&self) -> u64 {
+        self.open.load(Relaxed)
     }
 
     /// One session.
     pub fn find(&self, session: &str) -> Option<Arc<Row>> {
-        self.0.get(session).map(|entry| entry.value().clone())
+        self.rows.get(session).map(|entry| entry.value().clone())
     }
 
     /// A page of the sessions that fit, by id, and the id to go on after where there may be more.
@@ -101,7 +133,7 @@ impl View {
         let limit = query.limit.unwrap_or(PAGE).clamp(1, LARGEST_PAGE);
         let start = query.after.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         let mut rows: Vec<Arc<Row>> = Vec::new();
-        for entry in self.0.range::<str, _>((start, Bound::Unbounded)) {
+        for entry in self.rows.range::<str, _>((start, Bound::Unbounded)) {
             if rows.len() == limit {
                 return (rows.clone(), rows.last().map(|row| row.keys.session.clone()));
             }
@@ -114,18 +146,18 @@ impl View {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.rows.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.rows.is_empty()
     }
 
     /// The records of a partition, each with its length before it.
     pub fn save(&self, partition: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for entry in self.0.iter().filter(|entry| entry.value().partition == partition) {
+        for entry in self.rows.iter().filter(|entry| entry.value().partition == partition) {
             let json = &entry.value().json;
             bytes.extend_from_slice(&(json.len() as u32).to_le_bytes());
             bytes.extend_from_slice(json);
@@ -135,7 +167,8 @@ impl View {
 
     /// Replaces a partition's records by what [`save`](Self::save) gave.
     pub fn restore(&self, partition: u32, mut saved: &[u8]) {
-        for entry in self.0.iter().filter(|entry| entry.value().partition == partition) {
+        for entry in self.rows.iter().filter(|entry| entry.value().partition == partition) {
+            self.count(entry.value().keys.is_open(), false);
             entry.remove();
         }
         while let Some((len, rest)) = saved.split_at_checked(4) {

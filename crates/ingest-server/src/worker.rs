@@ -14,12 +14,13 @@ use std::{
 
 use bytes::Bytes;
 use parking_types::{Instant, Span};
-use parkline::stage::{Output, Position, Record, Stage};
+use parkline::stage::{Outcome, Output, Position, Record, Stage};
 
 use crate::{
-    clock::{Clock, duration},
+    clock::{Clock, Moment, duration, moment},
     intake::Intake,
     log::{Commit, Entry, LogError, Name, Publication, SharedLog, Ticket},
+    metrics::Outcomes,
     record, saved,
 };
 
@@ -118,7 +119,7 @@ pub struct Worker<S> {
     output_bytes: usize,
     /// The first record that no commit covers.
     committed: u64,
-    in_flight: VecDeque<Ticket>,
+    in_flight: VecDeque<(Ticket, Moment)>,
     checkpoint_at: Instant,
     /// The position of the last checkpoint.
     checkpointed: u64,
@@ -231,12 +232,19 @@ impl<S: Stage> Worker<S> {
     fn work(&mut self, wait: Duration) -> Result<Turn, WorkerError> {
         let setting = &self.setting;
         let entries = setting.log.read(&setting.source, setting.partition, self.next, READ_BYTES, wait)?;
+        let first = entries.first().and_then(|entry| record::received_at(&entry.value));
+        let waited = first.map_or(Duration::ZERO, |at| duration(setting.clock.now() - at));
+        let (began, mut publishing, mut outcomes) = (moment(), Duration::ZERO, Outcomes::default());
         for entry in &entries {
-            self.apply(entry)?;
+            outcomes.add(self.apply(entry)?);
             if self.output_bytes >= COMMIT_BYTES {
+                let since = moment();
                 self.publish(None)?;
+                publishing += moment().duration_since(since);
             }
         }
+        let took = moment().duration_since(began).saturating_sub(publishing);
+        self.setting.intake.metrics().work.applied(outcomes, entries.len(), waited, took);
         self.setting.intake.seen(self.setting.partition, self.time);
         let due = !self.outputs.is_empty() || self.next - self.committed >= COMMIT_RECORDS;
         if due {
@@ -247,23 +255,24 @@ impl<S: Stage> Worker<S> {
         Ok(if entries.is_empty() { Turn::Idle } else { Turn::Applied(entries.len()) })
     }
 
-    fn apply(&mut self, entry: &Entry) -> Result<(), WorkerError> {
+    fn apply(&mut self, entry: &Entry) -> Result<Outcome, WorkerError> {
         let position = Position { partition: self.setting.partition, offset: entry.offset };
         let mut outputs = Vec::new();
-        if self.left_out.contains(&entry.offset) {
+        let outcome = if self.left_out.contains(&entry.offset) {
             outputs.push((self.setting.poison)(entry));
+            Outcome::DeadLetter
         } else {
             let record = Record { position, value: &entry.value };
             // A stage that panicked may be half changed: it is thrown away with the worker.
             let step = AssertUnwindSafe(|| self.stage.apply(record, &mut outputs));
-            catch_unwind(step).map_err(|_| WorkerError::Failed { at: position })?;
-        }
+            catch_unwind(step).map_err(|_| WorkerError::Failed { at: position })?
+        };
         self.output_bytes +=
             outputs.iter().map(|output| output.value.len() + output.key.len()).sum::<usize>();
         self.outputs.extend(outputs.into_iter().map(|output| (entry.offset, output)));
         self.next = entry.offset + 1;
         self.time = self.time.max(record::received_at(&entry.value));
-        Ok(())
+        Ok(outcome)
     }
 
     /// Shows the outputs to the observer and queues the commit; waits while too many are on their way.
@@ -271,9 +280,12 @@ impl<S: Stage> Worker<S> {
         let outputs = std::mem::take(&mut self.outputs);
         self.output_bytes = 0;
         self.setting.observer.applied(self.setting.partition, self.next, &outputs, Again::No);
+        let work = &self.setting.intake.metrics().work;
+        outputs.iter().for_each(|(_, output)| work.published(output));
         let outputs = outputs.into_iter().filter_map(|(_, output)| self.publication(output)).collect();
         let commit = Commit { reader: self.setting.reader.clone(), next: self.next, outputs, state };
-        self.in_flight.push_back(self.setting.log.commit(self.setting.partition, commit));
+        let since = moment();
+        self.in_flight.push_back((self.setting.log.commit(self.setting.partition, commit), since));
         self.committed = self.next;
         self.settle(IN_FLIGHT)
     }
@@ -281,8 +293,10 @@ impl<S: Stage> Worker<S> {
     /// Waits until at most `most` commits are on their way.
     fn settle(&mut self, most: usize) -> Result<(), WorkerError> {
         while self.in_flight.len() > most {
-            if let Some(ticket) = self.in_flight.pop_front() {
-                ticket.wait()?;
+            if let Some((ticket, since)) = self.in_flight.pop_front() {
+                let (durable, at) = ticket.wait_timed();
+                durable?;
+                self.setting.intake.metrics().work.committed(at.saturating_duration_since(since));
             }
         }
         Ok(())
@@ -327,6 +341,7 @@ impl<S: Stage> Worker<S> {
     }
 
     fn checkpoint(&mut self) -> Result<(), WorkerError> {
+        let since = moment();
         let observer = self.setting.observer.save(self.setting.partition);
         let stage = self.stage.save();
         let saved = saved::Saved {
@@ -336,7 +351,9 @@ impl<S: Stage> Worker<S> {
             observer: &observer,
         };
         self.checkpointed = self.next;
-        self.publish(Some(saved.encode().into()))
+        let state = saved.encode().into();
+        self.setting.intake.metrics().work.checkpointed(moment().duration_since(since));
+        self.publish(Some(state))
     }
 
     /// Commits, leaves a checkpoint and waits until both are durable.

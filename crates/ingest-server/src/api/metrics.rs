@@ -3,7 +3,7 @@
 use axum::{extract::State, http::header, response::IntoResponse};
 
 use super::Api;
-use crate::metrics::{head, line, value};
+use crate::metrics::{head, line, process, value};
 
 /// A fixed list of metrics (`docs/operations.md`); no plate, device or address is in it.
 pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
@@ -13,6 +13,8 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     let (waiting, most) = inner.intake.waiting_bytes();
     value(&mut out, "parkline_waiting_bytes", "gauge", "Bytes that wait for the disk.", waiting);
     value(&mut out, "parkline_waiting_bytes_max", "gauge", "Bytes that may.", most);
+    let open = inner.desk.view.open();
+    value(&mut out, "parkline_sessions_open", "gauge", "Sessions whose vehicle is there.", open);
     let live = inner.desk.view.len() as u64;
     value(&mut out, "parkline_sessions_live", "gauge", "Sessions that frames can still change.", live);
     let ready = u64::from(super::health::why_not(&api).is_none());
@@ -28,5 +30,8 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
         let lag = inner.intake.durable_to(partition).saturating_sub(inner.desk.applied_to(partition));
         line(&mut out, format_args!("parkline_lag_records{{partition=\"{partition}\"}} {lag}"));
     }
+    head(&mut out, "parkline_build_info", "gauge", "Which version this is.");
+    line(&mut out, format_args!("parkline_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
+    process::write(&mut out);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
 }

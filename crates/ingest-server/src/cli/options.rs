@@ -37,7 +37,10 @@ pub(super) fn warn_unknown(name: &str) {
 /// The option that cannot be used, and who set it.
 pub(super) fn server(effective: &Effective) -> Result<ServerOptions, ConfigError> {
     let settings = &effective.settings;
-    let site = settings.site.clone().ok_or_else(|| effective.missing("site", "there is no site"))?;
+    let site = settings
+        .site
+        .clone()
+        .ok_or_else(|| effective.missing("site", "there is no site (`parkline init` writes an example)"))?;
     let tcp = match settings.listen.tcp.as_deref() {
         None | Some("none") => None,
         Some(_) if settings.kafka.role == Some(Role::Worker) => None,

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{CannotRun, Ended, options};
+use super::{CannotRun, Ended, init, options};
 use crate::{
     config::{self, Given},
     server::{Server, ServerOptions},
@@ -11,6 +11,7 @@ use crate::{
 
 const EXAMPLES: &str = "\
 Examples:
+  parkline serve
   parkline serve --site site.json --data ./data
   parkline serve --site site/ --data /var/lib/parkline --http 0.0.0.0:8080 --tcp 0.0.0.0:7500 --tokens tokens
   parkline serve --site site/ --log kafka://10.0.0.1:9092,10.0.0.2:9092/shenzhen --instance host-1 --tokens tokens
@@ -46,6 +47,8 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
+    let folder = std::env::current_dir().map_err(CannotRun::new)?;
+    let first = !args.check && !args.print_config && init::first_run(&args.given, &folder)?;
     let effective = options::effective(&args.given)?;
     if args.print_config {
         print!("{}", config::printed(&effective));
@@ -59,10 +62,10 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
         return Ok(Ended::Well);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CannotRun::new)?;
-    runtime.block_on(serve(&options))
+    runtime.block_on(serve(&options, first))
 }
 
-async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {
+async fn serve(options: &ServerOptions, first: bool) -> Result<Ended, CannotRun> {
     // Before the start, so that a signal during it is not lost.
     let mut terminate = signal(SignalKind::terminate()).map_err(CannotRun::new)?;
     let mut hang_up = signal(SignalKind::hangup()).map_err(CannotRun::new)?;
@@ -73,6 +76,9 @@ async fn serve(options: &ServerOptions) -> Result<Ended, CannotRun> {
         _ = interrupt.recv() => return Ok(Ended::Well),
     };
     greet(options, &server);
+    if first {
+        init::tell_next(server.http);
+    }
     loop {
         tokio::select! {
             _ = terminate.recv() => break,

@@ -9,18 +9,21 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::LogError;
+use crate::clock::{Moment, moment};
+
+type Answer = (Result<u64, LogError>, Moment);
 
 /// Resolves when what was queued is durable, or cannot become so. Waits as a future or by [`wait`](Self::wait).
 #[derive(Debug)]
 pub struct Ticket {
-    receiver: oneshot::Receiver<Result<u64, LogError>>,
+    receiver: oneshot::Receiver<Answer>,
     /// What success means instead of the number that is sent.
     instead: Option<u64>,
 }
 
 /// The backend's half of a [`Ticket`]. Dropping it resolves the ticket to [`LogError::Closed`].
 #[derive(Debug)]
-pub struct TicketSender(oneshot::Sender<Result<u64, LogError>>);
+pub struct TicketSender(oneshot::Sender<Answer>);
 
 impl Ticket {
     /// A ticket and what resolves it.
@@ -46,17 +49,21 @@ impl Ticket {
     /// # Errors
     /// What kept the records from becoming durable.
     pub fn wait(self) -> Result<u64, LogError> {
-        self.receiver
-            .blocking_recv()
-            .unwrap_or(Err(LogError::Closed))
-            .map(|number| self.instead.unwrap_or(number))
+        self.wait_timed().0
+    }
+
+    /// The same, and when it was resolved, which may be long ago.
+    pub(crate) fn wait_timed(self) -> Answer {
+        let (result, at) =
+            self.receiver.blocking_recv().unwrap_or_else(|_| (Err(LogError::Closed), moment()));
+        (result.map(|number| self.instead.unwrap_or(number)), at)
     }
 }
 
 impl TicketSender {
     /// Resolves the ticket; nobody may be waiting any more, which is no fault.
     pub fn resolve(self, result: Result<u64, LogError>) {
-        let _ = self.0.send(result);
+        let _ = self.0.send((result, moment()));
     }
 }
 
@@ -66,7 +73,8 @@ impl Future for Ticket {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let outcome = Pin::new(&mut self.receiver).poll(cx);
         outcome.map(|outcome| {
-            outcome.unwrap_or(Err(LogError::Closed)).map(|number| self.instead.unwrap_or(number))
+            let result = outcome.map_or(Err(LogError::Closed), |(result, _)| result);
+            result.map(|number| self.instead.unwrap_or(number))
         })
     }
 }
