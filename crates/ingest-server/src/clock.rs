@@ -16,8 +16,15 @@ pub struct Clock(Source);
 
 #[derive(Clone, Debug)]
 enum Source {
-    System,
-    Manual(Arc<AtomicI64>),
+    System(Moment),
+    Manual(Arc<Manual>),
+}
+
+/// A clock that tests move: the time of day, and what the monotonic clock has counted.
+#[derive(Debug)]
+struct Manual {
+    nanos: AtomicI64,
+    passed: AtomicI64,
 }
 
 /// A point of the monotonic clock, for deadlines and measured durations; never stored.
@@ -26,28 +33,98 @@ pub type Moment = std::time::Instant;
 impl Clock {
     /// The machine's clock, to whole microseconds.
     pub fn system() -> Self {
-        Self(Source::System)
+        Self(Source::System(moment()))
     }
 
     /// A clock that stands at `at` until [`advance`](Self::advance) moves it; clones share it.
     pub fn manual(at: Instant) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(at.as_nanos()))))
+        Self(Source::Manual(Arc::new(Manual {
+            nanos: AtomicI64::new(at.as_nanos()),
+            passed: AtomicI64::new(0),
+        })))
     }
 
     /// The time now.
     pub fn now(&self) -> Instant {
         match &self.0 {
-            Source::System => system_now(),
-            Source::Manual(nanos) => Instant::from_nanos(nanos.load(Ordering::SeqCst)),
+            Source::System(_) => system_now(),
+            Source::Manual(manual) => Instant::from_nanos(manual.nanos.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// What the monotonic clock has counted since this clock was made.
+    pub fn passed(&self) -> Span {
+        match &self.0 {
+            Source::System(start) => {
+                let passed = moment().duration_since(*start).as_nanos();
+                Span::from_nanos(i64::try_from(passed).unwrap_or(i64::MAX))
+            }
+            Source::Manual(manual) => Span::from_nanos(manual.passed.load(Ordering::SeqCst)),
         }
     }
 
     /// Moves a manual clock on; the system's clock is left alone.
     pub fn advance(&self, by: Span) {
-        if let Source::Manual(nanos) = &self.0 {
-            nanos.fetch_add(by.as_nanos(), Ordering::SeqCst);
+        if let Source::Manual(manual) = &self.0 {
+            manual.nanos.fetch_add(by.as_nanos(), Ordering::SeqCst);
+            manual.passed.fetch_add(by.as_nanos(), Ordering::SeqCst);
         }
     }
+
+    /// Moves a manual clock's time of day without any time passing, as whoever sets a machine's clock does.
+    pub fn jump(&self, by: Span) {
+        if let Source::Manual(manual) = &self.0 {
+            manual.nanos.fetch_add(by.as_nanos(), Ordering::SeqCst);
+        }
+    }
+}
+
+/// How far the time of day may get away from the monotonic clock between two looks.
+const JUMP: Span = Span::from_secs(2);
+/// How long a clock that has jumped must go on from there before it is believed.
+const BELIEVED: Span = Span::from_secs(30);
+
+/// Watches whether the time of day goes on as the monotonic clock does.
+#[derive(Clone, Copy, Debug)]
+pub struct Steady {
+    /// The time of day at which the monotonic clock counted nothing, as of the last look.
+    zero: Instant,
+    /// Where that was before the last jump, and when it jumped.
+    jumped: Option<(Instant, Span)>,
+}
+
+impl Steady {
+    /// Begins to watch.
+    pub fn new(clock: &Clock) -> Self {
+        Self { zero: clock.now() - clock.passed(), jumped: None }
+    }
+
+    /// The time now.
+    ///
+    /// # Errors
+    /// How far it has jumped, while that is not to be believed.
+    pub fn now(&mut self, clock: &Clock) -> Result<Instant, Span> {
+        let (now, passed) = (clock.now(), clock.passed());
+        let zero = now - passed;
+        let from = self.jumped.map_or(self.zero, |(from, _)| from);
+        if is_near(zero, from) {
+            self.jumped = None;
+        } else if !is_near(zero, self.zero) {
+            self.jumped = Some((from, passed));
+        }
+        self.zero = zero;
+        match self.jumped {
+            Some((from, at)) if passed - at <= BELIEVED => Err(zero - from),
+            _ => {
+                self.jumped = None;
+                Ok(now)
+            }
+        }
+    }
+}
+
+fn is_near(one: Instant, other: Instant) -> bool {
+    one.max(other) - one.min(other) <= JUMP
 }
 
 fn system_now() -> Instant {

@@ -81,7 +81,7 @@ pub struct Host {
 pub struct HostOptions {
     /// The name under which the workers commit.
     pub reader: Name,
-    /// Bytes that may wait for the disk.
+    /// Bytes of a partition that may be under way: on their way to the disk, or not yet applied.
     pub budget_bytes: u32,
     /// What is published instead of a record that the stage failed on twice.
     pub poison: fn(&Entry) -> parkline::stage::Output,
@@ -190,17 +190,40 @@ impl Owner {
 
     fn work<S: Stage>(&self, mut worker: Worker<S>) -> Result<(), WorkerError> {
         let partition = self.setting.partition;
-        worker.catch_up()?;
+        let mut full = false;
+        while !self.went_on(worker.catch_up(), &mut full)? {
+            if self.stopped() {
+                return Ok(());
+            }
+        }
         self.ownership.caught_up(partition);
         while !self.stopped() {
             if !self.ownership.is_ours(partition) {
                 // Who takes the partition over reads on from here.
                 return worker.finish();
             }
-            worker.turn(PAUSE)?;
+            self.went_on(worker.turn(PAUSE).map(drop), &mut full)?;
         }
         worker.catch_up()?;
         worker.finish()
+    }
+
+    /// Whether a turn went well. Where the disk is full the worker keeps what it made, and tries again a moment later.
+    fn went_on(&self, turn: Result<(), WorkerError>, full: &mut bool) -> Result<bool, WorkerError> {
+        let partition = self.setting.partition;
+        match turn {
+            Err(error @ WorkerError::Log(LogError::Full { .. })) => {
+                if !std::mem::replace(full, true) {
+                    eprintln!("partition {partition}: {error}; nothing is decided until there is room");
+                }
+                thread::park_timeout(AGAIN);
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+            Ok(()) if std::mem::take(full) => eprintln!("partition {partition}: the disk has room again"),
+            Ok(()) => {}
+        }
+        Ok(true)
     }
 
     /// What others may own is theirs from here on; alone, the door stays as it was, as what comes in is kept.

@@ -1,4 +1,9 @@
-//! The one door into the frames log: stamps the time, tells an outage, and bounds what waits for the disk.
+//! The one door into the frames log: stamps the time, tells an outage, and bounds what is under way.
+//!
+//! What came in is under way until the partition's worker has applied it. Where the disk or the worker is slow the bytes
+//! that may be under way run out, whoever brings more waits, and sockets are not read meanwhile.
+
+mod door;
 
 use std::sync::{
     Arc, Mutex,
@@ -7,10 +12,11 @@ use std::sync::{
 
 use parking_types::{Instant, Span};
 use parkline::stage::Position;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::{runtime::Handle, sync::OwnedSemaphorePermit};
 
+use self::door::{Door, State, Way};
 use crate::{
-    clock::Clock,
+    clock::{Clock, Steady},
     log::{Batch, LogError, Name, SharedLog, Ticket, lock},
     metrics::Metrics,
     record,
@@ -26,29 +32,14 @@ pub struct Intake {
     log: SharedLog,
     topic: Name,
     clock: Clock,
-    doors: Vec<Door>,
-    budget: Arc<Semaphore>,
+    steady: Mutex<Steady>,
+    doors: Arc<[Door]>,
+    /// Bytes of one partition that may be under way.
     budget_bytes: u32,
     taken: AtomicU64,
-    /// By partition: the record after the last one that is known to be durable.
-    durable: Arc<[AtomicU64]>,
     metrics: Arc<Metrics>,
     /// Whether other processes write into the same partitions.
     shared: AtomicBool,
-}
-
-type Door = Mutex<Way>;
-
-/// Whether a partition's records can come in here.
-#[derive(Clone, Copy, Debug, Default)]
-enum Way {
-    /// Its worker is ours and has not yet read what the log holds.
-    #[default]
-    Shut,
-    /// Its worker is ours: the greatest `received_at` that is known to lie in the log.
-    Open(Instant),
-    /// Its worker is another process: that one keeps its time and tells its outages.
-    Through,
 }
 
 /// Why nothing was taken.
@@ -59,8 +50,15 @@ pub enum Refusal {
         /// By how much.
         by: Span,
     },
+    /// The machine's time of day has just jumped.
+    ClockJumped {
+        /// How far; negative: back.
+        by: Span,
+    },
     /// The partition is still being restored.
     NotReady,
+    /// The disk has no room.
+    Full,
     /// The log could not keep it.
     Log(LogError),
 }
@@ -69,7 +67,11 @@ impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ClockBehind { by } => write!(f, "this machine's clock lies {by} behind the log"),
+            Self::ClockJumped { by } => {
+                write!(f, "this machine's clock has jumped by {by}; it must stand by that first")
+            }
             Self::NotReady => f.write_str("the partition is still being restored"),
+            Self::Full => f.write_str("the disk is full"),
             Self::Log(error) => error.fmt(f),
         }
     }
@@ -80,12 +82,12 @@ impl std::error::Error for Refusal {}
 /// Records that are on their way to the disk.
 #[derive(Debug)]
 pub struct Pending {
-    ticket: Ticket,
+    ticket: Option<Ticket>,
     partition: u32,
-    durable: Arc<[AtomicU64]>,
+    doors: Arc<[Door]>,
     /// When they were received.
     pub received_at: Instant,
-    _permit: Option<OwnedSemaphorePermit>,
+    permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Pending {
@@ -93,38 +95,59 @@ impl Pending {
     ///
     /// # Errors
     /// What kept them from being durable: nothing may be acknowledged.
-    pub async fn durable(self) -> Result<Position, LogError> {
-        let offset = self.ticket.await?;
-        if let Some(next) = self.durable.get(self.partition as usize) {
-            next.fetch_max(offset + 1, Ordering::Relaxed);
+    pub async fn durable(mut self) -> Result<Position, LogError> {
+        let result = match &mut self.ticket {
+            Some(ticket) => ticket.await,
+            None => Err(LogError::Closed),
+        };
+        self.ended(&result);
+        result.map(|offset| Position { partition: self.partition, offset })
+    }
+
+    /// Blocks the thread until the records are durable or cannot become so.
+    pub(crate) fn wait(mut self) -> Result<u64, LogError> {
+        let result = self.ticket.take().map_or(Err(LogError::Closed), Ticket::wait);
+        self.ended(&result);
+        result
+    }
+
+    fn ended(&mut self, result: &Result<u64, LogError>) {
+        self.ticket = None;
+        if let Some(door) = self.doors.get(self.partition as usize) {
+            door.stored(result, self.permit.take());
         }
-        Ok(Position { partition: self.partition, offset })
     }
 }
 
-impl Pending {
-    /// Blocks the thread until the records are durable or cannot become so.
-    pub(crate) fn wait(self) -> Result<u64, LogError> {
-        self.ticket.wait()
+impl Drop for Pending {
+    /// Who waited may go away; the bytes are under way all the same.
+    fn drop(&mut self) {
+        let (Some(permit), Some(ticket)) = (self.permit.take(), self.ticket.take()) else { return };
+        let Ok(runtime) = Handle::try_current() else { return };
+        let (doors, partition) = (self.doors.clone(), self.partition as usize);
+        runtime.spawn(async move {
+            let result = ticket.await;
+            if let Some(door) = doors.get(partition) {
+                door.stored(&result, Some(permit));
+            }
+        });
     }
 }
 
 impl Intake {
-    /// A door into `topic` that lets at most `budget_bytes` wait for the disk.
+    /// A door into `topic` that lets at most `budget_bytes` of each partition be under way.
     pub fn new(log: SharedLog, topic: Name, clock: Clock, budget_bytes: u32) -> Self {
-        let doors = (0..log.partitions()).map(|_| Door::default()).collect();
-        let budget = Arc::new(Semaphore::new(budget_bytes as usize));
-        let durable = (0..log.partitions()).map(|_| AtomicU64::new(0)).collect();
+        let doors = (0..log.partitions()).map(|_| Door::new(budget_bytes)).collect();
+        let steady = Mutex::new(Steady::new(&clock));
         let (taken, metrics) = (AtomicU64::new(0), Arc::default());
         Self {
             log,
             topic,
             clock,
+            steady,
             doors,
-            budget,
             budget_bytes,
             taken,
-            durable,
             metrics,
             shared: AtomicBool::new(false),
         }
@@ -135,42 +158,66 @@ impl Intake {
         &self.metrics
     }
 
-    /// The record after the last one of a partition that was taken here and is known to be durable.
-    pub fn durable_to(&self, partition: u32) -> u64 {
-        self.durable.get(partition as usize).map_or(0, |next| next.load(Ordering::Relaxed))
+    fn door(&self, partition: u32) -> Option<&Door> {
+        self.doors.get(partition as usize)
     }
 
-    /// Bytes that wait for the disk, of those that may.
+    /// The record after the last one of a partition that was taken here and is known to be durable.
+    pub fn durable_to(&self, partition: u32) -> u64 {
+        self.door(partition).map_or(0, Door::durable_to)
+    }
+
+    /// Bytes that are under way, of those that may be.
     pub fn waiting_bytes(&self) -> (u64, u64) {
-        let all = u64::from(self.budget_bytes);
-        (all.saturating_sub(self.budget.available_permits() as u64), all)
+        let each = u64::from(self.budget_bytes);
+        let used = |door: &Door| each.saturating_sub(door.room.available_permits() as u64);
+        (self.doors.iter().map(used).sum(), each * self.doors.len() as u64)
     }
 
     /// Opens the door of a partition whose records go up to `clock` (none: the partition is empty).
     pub fn open(&self, partition: u32, clock: Option<Instant>) {
-        if let Some(door) = self.doors.get(partition as usize) {
-            *lock(door) = Way::Open(clock.unwrap_or(Instant::MIN));
+        if let Some(door) = self.door(partition) {
+            *lock(&door.way) = Way::Open(clock.unwrap_or(Instant::MIN));
         }
     }
 
     /// Lets records of a partition through whose worker is in another process, or not yet at work here.
     pub fn pass_through(&self, partition: u32) {
         self.shared.store(true, Ordering::Relaxed);
-        if let Some(door) = self.doors.get(partition as usize) {
-            *lock(door) = Way::Through;
+        if let Some(door) = self.door(partition) {
+            *lock(&door.way) = Way::Through;
+            door.applied(u64::MAX);
         }
     }
 
-    /// The worker has met this time in the log: other processes write there too.
-    pub fn seen(&self, partition: u32, clock: Option<Instant>) {
-        let Some(clock) = clock else { return };
-        if let Some(Way::Open(last)) = self.doors.get(partition as usize).map(lock).as_deref_mut() {
+    /// The worker has applied everything before `next`, and met this time in the log: other processes write there too.
+    pub fn seen(&self, partition: u32, next: u64, clock: Option<Instant>) {
+        let Some(door) = self.door(partition) else { return };
+        door.applied(next);
+        if let (Some(clock), Way::Open(last)) = (clock, &mut *lock(&door.way)) {
             *last = clock.max(*last);
         }
     }
 
-    /// Takes records from outside: waits while too much waits for the disk, then queues what `write` makes of the
-    /// time it is received at. `bytes` says about how much that is.
+    /// The disk has no room for what the partition's worker commits, or has it again.
+    pub(crate) fn commits_full(&self, partition: u32, full: bool) {
+        if let Some(door) = self.door(partition) {
+            door.commits(full);
+        }
+    }
+
+    /// Whether the disk had no room when something of the partition was last to be written.
+    pub fn is_full(&self, partition: u32) -> bool {
+        self.door(partition).is_some_and(|door| door.state() == State::Full)
+    }
+
+    /// Whether the last append of the partition failed: the next one will tell whether it still does.
+    pub(crate) fn is_troubled(&self, partition: u32) -> bool {
+        self.door(partition).is_some_and(|door| door.state() != State::Well)
+    }
+
+    /// Takes records from outside: waits while too much of the partition is under way, then queues what `write` makes
+    /// of the time it is received at. `bytes` says about how much that is.
     ///
     /// # Errors
     /// [`Refusal`]; nothing was queued.
@@ -181,9 +228,10 @@ impl Intake {
         write: impl FnOnce(Instant, &mut Batch),
     ) -> Result<Pending, Refusal> {
         let wanted = u32::try_from(bytes).unwrap_or(u32::MAX).clamp(1, self.budget_bytes);
-        let permit = self.budget.clone().acquire_many_owned(wanted).await;
+        let door = self.door(partition).ok_or(Refusal::Log(LogError::NoPartition { partition }))?;
+        let permit = door.room.clone().acquire_many_owned(wanted).await;
         let mut pending = self.note(partition, write)?;
-        pending._permit = permit.ok();
+        pending.permit = permit.ok();
         self.taken.fetch_add(1, Ordering::Relaxed);
         Ok(pending)
     }
@@ -211,9 +259,9 @@ impl Intake {
         tells_outage: bool,
         write: impl FnOnce(Instant, &mut Batch),
     ) -> Result<Pending, Refusal> {
-        let door = self.doors.get(partition as usize).ok_or(LogError::NoPartition { partition });
-        let mut way = lock(door.map_err(Refusal::Log)?);
-        let now = self.clock.now();
+        let door = self.door(partition).ok_or(Refusal::Log(LogError::NoPartition { partition }))?;
+        let mut way = lock(&door.way);
+        let now = self.stands()?;
         let mut batch = Batch::new();
         match *way {
             Way::Shut => return Err(Refusal::NotReady),
@@ -228,8 +276,13 @@ impl Intake {
         }
         write(now, &mut batch);
         // Under the lock, so that an outage stands before whatever came after it.
-        let ticket = self.log.append(&self.topic, partition, batch);
-        Ok(Pending { ticket, partition, durable: self.durable.clone(), received_at: now, _permit: None })
+        let ticket = Some(self.log.append(&self.topic, partition, batch));
+        Ok(Pending { ticket, partition, doors: self.doors.clone(), received_at: now, permit: None })
+    }
+
+    /// The time, where it goes on as it did.
+    fn stands(&self) -> Result<Instant, Refusal> {
+        lock(&self.steady).now(&self.clock).map_err(|by| Refusal::ClockJumped { by })
     }
 
     /// Whether frames can be taken for every partition, and if not, why.
@@ -237,11 +290,15 @@ impl Intake {
     /// # Errors
     /// The first partition's [`Refusal`].
     pub fn ready(&self) -> Result<(), Refusal> {
-        let now = self.clock.now();
-        self.doors.iter().try_for_each(|door| match *lock(door) {
+        let now = self.stands()?;
+        self.doors.iter().try_for_each(|door| match *lock(&door.way) {
             Way::Shut => Err(Refusal::NotReady),
             Way::Open(last) if last - now > BEHIND => Err(Refusal::ClockBehind { by: last - now }),
-            Way::Open(_) | Way::Through => Ok(()),
+            Way::Open(_) | Way::Through => match door.state() {
+                State::Well => Ok(()),
+                State::Full => Err(Refusal::Full),
+                State::Failed => Err(Refusal::Log(LogError::Failed)),
+            },
         })
     }
 
@@ -316,14 +373,53 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_waits_for_the_disk_is_bounded() {
+    async fn what_is_under_way_is_bounded_until_the_worker_has_applied_it() {
         let rig = rig(100);
         rig.intake.open(0, None);
+        let blocked = async |why: &str| {
+            let more = tokio::time::timeout(Duration::from_millis(20), rig.intake.take(0, 80, tick)).await;
+            assert!(more.is_err(), "{why}");
+        };
         let first = rig.intake.take(0, 80, tick).await.unwrap();
-        let blocked = tokio::time::timeout(Duration::from_millis(20), rig.intake.take(0, 80, tick)).await;
-        assert!(blocked.is_err(), "the second must wait for the first to be durable");
+        blocked("it waits for the disk").await;
         first.durable().await.unwrap();
+        blocked("durable is not applied").await;
+        assert_eq!(rig.intake.waiting_bytes(), (80, 100));
+        rig.intake.seen(0, 1, None);
+        // Whoever brought it may have gone: its bytes are under way all the same.
+        drop(rig.intake.take(0, 80, tick).await.unwrap());
+        blocked("nobody waits for it, and it is not applied").await;
+        rig.intake.seen(0, 2, None);
+        let third = rig.intake.take(0, 80, tick).await.unwrap();
+        rig.intake.seen(0, 3, None);
+        third.durable().await.unwrap();
+        assert_eq!(rig.intake.waiting_bytes(), (0, 100), "the worker was quicker than the answer");
+        rig.intake.pass_through(0);
         rig.intake.take(0, 80, tick).await.unwrap().durable().await.unwrap();
-        assert_eq!(rig.intake.taken(), 2);
+        assert_eq!(rig.intake.waiting_bytes(), (0, 100), "another process applies it");
+        assert_eq!(rig.intake.taken(), 4);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_jumps_is_not_believed_until_it_has_stood_by_it() {
+        let rig = rig(1024);
+        rig.intake.open(0, None);
+        rig.intake.take(0, 10, tick).await.unwrap().durable().await.unwrap();
+        rig.clock.jump(Span::from_mins(60));
+        let jumped = Refusal::ClockJumped { by: Span::from_mins(60) };
+        assert_eq!(rig.intake.take(0, 10, tick).await.unwrap_err(), jumped);
+        rig.clock.advance(Span::from_secs(5));
+        rig.clock.jump(-Span::from_mins(60));
+        assert_eq!(rig.intake.ready(), Ok(()), "it went back to where it was");
+        rig.clock.jump(Span::from_mins(60));
+        assert_eq!(rig.intake.ready(), Err(jumped));
+        rig.clock.advance(Span::from_secs(31));
+        assert_eq!(rig.intake.ready(), Ok(()), "it stood by it");
+        rig.intake.take(0, 10, tick).await.unwrap().durable().await.unwrap();
+        assert!(kept(&rig)[1].contains("outage"), "what nobody saw was our outage: {:?}", kept(&rig));
+        rig.clock.jump(-Span::from_mins(60));
+        assert_eq!(rig.intake.ready(), Err(Refusal::ClockJumped { by: -Span::from_mins(60) }));
+        rig.clock.advance(Span::from_secs(31));
+        assert!(matches!(rig.intake.ready(), Err(Refusal::ClockBehind { .. })), "the log does not go back");
     }
 }

@@ -2,6 +2,7 @@
 
 mod accept;
 mod addresses;
+mod buffer;
 mod framed;
 pub mod guard;
 pub mod mqtt;
@@ -78,6 +79,8 @@ pub struct Limits {
     pub noise_bytes: usize,
     /// Frames in a row that are not taken.
     pub refused: u32,
+    /// Bytes of large buffers that a listener's connections may have together.
+    pub buffer_bytes: usize,
 }
 
 impl Default for Limits {
@@ -90,6 +93,7 @@ impl Default for Limits {
             idle: Duration::from_secs(30 * 60),
             noise_bytes: 64 << 10,
             refused: 1_000,
+            buffer_bytes: 64 << 20,
         }
     }
 }

@@ -46,13 +46,8 @@ impl FrameRecord<'_> {
     /// Appends the record's JSON.
     pub fn encode(&self, received_at: Instant, out: &mut Vec<u8>) {
         start(received_at, out);
-        if let Some(device) = self.device {
-            text_field("device", device, out);
-        }
-        text_field("protocol", self.protocol, out);
-        out.extend_from_slice(b",\"payload\":\"");
-        let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or(b'0');
-        out.extend(self.payload.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]));
+        self.sender(out);
+        hex(self.payload, out);
         out.push(b'"');
         if let Some(uplink) = self.uplink {
             uplink.encode(out);
@@ -65,6 +60,64 @@ impl FrameRecord<'_> {
         }
         text_field("listener", self.listener, out);
         out.push(b'}');
+    }
+
+    /// What stands between the time and the payload.
+    fn sender(&self, out: &mut Vec<u8>) {
+        if let Some(device) = self.device {
+            text_field("device", device, out);
+        }
+        text_field("protocol", self.protocol, out);
+        out.extend_from_slice(b",\"payload\":\"");
+    }
+}
+
+/// The part of a record that all frames of one device have in common, where the transport gives nothing more.
+#[derive(Debug)]
+pub struct Sender(Box<[u8]>);
+
+impl Sender {
+    /// The part for frames of this device.
+    pub fn new(device: &str, protocol: &str) -> Self {
+        let mut bytes = Vec::new();
+        FrameRecord { device: Some(device), protocol, ..FrameRecord::default() }.sender(&mut bytes);
+        Self(bytes.into())
+    }
+}
+
+/// Writes frame records of one instant, each as [`FrameRecord::encode`] would.
+pub struct Frames {
+    start: Vec<u8>,
+    end: Vec<u8>,
+}
+
+impl Frames {
+    /// Frames that were received at this instant by this listener.
+    pub fn new(received_at: Instant, listener: &str) -> Self {
+        let (mut head, mut end) = (Vec::new(), vec![b'"']);
+        start(received_at, &mut head);
+        text_field("listener", listener, &mut end);
+        end.push(b'}');
+        Self { start: head, end }
+    }
+
+    /// Appends one.
+    pub fn encode(&self, sender: &Sender, payload: &[u8], out: &mut Vec<u8>) {
+        out.reserve(self.start.len() + sender.0.len() + payload.len() * 2 + self.end.len());
+        out.extend_from_slice(&self.start);
+        out.extend_from_slice(&sender.0);
+        hex(payload, out);
+        out.extend_from_slice(&self.end);
+    }
+}
+
+fn hex(bytes: &[u8], out: &mut Vec<u8>) {
+    let digit = |nibble: u8| HEX.get(usize::from(nibble & 15)).copied().unwrap_or(b'0');
+    let from = out.len();
+    out.resize(from + bytes.len() * 2, 0);
+    let (digits, _) = out.get_mut(from..).unwrap_or_default().as_chunks_mut();
+    for (pair, byte) in digits.iter_mut().zip(bytes) {
+        *pair = [digit(byte >> 4), digit(*byte)];
     }
 }
 
@@ -179,6 +232,11 @@ mod tests {
         let expected = json!({"received_at": "2026-03-02T08:00:00.25Z", "device": "c-1", "protocol": "vz-http",
             "payload": "7bff", "route": "/vz/c-1?a=\"b\"", "listener": "http"});
         assert_eq!(written(|out| frame.encode(at(), out)), expected);
+        let plain = FrameRecord { route: None, ..frame };
+        let (mut one, mut many) = (Vec::new(), Vec::new());
+        plain.encode(at(), &mut one);
+        Frames::new(at(), "http").encode(&Sender::new("c-1", "vz-http"), plain.payload, &mut many);
+        assert_eq!(one, many, "the quick way writes the same");
         let start = "2026-03-02T08:00:00.25Z";
         assert_eq!(written(|out| tick(at(), out)), json!({"received_at": start, "tick": true}));
         assert_eq!(

@@ -131,8 +131,8 @@ from! {
 
 /// The name under which the pipeline's workers commit.
 const READER: &str = "pipeline";
-/// Bytes that may wait for the disk.
-const BUDGET_BYTES: u32 = 64 << 20;
+/// Bytes of a partition that may be under way: a second's worth of frames for its worker.
+const BUDGET_BYTES: u32 = 32 << 20;
 /// How often the start looks whether all partitions have read their log.
 const LOOK: Duration = Duration::from_millis(10);
 /// How often planned changes of the site are looked at.

@@ -66,10 +66,11 @@ pub struct Setting {
     pub poison: fn(&Entry) -> Output,
 }
 
-/// Why a worker stopped.
+/// Why a turn failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkerError {
-    /// The log failed.
+    /// The log failed. Where the disk is [full](LogError::Full) the worker keeps what it made, and the next turn tries
+    /// to commit it again; else it is of no use any more.
     Log(LogError),
     /// The stage failed on a record. Another worker, made anew, may try again or leave the record out.
     Failed {
@@ -119,7 +120,10 @@ pub struct Worker<S> {
     output_bytes: usize,
     /// The first record that no commit covers.
     committed: u64,
-    in_flight: VecDeque<(Ticket, Moment)>,
+    /// Commits that are not known to be durable, oldest first, and since when.
+    in_flight: VecDeque<(Ticket, Moment, Commit)>,
+    /// The disk had no room for the oldest of them.
+    stuck: bool,
     checkpoint_at: Instant,
     /// The position of the last checkpoint.
     checkpointed: u64,
@@ -161,6 +165,7 @@ impl<S: Stage> Worker<S> {
             output_bytes: 0,
             committed: resume.next,
             in_flight: VecDeque::new(),
+            stuck: false,
             checkpoint_at,
             checkpointed: 0,
             topics: HashMap::new(),
@@ -209,6 +214,7 @@ impl<S: Stage> Worker<S> {
     /// # Errors
     /// As [`turn`](Self::turn).
     pub fn catch_up(&mut self) -> Result<(), WorkerError> {
+        self.commit_again()?;
         while let Turn::Applied(_) = self.work(Duration::ZERO)? {}
         self.settle(0)?;
         self.setting.intake.open(self.setting.partition, self.time);
@@ -218,12 +224,17 @@ impl<S: Stage> Worker<S> {
     /// Reads and applies records, waiting for them at most `wait`; keeps time going where there are none.
     ///
     /// # Errors
-    /// [`WorkerError`]; the worker is of no use afterwards.
+    /// [`WorkerError`].
     pub fn turn(&mut self, wait: Duration) -> Result<Turn, WorkerError> {
+        self.commit_again()?;
         let wait = wait.min(duration(self.tick_at() - self.setting.clock.now()));
         let mut turn = self.work(wait)?;
-        if turn == Turn::Idle && self.tick() {
-            turn = Turn::Ticked;
+        if turn == Turn::Idle {
+            // Else a commit that failed would be noticed by the fifth one behind it.
+            self.settle(0)?;
+            if self.tick() {
+                turn = Turn::Ticked;
+            }
         }
         self.checkpoint_if_due()?;
         Ok(turn)
@@ -245,7 +256,7 @@ impl<S: Stage> Worker<S> {
         }
         let took = moment().duration_since(began).saturating_sub(publishing);
         self.setting.intake.metrics().work.applied(outcomes, entries.len(), waited, took);
-        self.setting.intake.seen(self.setting.partition, self.time);
+        self.setting.intake.seen(self.setting.partition, self.next, self.time);
         let due = !self.outputs.is_empty() || self.next - self.committed >= COMMIT_RECORDS;
         if due {
             self.publish(None)?;
@@ -285,7 +296,8 @@ impl<S: Stage> Worker<S> {
         let outputs = outputs.into_iter().filter_map(|(_, output)| self.publication(output)).collect();
         let commit = Commit { reader: self.setting.reader.clone(), next: self.next, outputs, state };
         let since = moment();
-        self.in_flight.push_back((self.setting.log.commit(self.setting.partition, commit), since));
+        let ticket = self.setting.log.commit(self.setting.partition, commit.clone());
+        self.in_flight.push_back((ticket, since, commit));
         self.committed = self.next;
         self.settle(IN_FLIGHT)
     }
@@ -293,12 +305,33 @@ impl<S: Stage> Worker<S> {
     /// Waits until at most `most` commits are on their way.
     fn settle(&mut self, most: usize) -> Result<(), WorkerError> {
         while self.in_flight.len() > most {
-            if let Some((ticket, since)) = self.in_flight.pop_front() {
-                let (durable, at) = ticket.wait_timed();
-                durable?;
-                self.setting.intake.metrics().work.committed(at.saturating_duration_since(since));
+            let Some((ticket, since, commit)) = self.in_flight.pop_front() else { break };
+            let (durable, at) = ticket.wait_timed();
+            if let Err(error) = durable {
+                self.stuck = matches!(error, LogError::Full { .. });
+                self.setting.intake.commits_full(self.setting.partition, self.stuck);
+                // The log takes none of those behind it either.
+                self.in_flight.push_front((Ticket::resolved(Err(error.clone())), since, commit));
+                return Err(error.into());
             }
+            self.setting.intake.metrics().work.committed(at.saturating_duration_since(since));
         }
+        Ok(())
+    }
+
+    /// Tries once more to commit what the disk had no room for.
+    fn commit_again(&mut self) -> Result<(), WorkerError> {
+        if !self.stuck {
+            return Ok(());
+        }
+        let (log, partition) = (&self.setting.log, self.setting.partition);
+        log.resume(&self.setting.reader, partition)?;
+        for (ticket, _, commit) in &mut self.in_flight {
+            *ticket = log.commit(partition, commit.clone());
+        }
+        self.settle(0)?;
+        self.stuck = false;
+        self.setting.intake.commits_full(partition, false);
         Ok(())
     }
 
@@ -318,7 +351,9 @@ impl<S: Stage> Worker<S> {
     fn tick_at(&self) -> Instant {
         let Some(time) = self.time else { return self.setting.clock.now() };
         let timer = self.stage.next_deadline().map_or(Instant::MAX, |due| due.max(time + QUIET));
-        timer.min(time + HEARTBEAT)
+        // Where nothing could be written a tick is how we learn that it can be again.
+        let again = if self.setting.intake.is_troubled(self.setting.partition) { time } else { Instant::MAX };
+        timer.min(time + HEARTBEAT).min(again)
     }
 
     /// Appends a tick where one is needed.
@@ -361,6 +396,7 @@ impl<S: Stage> Worker<S> {
     /// # Errors
     /// [`WorkerError`]; the next start repeats a little more.
     pub fn finish(mut self) -> Result<(), WorkerError> {
+        self.commit_again()?;
         self.checkpoint()?;
         self.settle(0)
     }

@@ -223,7 +223,7 @@ fn a_full_disk_refuses_appends_and_takes_them_again_when_there_is_room() {
     append(&log, "one").unwrap();
     full.store(true, Ordering::SeqCst);
     let refused = append(&log, "lost").unwrap_err();
-    assert!(matches!(refused, LogError::Io { what: "write", kind: std::io::ErrorKind::StorageFull, .. }));
+    assert!(matches!(refused, LogError::Full { .. }));
     full.store(false, Ordering::SeqCst);
     assert_eq!(append(&log, "two"), Ok(1));
     drop(log);

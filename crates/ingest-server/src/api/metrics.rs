@@ -11,10 +11,18 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     let inner = &api.0;
     inner.intake.metrics().write(&mut out);
     let (waiting, most) = inner.intake.waiting_bytes();
-    value(&mut out, "parkline_waiting_bytes", "gauge", "Bytes that wait for the disk.", waiting);
+    value(
+        &mut out,
+        "parkline_waiting_bytes",
+        "gauge",
+        "Bytes that are not yet durable and applied.",
+        waiting,
+    );
     value(&mut out, "parkline_waiting_bytes_max", "gauge", "Bytes that may.", most);
     let open = inner.desk.view.open();
     value(&mut out, "parkline_sessions_open", "gauge", "Sessions whose vehicle is there.", open);
+    let full = (0..inner.log.partitions()).any(|partition| inner.intake.is_full(partition));
+    value(&mut out, "parkline_disk_full", "gauge", "1 while the disk has no room.", u64::from(full));
     let live = inner.desk.view.len() as u64;
     value(&mut out, "parkline_sessions_live", "gauge", "Sessions that frames can still change.", live);
     let ready = u64::from(super::health::why_not(&api).is_none());

@@ -59,7 +59,10 @@ impl From<Refusal> for Problem {
         match refusal {
             Refusal::Log(error) => error.into(),
             Refusal::NotReady => Self::later("restoring", refusal.to_string()),
-            Refusal::ClockBehind { .. } => Self::later("clock", refusal.to_string()),
+            Refusal::ClockBehind { .. } | Refusal::ClockJumped { .. } => {
+                Self::later("clock", refusal.to_string())
+            }
+            Refusal::Full => Self::later("disk_full", refusal.to_string()),
         }
     }
 }

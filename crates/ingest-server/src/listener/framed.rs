@@ -4,12 +4,10 @@
 //! say; those that do not are of the only device whose `sources` hold the address. None of these protocols acknowledges:
 //! a device that could not be taken learns it by the connection's end.
 
-use std::{io, net::IpAddr, sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use device_codec::{Context, Framing, Protocol, Step, decode};
 use tokio::{
-    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     sync::watch,
 };
@@ -18,6 +16,7 @@ use super::{
     Limits,
     accept::accept,
     addresses::{Addresses, Place},
+    buffer::Buffers,
     guard::Guard,
 };
 use crate::{
@@ -30,9 +29,6 @@ use crate::{
     record::FrameRecord,
 };
 
-/// Bytes asked of a socket at a time.
-const READ_BYTES: usize = 16 << 10;
-
 /// A listener for one protocol.
 #[derive(Clone)]
 pub(super) struct Framed(Arc<Inner>);
@@ -42,6 +38,7 @@ struct Inner {
     guard: Arc<Guard>,
     limits: Limits,
     addresses: Arc<Addresses>,
+    buffers: Buffers,
     protocol: Protocol,
     framing: Framing,
 }
@@ -57,7 +54,8 @@ impl Framed {
         let intake = host.intake.clone();
         let addresses =
             Addresses::new(limits.connections, limits.each_address, Listener::Port, intake.metrics().clone());
-        Self(Arc::new(Inner { intake, guard, limits, addresses, protocol, framing }))
+        let buffers = Buffers::new(limits.buffer_bytes);
+        Self(Arc::new(Inner { intake, guard, limits, addresses, buffers, protocol, framing }))
     }
 
     pub(super) async fn serve(self, listener: TcpListener, stop: watch::Receiver<bool>) {
@@ -81,47 +79,46 @@ impl Framed {
     }
 
     async fn connection(self, mut stream: TcpStream, place: Place, mut stop: watch::Receiver<bool>) {
-        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        let mut buffer = self.0.buffers.buffer();
         let (mut noise, mut refused, mut begun) = (0, 0, None);
         loop {
             let read = tokio::select! {
-                read = tokio::time::timeout(self.patience(begun), read(&mut stream, &mut buffer)) => read,
+                read = tokio::time::timeout(self.patience(begun), buffer.read(&mut stream)) => read,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             let Ok(read) = read else { break };
             if !matches!(read, Ok(1..)) {
                 return;
             }
-            let had = buffer.len();
-            loop {
-                match self.0.framing.next(&buffer) {
+            let (bytes, mut taken) = (buffer.bytes(), 0);
+            let wanted = loop {
+                let rest = bytes.get(taken..).unwrap_or_default();
+                match self.0.framing.next(rest) {
                     Step::Frame { len } => {
-                        let frame = buffer.split_to(len.min(buffer.len()));
-                        match self.frame(&frame, place.from()).await {
+                        let len = len.min(rest.len());
+                        match self.frame(rest.get(..len).unwrap_or_default(), place.from()).await {
                             Ok(()) => refused = 0,
                             Err(why) => {
                                 self.0.intake.metrics().refused(Listener::Port, why, 1);
                                 refused += 1;
                             }
                         }
+                        taken += len;
                     }
                     Step::Noise { len, .. } => {
                         self.0.intake.metrics().noise(Listener::Port, len);
                         noise += len;
-                        let _ = buffer.split_to(len.max(1).min(buffer.len()));
+                        taken += len.max(1);
                     }
-                    Step::NeedMore { at_least } => {
-                        let wanted = at_least.min(self.0.framing.max_len()).saturating_sub(buffer.len());
-                        buffer.reserve(wanted.clamp(READ_BYTES / 2, 64 << 10));
-                        break;
-                    }
+                    Step::NeedMore { at_least } => break at_least,
                 }
-            }
+            };
             begun = match begun {
-                _ if buffer.is_empty() => None,
-                Some(begun) if buffer.len() == had => Some(begun),
+                _ if taken >= bytes.len() => None,
+                Some(begun) if taken == 0 => Some(begun),
                 _ => Some(moment()),
             };
+            buffer.took(taken, wanted);
             if noise >= self.0.limits.noise_bytes || refused >= self.0.limits.refused {
                 break;
             }
@@ -172,8 +169,4 @@ impl Framed {
         let device = device.ok_or(Refused::UnknownDevice)?;
         guard.unproven(&device, from, Refused::Address).map(|()| device)
     }
-}
-
-async fn read(stream: &mut TcpStream, buffer: &mut BytesMut) -> io::Result<usize> {
-    stream.read_buf(buffer).await
 }

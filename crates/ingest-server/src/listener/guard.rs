@@ -15,6 +15,7 @@ use parking_types::Instant;
 use crate::{
     directory::{Device, Directory},
     metrics::Refused,
+    record::Sender,
     secrets::{Secret, Secrets},
 };
 
@@ -35,6 +36,8 @@ pub struct Known {
     pub device: Arc<Device>,
     /// Its number in native frames.
     pub number: u64,
+    /// What its records have in common.
+    pub sender: Sender,
     secret: Option<Arc<Secret>>,
     /// The key of its last frame whose tag was right; 0: none was.
     key_id: AtomicU32,
@@ -89,7 +92,8 @@ impl Guard {
         if device.key.is_some() && secret.is_none() {
             return Err(Refused::UnknownKey);
         }
-        Ok(Known { device, number, secret, key_id: AtomicU32::new(0) })
+        let sender = Sender::new(&device.id, &device.protocol);
+        Ok(Known { device, number, sender, secret, key_id: AtomicU32::new(0) })
     }
 
     /// Whether a device that proves nothing may speak from this address: one of its `sources`, or any where the site

@@ -30,6 +30,7 @@ use super::{
     Limits,
     accept::accept,
     addresses::{Addresses, Place},
+    buffer::Buffers,
     guard::{Guard, Known, status},
 };
 use crate::{
@@ -54,6 +55,7 @@ struct Inner {
     guard: Arc<Guard>,
     limits: Limits,
     addresses: Arc<Addresses>,
+    buffers: Buffers,
     /// Who delivers commands to a device: its newest connection.
     couriers: Mutex<HashMap<String, AbortHandle>>,
 }
@@ -92,7 +94,8 @@ impl Tcp {
         let addresses =
             Addresses::new(limits.connections, limits.each_address, Listener::Tcp, intake.metrics().clone());
         let (desk, clock) = (host.desk.clone(), host.clock.clone());
-        Self(Arc::new(Inner { intake, desk, clock, guard, limits, addresses, couriers: Mutex::default() }))
+        let (buffers, couriers) = (Buffers::new(limits.buffer_bytes), Mutex::default());
+        Self(Arc::new(Inner { intake, desk, clock, guard, limits, addresses, buffers, couriers }))
     }
 
     /// Accepts connections until `stop` says so; connections end then too, with what they have read acknowledged.

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use self::outputs::Outputs;
@@ -137,12 +138,20 @@ impl Log for Embedded {
         if let Some(output) = commit.outputs.iter().find(|output| self.topics.contains_key(&output.topic)) {
             return Ticket::resolved(Err(LogError::NoTopic { topic: output.topic.clone() }));
         }
-        let saved = commit
-            .state
-            .as_ref()
-            .map_or(Ok(()), |state| state::save(&self.state, &commit.reader, partition, commit.next, state));
-        let queued = saved.and_then(|()| self.outputs(partition)?.commit(&commit));
-        queued.map_or_else(|error| Ticket::resolved(Err(error)), |ticket| ticket.mapped(commit.next))
+        let outputs = match self.outputs(partition) {
+            Ok(outputs) => outputs,
+            Err(error) => return Ticket::resolved(Err(error)),
+        };
+        let save = |state: &Bytes| state::save(&self.state, &commit.reader, partition, commit.next, state);
+        let saved = commit.state.as_ref().map_or(Ok(()), save);
+        let queued = saved.and_then(|()| outputs.commit(&commit));
+        queued.map_or_else(
+            |error| {
+                outputs.refuse_what_follows();
+                Ticket::resolved(Err(error))
+            },
+            |ticket| ticket.mapped(commit.next),
+        )
     }
 
     fn read(
@@ -163,7 +172,7 @@ impl Log for Embedded {
     }
 
     fn resume(&self, reader: &Name, partition: u32) -> Result<Resume, LogError> {
-        let next = self.outputs(partition)?.position(reader);
+        let next = self.outputs(partition)?.resume(reader)?;
         Ok(Resume { next, checkpoint: state::load(&self.state, reader, partition, next)? })
     }
 

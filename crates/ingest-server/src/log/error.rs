@@ -19,6 +19,11 @@ pub enum LogError {
         /// The system's answer.
         kind: io::ErrorKind,
     },
+    /// The disk has no room. Nothing was written; the same goes well once there is.
+    Full {
+        /// On which file.
+        file: PathBuf,
+    },
     /// Bytes that were durable are not what was written. Nothing after them is given out.
     Corrupt {
         /// The file.
@@ -89,7 +94,10 @@ pub enum LogError {
 impl LogError {
     /// An [`io::Error`] with what was tried on which file.
     pub(crate) fn io(what: &'static str, file: &Path, error: &io::Error) -> Self {
-        Self::Io { what, file: file.to_owned(), kind: error.kind() }
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { file: file.to_owned() },
+            kind => Self::Io { what, file: file.to_owned(), kind },
+        }
     }
 
     /// Whether the same may go well a moment later, in a worker made anew.
@@ -101,6 +109,7 @@ impl LogError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Io { .. } => "log_io",
+            Self::Full { .. } => "disk_full",
             Self::Corrupt { .. } => "log_corrupt",
             Self::TooLarge { .. } => "too_large",
             Self::Failed => "log_failed",
@@ -120,6 +129,7 @@ impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io { what, file, kind } => write!(f, "cannot {what} {}: {kind}", file.display()),
+            Self::Full { file } => write!(f, "the disk is full: cannot write {}", file.display()),
             Self::Corrupt { file, at, why } => write!(f, "{} is damaged at byte {at}: {why}", file.display()),
             Self::TooLarge { bytes } => write!(f, "a record of {bytes} bytes is larger than the log takes"),
             Self::Failed => f.write_str("an earlier write failed; the server must be started again"),

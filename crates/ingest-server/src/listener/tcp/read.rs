@@ -1,12 +1,10 @@
 //! The reading half of a connection: bytes to frames, frames to the log.
 
-use std::{collections::HashMap, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::HashMap, net::IpAddr, ops::Range, sync::Arc, time::Duration};
 
-use bytes::BytesMut;
 use device_codec::native::{Frame, Head, Message, Split};
 use parking_types::Instant;
 use tokio::{
-    io::AsyncReadExt,
     net::tcp::OwnedReadHalf,
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -15,14 +13,14 @@ use tokio::{
 use super::{Stored, Tcp, Write};
 use crate::{
     clock::{Moment, moment},
-    listener::guard::Known,
+    listener::{buffer::Buffer, guard::Known},
     log::{Batch, lock},
     metrics::{Listener, Refused},
-    record::FrameRecord,
+    record::Frames,
 };
 
-/// Bytes taken from a socket before what is in them is stored.
-const READ_BYTES: usize = 64 << 10;
+/// Bytes of a frame's record beside its payload, about.
+const RECORD: usize = 160;
 
 /// The reading half of a connection.
 pub(super) struct Reading<'t> {
@@ -47,7 +45,8 @@ pub(super) struct Reading<'t> {
 /// Frames of one partition that one read brought.
 #[derive(Default)]
 struct Group {
-    frames: Vec<(Arc<Known>, Vec<u8>)>,
+    /// Whose they are, and where in what was read they stand.
+    frames: Vec<(Arc<Known>, Range<usize>)>,
     heads: Vec<Head>,
     times: Vec<(Head, u64)>,
     bytes: usize,
@@ -71,11 +70,11 @@ impl<'t> Reading<'t> {
     }
 
     pub(super) async fn run(mut self, mut socket: OwnedReadHalf, mut stop: watch::Receiver<bool>) {
-        let mut buffer = BytesMut::with_capacity(READ_BYTES);
+        let mut buffer = self.tcp.0.buffers.buffer();
         loop {
             let wait = self.patience();
             let read = tokio::select! {
-                read = tokio::time::timeout(wait, socket.read_buf(&mut buffer)) => read,
+                read = tokio::time::timeout(wait, buffer.read(&mut socket)) => read,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             let went_on = match read {
@@ -104,42 +103,50 @@ impl<'t> Reading<'t> {
     }
 
     /// Takes all whole frames out of the buffer; `None` when the connection is to be closed.
-    async fn frames(&mut self, buffer: &mut BytesMut) -> Option<()> {
+    async fn frames(&mut self, buffer: &mut Buffer) -> Option<()> {
         let since = moment();
-        let (now, had) = (self.tcp.0.clock.now(), buffer.len());
+        let now = self.tcp.0.clock.now();
         self.look_again();
         let mut groups: HashMap<u32, Group> = HashMap::new();
-        loop {
-            let used = match Frame::split(buffer) {
+        let bytes = buffer.bytes();
+        let (mut taken, mut rest) = (0, bytes);
+        let wanted = loop {
+            let used = match Frame::split(rest) {
                 Split::Complete(frame) => {
-                    self.sort(frame, now, &mut groups).await?;
+                    self.sort(frame, taken, now, &mut groups).await?;
                     frame.len()
                 }
-                Split::NeedMore(wanted) => {
-                    buffer.reserve(wanted.saturating_sub(buffer.len()).max(READ_BYTES / 2));
-                    break;
-                }
+                Split::NeedMore(wanted) => break wanted,
                 Split::Skip(bytes, _) => {
                     self.noise += bytes;
                     self.tcp.0.intake.metrics().noise(Listener::Tcp, bytes);
                     bytes.max(1)
                 }
             };
-            let _ = buffer.split_to(used.min(buffer.len()));
-        }
-        if buffer.is_empty() {
+            taken += used;
+            rest = bytes.get(taken..).unwrap_or_default();
+        };
+        if rest.is_empty() {
             self.begun = None;
-        } else if buffer.len() < had || self.begun.is_none() {
+        } else if taken > 0 || self.begun.is_none() {
             self.begun = Some(since);
         }
         for (partition, group) in groups {
-            self.store(partition, group, since).await?;
+            self.store(partition, group, bytes, since).await?;
         }
+        buffer.took(taken, wanted);
         let limits = &self.tcp.0.limits;
         if self.noise < limits.noise_bytes && self.refused < limits.refused { Some(()) } else { self.limit() }
     }
 
-    async fn sort(&mut self, frame: Frame<'_>, now: Instant, groups: &mut HashMap<u32, Group>) -> Option<()> {
+    /// Puts a frame that begins at `at` to those of its partition.
+    async fn sort(
+        &mut self,
+        frame: Frame<'_>,
+        at: usize,
+        now: Instant,
+        groups: &mut HashMap<u32, Group>,
+    ) -> Option<()> {
         let head = frame.head();
         let known = match self.proved(&frame, &head, now).await? {
             Ok(known) => known,
@@ -155,7 +162,7 @@ impl<'t> Reading<'t> {
         }
         group.bytes += frame.len();
         group.heads.push(head);
-        group.frames.push((known, frame.bytes().to_vec()));
+        group.frames.push((known, at..at + frame.len()));
         Some(())
     }
 
@@ -193,32 +200,26 @@ impl<'t> Reading<'t> {
         }
     }
 
-    async fn store(&mut self, partition: u32, group: Group, since: Moment) -> Option<()> {
+    async fn store(&mut self, partition: u32, group: Group, read: &[u8], since: Moment) -> Option<()> {
+        let Group { frames, heads, times, bytes } = group;
         let write = |at: Instant, batch: &mut Batch| {
-            for (known, payload) in &group.frames {
-                let record = FrameRecord {
-                    device: Some(&known.device.id),
-                    protocol: &known.device.protocol,
-                    payload,
-                    listener: "tcp",
-                    ..FrameRecord::default()
-                };
-                batch.push_with(|out| record.encode(at, out));
+            let records = Frames::new(at, "tcp");
+            for (known, place) in &frames {
+                let payload = read.get(place.clone()).unwrap_or_default();
+                batch.push_with(|out| records.encode(&known.sender, payload, out));
             }
         };
-        let Group { heads, times, bytes, .. } = &group;
-        let room = bytes * 2 + heads.len() * 256;
+        let room = bytes * 2 + heads.len() * RECORD;
         match self.tcp.0.intake.take(partition, room, write).await {
             Ok(pending) => {
                 let received = pending.received_at;
-                let stored = Stored { pending, heads: heads.clone(), bytes: *bytes, since };
-                self.queue.send(Write::Stored(stored)).await.ok()?;
+                self.queue.send(Write::Stored(Stored { pending, heads, bytes, since })).await.ok()?;
                 for (head, t1) in times {
-                    self.queue.send(Write::Time(*head, *t1, received)).await.ok()?;
+                    self.queue.send(Write::Time(head, t1, received)).await.ok()?;
                 }
                 Some(())
             }
-            Err(_) => self.queue.send(Write::Refused(group.heads, Refused::Busy)).await.ok(),
+            Err(_) => self.queue.send(Write::Refused(heads, Refused::Busy)).await.ok(),
         }
     }
 

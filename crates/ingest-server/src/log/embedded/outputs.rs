@@ -28,6 +28,8 @@ struct Inner {
     /// The offset of the next commit. Known before it is durable, as nothing follows a commit that failed.
     next: u64,
     keys: Keys,
+    /// A commit could not even be queued, so none may follow it.
+    refused: bool,
 }
 
 const CHUNK: usize = 256 << 10;
@@ -42,19 +44,22 @@ impl Outputs {
         let (log, torn) = SegmentLog::open(folder, segment_bytes, OnFailure::Stop, fault)?;
         let bases = log.bases();
         let keys = Keys::new(folder, &bases);
-        let inner = Mutex::new(Inner { standing: Standing::default(), next: log.end(), keys });
+        let inner = Mutex::new(Inner { standing: Standing::default(), next: 0, keys, refused: false });
         let outputs = Self { log, folder: folder.to_owned(), inner, hints: Mutex::new(HashMap::new()) };
-        outputs.recover(bases.last().copied().unwrap_or(0))?;
+        outputs.recover(&mut lock(&outputs.inner))?;
         Ok((outputs, torn))
     }
 
     /// Takes the standing from the last commit and the keys from the active segment.
-    fn recover(&self, active: u64) -> Result<(), LogError> {
-        let end = self.log.end();
-        let mut inner = lock(&self.inner);
-        if let Some(last) = end.checked_sub(1) {
-            inner.standing = self.commit_at(last)?.after();
-        }
+    fn recover(&self, inner: &mut Inner) -> Result<(), LogError> {
+        let (end, bases) = (self.log.end(), self.log.bases());
+        let active = bases.last().copied().unwrap_or(0);
+        inner.next = end;
+        inner.standing = match end.checked_sub(1) {
+            Some(last) => self.commit_at(last)?.after(),
+            None => Standing::default(),
+        };
+        inner.keys = Keys::new(&self.folder, &bases);
         for (key, place) in self.keys_between(active, end)? {
             let split = key.iter().position(|byte| *byte == 0).unwrap_or(0);
             let topic =
@@ -85,6 +90,9 @@ impl Outputs {
     /// Queues a commit's outputs and position.
     pub(super) fn commit(&self, commit: &Commit) -> Result<Ticket, LogError> {
         let mut inner = lock(&self.inner);
+        if inner.refused {
+            return Err(LogError::Failed);
+        }
         let mut standing = inner.standing.clone();
         let encoded = standing.encode(&commit.reader, commit.next, &commit.outputs);
         let encoded = encoded.ok_or(LogError::TooLarge { bytes: commit.outputs.len() })?;
@@ -102,9 +110,21 @@ impl Outputs {
         Ok(ticket)
     }
 
-    /// The committed position of a reader.
-    pub(super) fn position(&self, reader: &Name) -> u64 {
-        lock(&self.inner).standing.readers.get(reader).copied().unwrap_or(0)
+    /// A commit could not be queued: those behind it would be there without it.
+    pub(super) fn refuse_what_follows(&self) {
+        lock(&self.inner).refused = true;
+    }
+
+    /// The committed position of a reader. After a commit that failed, what is durable counts from here on.
+    pub(super) fn resume(&self, reader: &Name) -> Result<u64, LogError> {
+        let mut inner = lock(&self.inner);
+        if inner.refused || self.log.is_stopped() {
+            self.log.settle(inner.next);
+            self.recover(&mut inner)?;
+            inner.refused = false;
+            self.log.go_on();
+        }
+        Ok(inner.standing.readers.get(reader).copied().unwrap_or(0))
     }
 
     /// Records of a topic from number `from` on.

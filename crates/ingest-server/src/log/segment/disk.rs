@@ -72,7 +72,11 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
         file.write_all_at(bytes, 0)?;
         file.sync_all()
     });
-    written.map_err(|e| LogError::io("write", &draft, &e))?;
+    written.map_err(|e| {
+        // On a full disk a draft that nobody needs takes room that others need.
+        let _ = fs::remove_file(&draft);
+        LogError::io("write", &draft, &e)
+    })?;
     fs::rename(&draft, path).map_err(|e| LogError::io("rename", &draft, &e))?;
     path.parent().map_or(Ok(()), sync_folder)
 }

@@ -20,12 +20,15 @@ use super::{
 /// The most bytes that one sync covers: bounds the time until the first of them is acknowledged.
 const GROUP_BYTES: usize = 8 << 20;
 
+/// How long a wait for the writer lasts before it is looked whether it has stopped.
+const SETTLE: Duration = Duration::from_millis(10);
+
 /// What a write that was undone means for what was queued behind it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OnFailure {
     /// Nothing: the batches know nothing of each other.
     GoOn,
-    /// Each batch builds on the one before, so none may follow.
+    /// Each batch builds on the one before, so none may follow until [`SegmentLog::go_on`].
     Stop,
 }
 
@@ -45,6 +48,8 @@ struct Queue {
 #[derive(Default)]
 struct Jobs {
     waiting: VecDeque<(Batch, TicketSender)>,
+    /// A batch could not be written, and none may follow it.
+    stopped: bool,
     closing: bool,
 }
 
@@ -85,11 +90,33 @@ impl SegmentLog {
         }
         let (sender, ticket) = Ticket::pair();
         let mut jobs = lock(&self.queue.jobs);
-        if !jobs.closing {
+        if jobs.stopped {
+            sender.resolve(Err(LogError::Failed));
+        } else if !jobs.closing {
             jobs.waiting.push_back((batch, sender));
             self.queue.arrived.notify_one();
         }
         ticket
+    }
+
+    /// Whether a batch could not be written and none is taken any more.
+    pub(crate) fn is_stopped(&self) -> bool {
+        lock(&self.queue.jobs).stopped
+    }
+
+    /// Waits until everything before `offset` is durable, or will not become so.
+    pub(crate) fn settle(&self, offset: u64) {
+        while !self.is_stopped() && offset > self.end() {
+            let tail = self.shared.tail_at(offset - 1, SETTLE);
+            if tail.failed || tail.closed {
+                return;
+            }
+        }
+    }
+
+    /// Takes batches again after one could not be written; whoever appends knows what is there.
+    pub(crate) fn go_on(&self) {
+        lock(&self.queue.jobs).stopped = false;
     }
 
     /// Durable records from an offset on.
@@ -197,15 +224,26 @@ impl Writer {
     }
 
     fn judge(&self, error: WriteError) -> LogError {
-        let (error, fatal) = match error {
-            WriteError::Undone(error) => (error, self.on_failure == OnFailure::Stop),
-            WriteError::Unknown(error) => (error, true),
-        };
-        if fatal {
-            self.shared.tail().failed = true;
-            self.shared.wake();
+        match error {
+            WriteError::Undone(error) => {
+                if self.on_failure == OnFailure::Stop {
+                    self.halt();
+                }
+                error
+            }
+            WriteError::Unknown(error) => {
+                self.shared.tail().failed = true;
+                self.shared.wake();
+                error
+            }
         }
-        error
+    }
+
+    /// Refuses what is queued behind a batch that could not be written, and takes nothing more.
+    fn halt(&self) {
+        let mut jobs = lock(&self.queue.jobs);
+        jobs.stopped = true;
+        jobs.waiting.drain(..).for_each(|(_, ticket)| ticket.resolve(Err(LogError::Failed)));
     }
 
     fn publish(&self) {
