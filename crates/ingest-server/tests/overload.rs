@@ -198,7 +198,7 @@ impl Sent {
         for _ in 0..512 {
             self.seq += 1;
             let head = Head { device_id: 1, boot_id: 1, seq: self.seq, ..Head::default() };
-            let state = if self.seq % 2 == 0 { Occupancy::VACANT } else { Occupancy::OCCUPIED };
+            let state = if self.seq.is_multiple_of(2) { Occupancy::VACANT } else { Occupancy::OCCUPIED };
             let report = Message::BayState(BayState { state, ..BayState::default() });
             self.left.extend_from_slice(&report.encode(&head, None));
         }
