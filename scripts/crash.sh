@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Kills a server under load, again and again, and compares what is left with a replay: scripts/crash.sh [ROUNDS [SEED]]
+# Kills a server under load, again and again, tears the ends of its files, and compares what is left with a replay.
+# Each round kills twice, under load and after the comparison: scripts/crash.sh [ROUNDS [SEED]]
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export PARKLINE_CRASH_ROUNDS="${1:-200}"

@@ -1,12 +1,14 @@
 //! The command line: JSON lines to stdout, text for people to stderr, and an exit code that means something.
 
 mod backtest;
+mod backup;
 mod calendar;
 mod check;
 mod curve;
 mod curve_svg;
 mod decode;
 mod explain;
+mod export;
 mod frames;
 mod init;
 mod input;
@@ -19,6 +21,7 @@ mod quote;
 mod receipts;
 mod replay;
 mod serve;
+mod tail;
 
 use std::{fmt, process::ExitCode};
 
@@ -81,6 +84,14 @@ enum Command {
     Init(init::Args),
     /// Look whether settings, site and secrets can be used, without starting anything
     Check(check::Args),
+    /// Copy the data folder while the server runs; only what has grown
+    Backup(backup::Args),
+    /// Make a data folder out of a backup, and say what was not shipped
+    Restore(backup::RestoreArgs),
+    /// Print stored frames, out of the data folder and the archive
+    Export(export::Args),
+    /// Follow what the server publishes
+    Tail(tail::Args),
     /// Simulate devices against a server and measure what it takes and how long it takes
     Load(load::Args),
 }
@@ -122,6 +133,10 @@ pub fn run() -> ExitCode {
         Command::Calendar(args) => calendar::run(&args),
         Command::Backtest(args) => backtest::run(&args),
         Command::Lint(args) => lint::run(&args),
+        Command::Backup(args) => backup::run(&args),
+        Command::Restore(args) => backup::restore(&args),
+        Command::Export(args) => export::run(&args),
+        Command::Tail(args) => tail::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),

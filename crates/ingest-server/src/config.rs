@@ -66,6 +66,9 @@ pub struct Settings {
     /// The log on Apache Kafka
     #[command(flatten)]
     pub kafka: Kafka,
+    /// How long frames stay in the data folder
+    #[command(flatten)]
+    pub retention: Retention,
 }
 
 /// Where devices and people come in.
@@ -145,6 +148,19 @@ pub struct Kafka {
     /// takes no native frames)
     #[arg(id = "kafka.role", long = "role", value_name = "ROLE")]
     pub role: Option<Role>,
+}
+
+/// How long frames stay in the data folder.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[command(next_help_heading = "How long frames stay in the data folder")]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Older frames leave the data folder for the archive, such as 90d; without it they stay for ever
+    #[arg(id = "retention.keep", long = "retention", value_name = "SPAN")]
+    pub keep: Option<String>,
+    /// Where they go, and where they are read on
+    #[arg(id = "retention.archive", long = "archive", value_name = "DIR")]
+    pub archive: Option<PathBuf>,
 }
 
 /// What a process of several does.

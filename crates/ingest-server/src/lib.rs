@@ -7,6 +7,8 @@
 //! `docs/kafka.md` the log on Apache Kafka.
 
 pub mod api;
+pub mod archive;
+pub mod backup;
 pub mod cli;
 pub mod clock;
 #[cfg(feature = "kafka")]

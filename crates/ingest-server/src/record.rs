@@ -202,6 +202,15 @@ pub fn received_at(record: &[u8]) -> Option<Instant> {
     serde_json::from_slice::<Received<'_>>(record).ok()?.received_at.parse().ok()
 }
 
+/// Who sent a record, where a device did.
+pub fn device(record: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Sent {
+        device: Option<String>,
+    }
+    serde_json::from_slice::<Sent>(record).ok()?.device
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

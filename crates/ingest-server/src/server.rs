@@ -19,6 +19,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use crate::{
     api::{self, Api, Tokens},
+    archive::{self, Retention},
     clock::Clock,
     directory::Directory,
     host::{FRAMES, Host, HostOptions},
@@ -46,6 +47,8 @@ pub struct ServerOptions {
     pub partitions: Option<u32>,
     /// Further ports, secrets and limits.
     pub listeners: listener::Options,
+    /// How long frames stay in the data folder.
+    pub retention: Retention,
 }
 
 /// Where a log lies.
@@ -137,6 +140,8 @@ const BUDGET_BYTES: u32 = 32 << 20;
 const LOOK: Duration = Duration::from_millis(10);
 /// How often planned changes of the site are looked at.
 const PLANNED: Duration = Duration::from_secs(1);
+/// How often old frames are looked for.
+const SWEEP: Duration = Duration::from_secs(600);
 /// How long requests may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -202,6 +207,11 @@ impl Server {
             site_changes = keeper.begin(pending, &merged).await?;
         }
         tasks.push(tokio::spawn(keep_up(keeper.clone(), stopped.clone())));
+        if let (Place::Folder(data), Some(_)) = (&options.log, options.retention.keep) {
+            let sweep =
+                sweep(data.join(&tenant), options.retention.clone(), host.clock.clone(), stopped.clone());
+            tasks.push(tokio::spawn(sweep));
+        }
         let devices = guard.directory.len();
         tasks.extend(sockets.serve(&host, &guard, &options.listeners, &stopped));
         Ok(Self {
@@ -305,7 +315,7 @@ async fn open_log(
     clock: &Clock,
 ) -> Result<Opened, StartError> {
     match &options.log {
-        Place::Folder(data) => open_folder(data, options.partitions, merged, tenant),
+        Place::Folder(data) => open_folder(data, options, merged, tenant),
         #[cfg(feature = "kafka")]
         Place::Cluster(cluster) => {
             let (cluster, merged, reader) = (cluster.clone(), merged.clone(), reader.clone());
@@ -326,12 +336,13 @@ async fn open_log(
 
 fn open_folder(
     data: &Path,
-    partitions: Option<u32>,
+    options: &ServerOptions,
     merged: &Map<String, Value>,
     tenant: &str,
 ) -> Result<Opened, StartError> {
     let topics = Name::new(FRAMES).into_iter().collect();
-    let log = Embedded::open(data, &Options { partitions, ..Options::new(tenant, topics) })?;
+    let (partitions, archive) = (options.partitions, options.retention.archive.clone());
+    let log = Embedded::open(data, &Options { partitions, archive, ..Options::new(tenant, topics) })?;
     let torn = log.torn().to_vec();
     let kept = Kept::open(log.folder(), merged)?;
     same_groups(kept.now(), merged)?;
@@ -375,6 +386,22 @@ fn serve_http(api: Api, listener: TcpListener, mut stop: watch::Receiver<bool>) 
 async fn keep_up(keeper: Arc<Keeper>, mut stop: watch::Receiver<bool>) {
     while tokio::time::timeout(PLANNED, stop.wait_for(|stop| *stop)).await.is_err() {
         keeper.keep_up().await;
+    }
+}
+
+/// Moves old frames into the archive, now and then.
+async fn sweep(tenant: PathBuf, retention: Retention, clock: Clock, mut stop: watch::Receiver<bool>) {
+    loop {
+        let (tenant, retention, now) = (tenant.clone(), retention.clone(), clock.now());
+        let swept = tokio::task::spawn_blocking(move || archive::sweep(&tenant, &retention, now)).await;
+        match swept {
+            Ok(Ok(0)) | Err(_) => {}
+            Ok(Ok(moved)) => eprintln!("{moved} segments of old frames went to the archive"),
+            Ok(Err(error)) => eprintln!("old frames stay where they are: {error}"),
+        }
+        if tokio::time::timeout(SWEEP, stop.wait_for(|stop| *stop)).await.is_ok() {
+            return;
+        }
     }
 }
 

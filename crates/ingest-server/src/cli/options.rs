@@ -5,6 +5,7 @@ use device_codec::Protocol;
 use super::CannotRun;
 use crate::{
     api::Tokens,
+    archive::Retention,
     config::{ConfigError, Effective, Environment, Given, MQTT_PASSWORD, Role, SECRETS, TOKENS},
     listener::{
         self, Limits, Port,
@@ -51,7 +52,21 @@ pub(super) fn server(effective: &Effective) -> Result<ServerOptions, ConfigError
     };
     let http = settings.listen.http.ok_or_else(|| effective.missing("listen.http", "HTTP has no address"))?;
     let (tokens, log, listeners) = (tokens(effective)?, place(effective)?, listeners(effective)?);
-    Ok(ServerOptions { site, log, tcp, http, tokens, partitions: settings.partitions, listeners })
+    let retention = retention(effective)?;
+    Ok(ServerOptions { site, log, tcp, http, tokens, partitions: settings.partitions, listeners, retention })
+}
+
+fn retention(effective: &Effective) -> Result<Retention, ConfigError> {
+    const KEEP: &str = "retention.keep";
+    let settings = &effective.settings.retention;
+    let span = |text: &String| text.parse().map_err(|_| effective.wrong(KEEP, format!("{text} is no span")));
+    let keep = settings.keep.as_ref().map(span).transpose()?;
+    if keep.is_some() && settings.archive.is_none() {
+        return Err(
+            effective.missing("retention.archive", "frames leave the data folder for an archive only")
+        );
+    }
+    Ok(Retention { keep, archive: settings.archive.clone() })
 }
 
 fn tokens(effective: &Effective) -> Result<Tokens, ConfigError> {

@@ -40,6 +40,8 @@ pub struct Options {
     pub topics: Vec<Name>,
     /// Bytes after which a new segment file begins.
     pub segment_bytes: u64,
+    /// Where segments of appended topics went that are not in the folder any more; laid out as the data folder.
+    pub archive: Option<PathBuf>,
     /// Makes writes fail, for tests.
     pub fault: Option<Fault>,
 }
@@ -50,7 +52,14 @@ impl Options {
 
     /// Segments of 64 MiB, and as many partitions as the folder has.
     pub fn new(tenant: &str, topics: Vec<Name>) -> Self {
-        Self { tenant: tenant.to_owned(), partitions: None, topics, segment_bytes: 64 << 20, fault: None }
+        Self {
+            tenant: tenant.to_owned(),
+            partitions: None,
+            topics,
+            segment_bytes: 64 << 20,
+            archive: None,
+            fault: None,
+        }
     }
 }
 
@@ -91,10 +100,19 @@ impl Embedded {
         let mut torn = Vec::new();
         let mut topics = HashMap::new();
         for topic in &options.topics {
-            let home = folder.join("topics").join(topic.as_str());
+            let topic_in = |root: &Path| root.join("topics").join(topic.as_str());
+            let archive = options.archive.as_ref().map(|archive| topic_in(&archive.join(&options.tenant)));
+            let home = topic_in(&folder);
             let open = |partition: u32| {
-                let home = home.join(partition.to_string());
-                SegmentLog::open(&home, options.segment_bytes, OnFailure::GoOn, options.fault.clone())
+                let number = partition.to_string();
+                let (home, archive) = (home.join(&number), archive.as_ref().map(|a| a.join(&number)));
+                SegmentLog::open(
+                    &home,
+                    archive,
+                    options.segment_bytes,
+                    OnFailure::GoOn,
+                    options.fault.clone(),
+                )
             };
             topics.insert(topic.clone(), collect(partitions, open, &mut torn)?);
         }

@@ -1,6 +1,7 @@
 //! An append-only log in segment files, written by one thread with one sync for everything that waits.
 
 mod disk;
+mod files;
 mod group;
 mod layout;
 mod read;
@@ -10,6 +11,7 @@ mod store;
 
 pub use disk::{Fault, Torn};
 pub(crate) use disk::{make_folder, write_whole};
+pub(crate) use files::{SegmentFile, segments};
 pub(crate) use group::{OnFailure, SegmentLog};
 pub(crate) use layout::MAX_RECORD;
 pub(crate) use shared::lock;

@@ -41,7 +41,7 @@ impl Outputs {
         segment_bytes: u64,
         fault: Option<Fault>,
     ) -> Result<(Self, Option<TornTail>), LogError> {
-        let (log, torn) = SegmentLog::open(folder, segment_bytes, OnFailure::Stop, fault)?;
+        let (log, torn) = SegmentLog::open(folder, None, segment_bytes, OnFailure::Stop, fault)?;
         let bases = log.bases();
         let keys = Keys::new(folder, &bases);
         let inner = Mutex::new(Inner { standing: Standing::default(), next: 0, keys, refused: false });

@@ -2,7 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex},
     thread::{self, JoinHandle},
     time::Duration,
@@ -11,6 +11,7 @@ use std::{
 use super::{
     super::{Batch, Entry, LogError, Ticket, TicketSender},
     disk::Fault,
+    files,
     layout::MAX_RECORD,
     read,
     shared::{self, Shared, Tail, lock},
@@ -54,16 +55,20 @@ struct Jobs {
 }
 
 impl SegmentLog {
-    /// Opens or makes the log in `folder`; says what torn tail was cut.
+    /// Opens or makes the log in `folder`, with older segments in `archive`; says what torn tail was cut.
     pub(crate) fn open(
         folder: &Path,
+        archive: Option<PathBuf>,
         segment_bytes: u64,
         on_failure: OnFailure,
         fault: Option<Fault>,
     ) -> Result<(Self, Option<TornTail>), LogError> {
         let Opened { store, bases, torn } = Store::open(folder, segment_bytes, fault)?;
+        let first = bases.first().copied().unwrap_or(0);
+        let archived = archive.as_deref().map_or(Ok(Vec::new()), files::segments)?;
+        let older = archived.into_iter().map(|(base, _)| base).filter(|base| *base < first);
         let tail = Tail {
-            segments: bases.into_iter().map(|base| (base, None)).collect(),
+            segments: older.chain(bases).map(|base| (base, None)).collect(),
             active_index: store.index.clone(),
             active: store.medium().file.clone(),
             bytes: store.len,
@@ -71,7 +76,7 @@ impl SegmentLog {
             failed: false,
             closed: false,
         };
-        let shared = Arc::new(Shared::new(folder.to_owned(), tail));
+        let shared = Arc::new(Shared::new(folder.to_owned(), archive, tail));
         let queue = Arc::new(Queue::default());
         let mut writer =
             Writer { store, shared: shared.clone(), queue: queue.clone(), on_failure, buffer: Vec::new() };

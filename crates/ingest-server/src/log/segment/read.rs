@@ -55,15 +55,15 @@ fn target(shared: &Shared, from: u64, wait: Duration) -> Result<Option<Target>, 
     let after = tail.segments.partition_point(|(base, _)| *base <= from);
     let at = after.saturating_sub(1);
     let Some((base, index)) = tail.segments.get(at).cloned() else { return Ok(None) };
-    let path = store::path(&shared.folder, base);
     let hint = shared.hint(from).filter(|(known, _)| *known == base).map(|(_, byte)| (from, byte));
     let start = (base, HEADER as u64);
     if after == tail.segments.len() {
         let from = hint.or_else(|| tail.active_index.floor(from)).unwrap_or(start);
+        let path = store::path(&shared.folder, base);
         return Ok(Some(Target { base, path, file: tail.active.clone(), len: tail.bytes, from }));
     }
     drop(tail);
-    let file = File::open(&path).map_err(|e| LogError::io("open", &path, &e))?;
+    let (path, file) = shared.sealed(base)?;
     let len = file.metadata().map_err(|e| LogError::io("read", &path, &e))?.len();
     let mut target = Target { base, path, file: Arc::new(file), len, from: hint.unwrap_or(start) };
     if hint.is_none() && from != base {

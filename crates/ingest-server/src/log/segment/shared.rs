@@ -2,12 +2,13 @@
 
 use std::{
     fs::File,
-    path::PathBuf,
+    io,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use super::{super::LogError, scan::Index};
+use super::{super::LogError, scan::Index, store};
 
 /// The published, durable part of the log.
 pub(super) struct Tail {
@@ -28,6 +29,8 @@ pub(super) struct Tail {
 
 pub(super) struct Shared {
     pub(super) folder: PathBuf,
+    /// Where segments lie that are not in the folder any more.
+    archive: Option<PathBuf>,
     tail: Mutex<Tail>,
     grown: Condvar,
     /// Where the last reads ended: (offset, base, byte). Sequential readers go on there.
@@ -37,8 +40,23 @@ pub(super) struct Shared {
 const HINTS: usize = 16;
 
 impl Shared {
-    pub(super) fn new(folder: PathBuf, tail: Tail) -> Self {
-        Self { folder, tail: Mutex::new(tail), grown: Condvar::new(), hints: Mutex::new(Vec::new()) }
+    pub(super) fn new(folder: PathBuf, archive: Option<PathBuf>, tail: Tail) -> Self {
+        Self { folder, archive, tail: Mutex::new(tail), grown: Condvar::new(), hints: Mutex::new(Vec::new()) }
+    }
+
+    /// Opens a segment that is not written to any more, in the folder or, where it has left that, in the archive.
+    pub(super) fn sealed(&self, base: u64) -> Result<(PathBuf, File), LogError> {
+        let here = store::path(&self.folder, base);
+        let failed = |path: &Path, e: &io::Error| LogError::io("open", path, e);
+        match (File::open(&here), &self.archive) {
+            (Ok(file), _) => Ok((here, file)),
+            (Err(error), Some(archive)) if error.kind() == io::ErrorKind::NotFound => {
+                let there = store::path(archive, base);
+                let file = File::open(&there).map_err(|e| failed(&there, &e))?;
+                Ok((there, file))
+            }
+            (Err(error), _) => Err(failed(&here, &error)),
+        }
     }
 
     pub(super) fn tail(&self) -> MutexGuard<'_, Tail> {
