@@ -7,9 +7,10 @@ use parking_types::{Amount, Span};
 use crate::{
     document::{self, CapPer, Charge, Document, FreePer, Once, Partial, Restart, Tiers, Window},
     money::{Big, Exact, gcd},
+    quick::Quick,
 };
 
-pub(crate) use plan::{NO_RULE, Piece, PlanSet};
+pub(crate) use plan::{NO_RULE, Piece, PlanNumbers, PlanSet};
 
 /// Nanoseconds of 24 hours.
 pub(crate) const DAY: i64 = 86_400_000_000_000;
@@ -41,9 +42,8 @@ pub(crate) struct Compiled {
     /// So is everything else but what caps and flat prices of windows over midnight have counted: from the second day on,
     /// days do not depend on when the stay began.
     pub(crate) days_apart: bool,
-    /// Nothing stands between the fields of a stay and the walk, and between the walk and the rounding: no validity, grace,
-    /// package, minimum or longest stay, and rules for every vehicle.
-    pub(crate) plain: bool,
+    /// How totals of ordinary stays are found, where the tariff is one of those.
+    pub(crate) quick: Option<Quick>,
     /// The most scopes from entry whose caps may differ.
     pub(crate) longest_list: i32,
     plans: plan::Plans,
@@ -66,7 +66,7 @@ impl Rule {
         apart && self.min_overlap == 0
     }
 
-    fn units(&self) -> impl Iterator<Item = Unit> {
+    pub(crate) fn units(&self) -> impl Iterator<Item = Unit> {
         let steps: &[Step] = match &self.charge {
             RuleCharge::Ladder { steps, .. } | RuleCharge::Volume(steps) => steps,
             RuleCharge::None | RuleCharge::Flat { .. } => &[],
@@ -157,6 +157,12 @@ impl CapLevel {
         let index = usize::try_from(scope).unwrap_or(0);
         self.amounts.get(index).or(self.amounts.last()).copied().unwrap_or(Amount::from_micros(i64::MAX))
     }
+
+    /// The amounts of both caps together, scope by scope.
+    pub(crate) fn lowest(&self, other: &Self) -> Vec<Amount> {
+        let scopes = self.amounts.len().max(other.amounts.len());
+        (0..scopes as i32).map(|scope| self.amount(scope).min(other.amount(scope))).collect()
+    }
 }
 
 impl Compiled {
@@ -167,7 +173,7 @@ impl Compiled {
         let volume = rules.iter().any(|rule| matches!(rule.charge, RuleCharge::Volume(_)));
         Self {
             scale: Scale::new(document),
-            plain: is_plain(document),
+            quick: Quick::new(document, &rules, &caps),
             parts_24h: document.rolling || has(CapPer::Rolling24h),
             parts_7d: has(CapPer::Rolling7d),
             may_fall: volume || rules.iter().any(may_fall),
@@ -244,14 +250,6 @@ impl Scale {
     }
 }
 
-fn is_plain(document: &Document) -> bool {
-    let always = document.valid_from.is_none() && document.valid_until.is_none();
-    let whole = document.grace == Span::ZERO && document.max_stay.is_none() && document.minimum.is_none();
-    let packages = !document.packages.is_empty() || document.packages_only;
-    let for_all = document.rules.iter().all(|rule| rule.accepts.stay(None, None));
-    always && whole && !packages && !document.first_stay_free && for_all
-}
-
 fn compile_rule(rule: &document::Rule) -> Rule {
     let whole = rule.window.is_none();
     let charge = match &rule.charge {
@@ -309,9 +307,7 @@ fn merge_caps(caps: &[document::Cap]) -> Vec<CapLevel> {
         match levels.iter_mut().find(|level| level.per == cap.per) {
             None => levels.push(new),
             Some(level) => {
-                let scopes = level.amounts.len().max(new.amounts.len());
-                let both = |scope: usize| level.amount(scope as i32).min(new.amount(scope as i32));
-                let lowest = (0..scopes).map(both).collect();
+                let lowest = level.lowest(&new);
                 level.amounts = lowest;
             }
         }

@@ -22,6 +22,8 @@
 //! decision around it (`price`) ▶ `receipt`. The walk is written once, for totals and for receipts, and tells a sink what
 //! it charges. What makes it quick:
 //!
+//! - A total of an ordinary stay takes a way of its own (`quick`), which keeps no more books than such a stay needs; it
+//!   leaves to the walk whatever is special, and tests compare both.
 //! - A document is compiled: each kind of date (its types and weekday) has a number, and each number a day cut into pieces
 //!   with the rule in force. To find the rule at an instant is an offset by bucket, a date, a table and a short scan.
 //! - Units inside a piece are counted by division. For a total, what a piece charges is one sum: it counts in the same
@@ -50,6 +52,7 @@ mod money;
 mod named;
 mod pass;
 mod price;
+mod quick;
 mod read;
 mod receipt;
 mod stay;

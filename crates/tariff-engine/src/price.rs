@@ -32,7 +32,6 @@ use crate::{
     adjust::Adjust,
     compiled::Compiled,
     document::Document,
-    money::Fraction,
     walk::{self, NoLines, Remembered, Sink, Task},
 };
 
@@ -92,7 +91,10 @@ pub(crate) fn total_at(
     stay: &Stay,
     exit: Instant,
 ) -> Result<Amount, PriceError> {
-    if let Some(total) = plain_total(tariff, calendar, stay, exit) {
+    let quick = tariff.compiled().quick.as_ref().filter(|_| in_range(stay.entry, exit));
+    if let Some(total) = quick.and_then(|quick| quick.total(tariff, calendar, stay, exit))
+        && total <= GREATEST
+    {
         return Ok(total);
     }
     let asked = Asked::new(tariff, calendar, stay, exit)?;
@@ -100,40 +102,6 @@ pub(crate) fn total_at(
         return Ok(total);
     }
     asked.total(asked.exit)
-}
-
-/// The total of a stay of which there is nothing special, by a tariff that asks for nothing special: the order of
-/// decision has then only one way to go. `None` where there is anything else to decide, or to refuse.
-fn plain_total(tariff: &Tariff, calendar: Option<&Calendar>, stay: &Stay, exit: Instant) -> Option<Amount> {
-    let compiled = tariff.compiled();
-    let scale = compiled.scale.narrow.as_ref().filter(|_| compiled.plain)?;
-    let nothing_special =
-        stay.exempt.is_empty() && stay.adjust.is_empty() && stay.paid.is_empty() && stay.used.is_empty();
-    let in_range = stay.entry >= FIRST_ENTRY
-        && stay.entry.as_nanos() < LAST_ENTRY * 1_000_000_000
-        && stay.entry <= exit
-        && exit - stay.entry <= LONGEST;
-    if !nothing_special || !in_range || calendar.is_some_and(|c| !c.surely_covers(stay.entry, exit)) {
-        return None;
-    }
-    let document = tariff.document();
-    let (entry, exit) = (floored(document, stay.entry), floored(document, exit));
-    if entry == exit {
-        return Some(Amount::ZERO);
-    }
-    let task = Task {
-        tariff,
-        compiled,
-        scale,
-        plans: compiled.kept_plans(document, stay)?,
-        calendar,
-        entry: entry.as_nanos(),
-        exit: exit.as_nanos(),
-        exempt: &[],
-        used: &[],
-    };
-    let found = walk::walk(&task, &mut NoLines).ok()?;
-    Fraction::new(found.charged, *scale).round(document.rounding).filter(|total| *total <= GREATEST)
 }
 
 /// The instants up to `exit` at which a ladder reaches a step that changes its price, without time off at the end.
@@ -201,9 +169,8 @@ enum Source<M> {
     Calculated { charged: M, with_minimum: M },
 }
 
-const FIRST_ENTRY: Instant = Instant::EPOCH;
-/// 2100-01-01T00:00:00Z
-const LAST_ENTRY: i64 = 4_102_444_800;
+/// Entries before this are priced: 2100-01-01T00:00:00Z.
+const LAST_ENTRY: Instant = Instant::from_nanos(4_102_444_800 * 1_000_000_000);
 /// The longest stay that is priced.
 pub(crate) const LONGEST: Span = Span::from_days(36_525);
 
@@ -223,8 +190,6 @@ impl<'a> Asked<'a> {
         if !tariff.in_force(stay.entry) {
             return Err(PriceError::new(Code::NotInForce, "entry", "the tariff is not in force at entry"));
         }
-        let out_of_range =
-            stay.entry < FIRST_ENTRY || stay.entry.as_secs() >= LAST_ENTRY || exit - stay.entry > LONGEST;
         let document = tariff.document();
         let floor = |at: Instant| floored(document, at);
         Ok(Self {
@@ -234,7 +199,7 @@ impl<'a> Asked<'a> {
             stay,
             entry: floor(stay.entry),
             exit: floor(exit),
-            out_of_range,
+            out_of_range: !in_range(stay.entry, exit),
         })
     }
 
@@ -461,6 +426,11 @@ impl<'a> Asked<'a> {
 
 const fn gap(path: &'static str) -> PriceError {
     PriceError::new(Code::CalendarGap, path, "the calendar does not cover a date that the price depends on")
+}
+
+/// Whether a stay lies within the years that are priced.
+fn in_range(entry: Instant, exit: Instant) -> bool {
+    (Instant::EPOCH..LAST_ENTRY).contains(&entry) && exit - entry <= LONGEST
 }
 
 fn floored(document: &Document, at: Instant) -> Instant {

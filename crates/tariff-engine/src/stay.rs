@@ -97,6 +97,11 @@ impl Stay {
         }
     }
 
+    /// Whether there is nothing to it but its times, its vehicle and its plate.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.exempt.is_empty() && self.used.is_empty() && self.adjust.is_empty() && self.paid.is_empty()
+    }
+
     /// Reads one stay.
     ///
     /// # Errors

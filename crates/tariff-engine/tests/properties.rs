@@ -123,6 +123,27 @@ proptest! {
         compare::remembered(&case(&bytes, Style::Fine), &moved).map_err(TestCaseError::fail)?;
     }
 
+    /// Of stays without anything special, which totals alone do not walk: near and far from changes of the clock, by
+    /// whole days and parts of days.
+    #[test]
+    fn totals_of_ordinary_stays(
+        bytes in vec(any::<u8>(), 0..400),
+        keeps_the_clock in any::<bool>(),
+        moved in vec((0i64..400, prop_oneof![0i64..60, 0i64..900]), 8..20),
+    ) {
+        let mut case = case(&bytes, Style::Fine);
+        for name in ["exempt", "used", "adjust", "paid"] {
+            case.stay.as_object_mut().unwrap().remove(name);
+        }
+        for name in ["packages", "packages_only", "first_stay_free"] {
+            case.tariff.as_object_mut().unwrap().remove(name);
+        }
+        if keeps_the_clock {
+            case.tariff["time_zone"] = json!("Asia/Shanghai");
+        }
+        compare::remembered(&case, &moved).map_err(TestCaseError::fail)?;
+    }
+
     #[test]
     fn a_cap_never_raises_a_total(bytes in vec(any::<u8>(), 0..400), per in 0usize..6, amount in 0u32..60) {
         let mut case = case(&bytes, Style::Fine);

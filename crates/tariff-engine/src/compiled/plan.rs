@@ -7,6 +7,7 @@ use crate::{
     calendar::{Calendar, DayTypes, TypesFrom, weekday_index},
     document::Rule,
     named::{Color, Vehicle},
+    quick::WholeDays,
     walk::DaysByWidth,
 };
 
@@ -36,8 +37,11 @@ pub(crate) struct PlanSet {
     /// The number of the plan of each kind of date.
     by_class: [u8; CLASSES],
     plans: Vec<Box<[Piece]>>,
+    /// Some rule is for these vehicles and plates, or there are no rules at all.
+    pub(crate) accepted: bool,
     /// The days that were walked by these plans.
     pub(crate) days: DaysByWidth,
+    pub(crate) whole_days: WholeDays,
 }
 
 impl PlanSet {
@@ -49,7 +53,13 @@ impl PlanSet {
     /// The plan of a date with these types.
     #[inline]
     pub(crate) fn of(&self, types: DayTypes, day: i32) -> &[Piece] {
-        self.plans.get(self.number(types, weekday_index(day))).map_or(&[], |plan| plan)
+        self.plan(self.number(types, weekday_index(day)))
+    }
+
+    /// The plan with a number.
+    #[inline]
+    pub(crate) fn plan(&self, number: usize) -> &[Piece] {
+        self.plans.get(number).map_or(&[], |plan| plan)
     }
 
     #[inline]
@@ -59,7 +69,7 @@ impl PlanSet {
 
     /// The numbers of the plans of a date and those after it.
     pub(crate) fn numbers<'a>(&'a self, calendar: Option<&'a Calendar>, day: i32) -> PlanNumbers<'a> {
-        PlanNumbers { plans: self, types: TypesFrom::new(calendar, day) }
+        PlanNumbers { plans: self, types: (!self.is_one()).then(|| TypesFrom::new(calendar, day)) }
     }
 
     pub(super) fn new(rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Self {
@@ -91,20 +101,28 @@ impl PlanSet {
             // There are fewer plans than kinds of dates.
             *slot = number as u8;
         }
-        Self { by_class, plans, days: DaysByWidth::default() }
+        Self {
+            by_class,
+            plans,
+            accepted: rules.is_empty() || !accepted.is_empty(),
+            days: DaysByWidth::default(),
+            whole_days: WholeDays::default(),
+        }
     }
 }
 
 /// The numbers of the plans of one date after the other.
 pub(crate) struct PlanNumbers<'a> {
     plans: &'a PlanSet,
-    types: TypesFrom<'a>,
+    /// `None` where all dates have the same plan.
+    types: Option<TypesFrom<'a>>,
 }
 
 impl PlanNumbers<'_> {
     #[inline(always)]
     pub(crate) fn next_day(&mut self) -> usize {
-        let (types, weekday) = self.types.next_day();
+        let Some(types) = &mut self.types else { return 0 };
+        let (types, weekday) = types.next_day();
         self.plans.number(types, weekday)
     }
 }
