@@ -34,7 +34,7 @@ pub use hash::murmur2;
 pub use id::{Id, IdError};
 pub use money::{Amount, AmountError, Currency, CurrencyError};
 pub use plate::{Plate, PlateClass, PlateColor, PlateError, PlateKey, Reading as PlateReading};
-pub use text::{Text, append_json_string};
+pub use text::{OffsetClock, Text, append_json_string};
 pub use time::{Instant, InstantError, RawInstant, Span, SpanError};
 pub use vehicle::{Direction, VehicleClass};
 pub use zone::{Resolved, Zone, ZoneError, tzdb_version};

@@ -6,6 +6,9 @@ use crate::{
     time::{AtOffset, Instant},
 };
 
+/// Nanoseconds of 24 hours.
+const DAY: i64 = 86_400_000_000_000;
+
 /// Appends what `Display` prints to a buffer of bytes, always UTF-8.
 ///
 /// ```
@@ -78,17 +81,19 @@ impl Text for InCurrency {
 impl Text for Date {
     fn append_to(&self, out: &mut Vec<u8>) {
         let (year, month, day) = self.ymd();
-        let Ok(year @ 0..=9999) = u32::try_from(year) else {
+        match u32::try_from(year) {
+            Ok(year @ 0..=9999) => out.extend_from_slice(&date_text(year, month, day)),
             // Sign and width as the formatter has them; no instant that we accept comes here.
-            out.extend_from_slice(self.to_string().as_bytes());
-            return;
-        };
-        let mut text = *b"0000-00-00";
-        let [a, b, c, d, _, e, f, _, g, h] = &mut text;
-        ([*a, *b], [*c, *d]) = (pair(year / 100), pair(year % 100));
-        ([*e, *f], [*g, *h]) = (pair(month), pair(day));
-        out.extend_from_slice(&text);
+            _ => out.extend_from_slice(self.to_string().as_bytes()),
+        }
     }
+}
+
+/// `2022-01-01` for a year below 10,000.
+const fn date_text(year: u32, month: u32, day: u32) -> [u8; 10] {
+    let ([a, b], [c, d]) = (pair(year / 100), pair(year % 100));
+    let ([e, f], [g, h]) = (pair(month), pair(day));
+    [a, b, c, d, b'-', e, f, b'-', g, h]
 }
 
 impl Text for AtOffset {
@@ -96,9 +101,8 @@ impl Text for AtOffset {
         let nanos = self.at.as_nanos().rem_euclid(1_000_000_000).unsigned_abs();
         let local = self.at.as_secs() + i64::from(self.offset_secs);
         Date::from_days(local.div_euclid(86_400) as i32).append_to(out);
-        let second = local.rem_euclid(86_400) as u32;
-        let ([a, b], [c, d], [e, f]) = (pair(second / 3600), pair(second / 60 % 60), pair(second % 60));
-        out.extend_from_slice(&[b'T', a, b, b':', c, d, b':', e, f]);
+        out.push(b'T');
+        out.extend_from_slice(&time_text(local.rem_euclid(86_400) as u32));
         if nanos != 0 {
             out.push(b'.');
             decimals(out, nanos, 9, 0);
@@ -107,9 +111,85 @@ impl Text for AtOffset {
             out.push(b'Z');
             return;
         }
-        let minutes = self.offset_secs.unsigned_abs() / 60;
-        let ([a, b], [c, d]) = (pair(minutes / 60), pair(minutes % 60));
-        out.extend_from_slice(&[if self.offset_secs < 0 { b'-' } else { b'+' }, a, b, b':', c, d]);
+        out.extend_from_slice(&offset_text(self.offset_secs));
+    }
+}
+
+/// `08:10:00` for seconds since midnight, below 86,400.
+const fn time_text(second: u32) -> [u8; 8] {
+    let ([a, b], [c, d], [e, f]) = (pair(second / 3600), pair(second / 60 % 60), pair(second % 60));
+    [a, b, b':', c, d, b':', e, f]
+}
+
+/// `+08:00` for an offset in seconds east of UTC, whole minutes.
+const fn offset_text(offset_secs: i32) -> [u8; 6] {
+    let minutes = offset_secs.unsigned_abs() / 60;
+    let ([a, b], [c, d]) = (pair(minutes / 60), pair(minutes % 60));
+    [if offset_secs < 0 { b'-' } else { b'+' }, a, b, b':', c, d]
+}
+
+/// Appends instants by the clock of one offset, in quotes, as [`Instant::at_offset`] prints them. It keeps the text of the
+/// last date, as the instants of a record lie on few dates.
+///
+/// ```
+/// use parking_types::OffsetClock;
+/// let (mut clock, mut out) = (OffsetClock::new(28_800), Vec::new());
+/// clock.append("2022-01-01T00:00:00Z".parse()?, &mut out);
+/// assert_eq!(out, br#""2022-01-01T08:00:00+08:00""#);
+/// # Ok::<(), parking_types::InstantError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct OffsetClock {
+    /// Seconds east of UTC, whole minutes.
+    offset_secs: i32,
+    /// Where the date of `text` begins by this clock, in nanoseconds of UTC.
+    midnight: Option<i64>,
+    /// An instant on that date, in quotes.
+    text: [u8; 27],
+}
+
+impl OffsetClock {
+    /// By a clock that shows so many seconds more than UTC; seconds of the offset are dropped.
+    pub const fn new(offset_secs: i32) -> Self {
+        Self { offset_secs: offset_secs / 60 * 60, midnight: None, text: [b'"'; 27] }
+    }
+
+    /// Appends an instant in quotes.
+    pub fn append(&mut self, at: Instant, out: &mut Vec<u8>) {
+        let since = self.since_midnight(at).or_else(|| {
+            self.enter_date(at);
+            self.since_midnight(at)
+        });
+        let Some(since) = since.filter(|since| since % 1_000_000_000 == 0 && self.offset_secs != 0) else {
+            out.push(b'"');
+            at.at_offset(self.offset_secs).append_to(out);
+            out.push(b'"');
+            return;
+        };
+        if let Some(time) = self.text.get_mut(12..20) {
+            time.copy_from_slice(&time_text((since / 1_000_000_000) as u32));
+        }
+        out.extend_from_slice(&self.text);
+    }
+
+    /// The time of day of an instant on the date of `text`.
+    fn since_midnight(&self, at: Instant) -> Option<i64> {
+        let since = at.as_nanos().checked_sub(self.midnight?)?;
+        (0..DAY).contains(&since).then_some(since)
+    }
+
+    /// Takes the date of an instant, unless its midnight lies before all instants.
+    fn enter_date(&mut self, at: Instant) {
+        let local = at.as_secs() + i64::from(self.offset_secs);
+        let day = local.div_euclid(86_400);
+        let Some(midnight) = Instant::from_secs(day * 86_400 - i64::from(self.offset_secs)) else { return };
+        self.midnight = Some(midnight.as_nanos());
+        let (year, month, day) = Date::from_days(day as i32).ymd();
+        let [a, b, c, d, e, f, g, h, i, j] = date_text(year.unsigned_abs(), month, day);
+        let [k, l, m, n, o, p] = offset_text(self.offset_secs);
+        let q = b'"';
+        let (t, z, s) = (b'T', b'0', b':');
+        self.text = [q, a, b, c, d, e, f, g, h, i, j, t, z, z, s, z, z, s, z, z, k, l, m, n, o, p, q];
     }
 }
 
@@ -154,8 +234,11 @@ pub fn append_json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let mut rest = text.as_bytes();
     let special = |byte: &u8| *byte < 0x20 || *byte == b'"' || *byte == b'\\';
-    // Nearly every text has nothing to escape: many bytes are looked at together.
-    if !rest.chunks(32).any(|some| some.iter().fold(false, |found, byte| found | special(byte))) {
+    // Nearly every text has nothing to escape: eight bytes are looked at together.
+    let (eights, last) = rest.as_chunks();
+    let mut end = [b' '; 8];
+    end.iter_mut().zip(last).for_each(|(slot, byte)| *slot = *byte);
+    if !eights.iter().chain([&end]).any(|eight| needs_escape(*eight)) {
         out.extend_from_slice(rest);
         out.push(b'"');
         return;
@@ -185,7 +268,21 @@ pub fn append_json_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
-/// The two digits of a number below 100.
+/// Whether one of eight bytes is a control character, a quote or a backslash; never `false` where one is.
+const fn needs_escape(eight: [u8; 8]) -> bool {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = ONES << 7;
+    let bytes = u64::from_le_bytes(eight);
+    // A byte below `n` (up to 128) borrows from its highest bit when `n` is taken away; those of other alphabets have
+    // that bit set already.
+    let control = bytes.wrapping_sub(ONES * 0x20) & !bytes;
+    let quote = bytes ^ (ONES * b'"' as u64);
+    let backslash = bytes ^ (ONES * b'\\' as u64);
+    let zero = (quote.wrapping_sub(ONES) & !quote) | (backslash.wrapping_sub(ONES) & !backslash);
+    (control | zero) & HIGH != 0
+}
+
+/// The last two digits of a number.
 const fn pair(number: u32) -> [u8; 2] {
     [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
 }
@@ -214,17 +311,28 @@ fn decimals(out: &mut Vec<u8>, mut fraction: u64, mut width: usize, least: usize
     number(out, fraction, width);
 }
 
+/// An amount with at least so many decimals, at most six.
 fn amount(out: &mut Vec<u8>, amount: Amount, least: usize) {
-    let micros = amount.as_micros();
-    if micros < 0 {
+    let micros = amount.as_micros().unsigned_abs();
+    let (whole, fraction) = (micros / 1_000_000, micros % 1_000_000);
+    if amount.as_micros() < 0 {
         out.push(b'-');
     }
-    number(out, micros.unsigned_abs() / 1_000_000, 1);
-    let fraction = micros.unsigned_abs() % 1_000_000;
-    if fraction != 0 || least > 0 {
-        out.push(b'.');
-        decimals(out, fraction, 6, least);
+    match whole {
+        0..10 => out.push(b'0' + whole as u8),
+        10..100 => out.extend_from_slice(&pair(whole as u32)),
+        _ => number(out, whole, 1),
     }
+    if fraction == 0 && least == 0 {
+        return;
+    }
+    if least == 2 && fraction.is_multiple_of(10_000) {
+        let [tenths, hundredths] = pair((fraction / 10_000) as u32);
+        out.extend_from_slice(&[b'.', tenths, hundredths]);
+        return;
+    }
+    out.push(b'.');
+    decimals(out, fraction, 6, least);
 }
 
 #[cfg(test)]
@@ -258,6 +366,12 @@ mod tests {
             let at = Instant::from_nanos(nanos);
             prop_assert_eq!(appended(at), at.to_string());
             prop_assert_eq!(appended(at.at_offset(minutes * 60)), at.at_offset(minutes * 60).to_string());
+            let (mut clock, mut out) = (OffsetClock::new(minutes * 60), Vec::new());
+            for at in [at, Instant::EPOCH, at + Span::from_secs(signed % 100_000), at] {
+                out.clear();
+                clock.append(at, &mut out);
+                prop_assert_eq!(String::from_utf8_lossy(&out), format!("\"{}\"", at.at_offset(minutes * 60)));
+            }
             prop_assert_eq!(appended(Date::from_days(days)), Date::from_days(days).to_string());
             prop_assert_eq!(appended(Span::from_nanos(nanos)), Span::from_nanos(nanos).to_string());
         }
@@ -266,6 +380,15 @@ mod tests {
     #[test]
     fn strings_are_escaped() {
         let all: String = (0..0x80u8).map(char::from).collect();
+        // Wherever in a text what needs an escape stands.
+        for at in 0..20 {
+            let before: String = " !#[]~\u{7f}é".chars().cycle().take(at).collect();
+            for (special, escaped) in [("\"", "\\\""), ("\\", "\\\\"), ("\u{1f}", "\\u001f")] {
+                let mut out = Vec::new();
+                append_json_string(&mut out, &format!("{before}{special}粤 "));
+                assert_eq!(String::from_utf8(out).unwrap(), format!("\"{before}{escaped}粤 \""));
+            }
+        }
         for text in ["", "粤B12345", "a\"b\\c\n\u{1}\t\r", "\u{7f}é", &all] {
             let mut out = Vec::new();
             append_json_string(&mut out, text);

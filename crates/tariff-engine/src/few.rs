@@ -24,6 +24,13 @@ impl<T, const N: usize> Few<T, N> {
         self.len += 1;
     }
 
+    pub(crate) fn get(&self, index: usize) -> Option<&T> {
+        match self.first.get(index) {
+            Some(slot) => slot.as_ref(),
+            None => self.more.get(index - N),
+        }
+    }
+
     pub(crate) fn get_mut(&mut self, index: usize) -> Option<&mut T> {
         match self.first.get_mut(index) {
             Some(slot) => slot.as_mut(),
@@ -36,7 +43,7 @@ impl<T, const N: usize> Few<T, N> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        self.first.iter().flatten().chain(&self.more)
+        (0..self.len).filter_map(|index| self.get(index))
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {

@@ -19,8 +19,10 @@ pub(crate) use exact::{Exact, gcd};
 pub(crate) fn half_even<M: Exact>(numerator: &M, denominator: &M) -> Amount {
     let end = if *numerator < M::ZERO { i64::MIN } else { i64::MAX };
     let Some((quotient, rest)) = numerator.divided(denominator) else { return Amount::from_micros(end) };
+    if rest == M::ZERO {
+        return Amount::from_micros(i64::try_from(quotient).unwrap_or(end));
+    }
     let up = match more_than_half(&rest, denominator) {
-        _ if rest == M::ZERO => 0,
         Ordering::Less => 0,
         Ordering::Greater => 1,
         Ordering::Equal => quotient & 1,

@@ -174,7 +174,9 @@ impl<'a> Asked<'a> {
         let mut lines = Vec::with_capacity(kept.charges.len() + kept.cuts.len() + 4);
         for charge in kept.charges.iter() {
             let line = charge_line(self.document, charge, scale).ok_or(PriceError::OVERFLOW)?;
-            lines.extend((line.amount != Amount::ZERO).then_some(line));
+            if line.amount != Amount::ZERO {
+                lines.push(line);
+            }
         }
         let cuts = lines.len();
         for (from, amount) in kept.cuts.iter().filter(|(_, amount)| *amount != M::ZERO) {
@@ -236,16 +238,22 @@ impl<'a> Asked<'a> {
         let calculated = matches!(source, Source::Calculated { .. });
         let daily_free = self.document.free.is_some_and(|free| free.per == crate::document::FreePer::Day);
         let mut used = Vec::with_capacity((last - first + 1).max(0) as usize);
-        let mut days = kept.days.iter().filter(|_| calculated).peekable();
-        let mut free = kept.free.iter().filter(|_| calculated).peekable();
+        // Both lists are ascending, and what they have is of days of the stay.
+        let (mut next_kept, mut next_free) = (0, 0);
         for day in first..=last {
             let date = Date::from_days(day);
             if day > first && day < last && self.tariff.never_was(day) {
                 continue;
             }
             let before = walk::used_on(&self.stay.used, day);
-            let charged = days.next_if(|(of, _)| *of == day).map_or(M::ZERO, |(_, sum)| sum.clone());
-            let taken = free.next_if(|(of, _)| *of == day).map_or(0, |(_, sum)| *sum);
+            let mut charged = M::ZERO;
+            if let Some((_, sum)) = kept.days.get(next_kept).filter(|(of, _)| calculated && *of == day) {
+                (charged, next_kept) = (sum.clone(), next_kept + 1);
+            }
+            let mut taken = 0;
+            if let Some((_, sum)) = kept.free.get(next_free).filter(|(of, _)| calculated && *of == day) {
+                (taken, next_free) = (*sum, next_free + 1);
+            }
             let sum = scale.times(before.charged.as_micros()).and_then(|sum| sum.plus(&charged));
             let sum = sum.ok_or(PriceError::OVERFLOW)?.max(M::ZERO);
             let taken = before.free + Span::from_nanos(if daily_free { taken } else { 0 });

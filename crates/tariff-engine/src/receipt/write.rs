@@ -1,6 +1,6 @@
 //! The receipt in JSON, fields in the order of the contract, without blanks.
 
-use parking_types::{Amount, Currency, Instant, Text, Zone, append_json_string as write_text};
+use parking_types::{Amount, Currency, Instant, OffsetClock, Text, Zone, append_json_string as write_text};
 
 use super::{DocumentRef, Line, Receipt};
 
@@ -92,7 +92,8 @@ fn write_line(out: &mut Vec<u8>, line: &Line<'_>, clock: &mut Clock<'_>, currenc
     if let Some(day) = line.day {
         out.extend_from_slice(b",\"day_type\":");
         match day.most_special() {
-            Some(word) => write_text(out, word),
+            // Words of ours need no escapes.
+            Some(word) => quoted(out, word),
             None => out.extend_from_slice(b"null"),
         }
     }
@@ -114,20 +115,21 @@ struct Clock<'a> {
     zone: &'a Zone,
     from: Instant,
     until: Instant,
-    offset_secs: i32,
+    by_offset: OffsetClock,
 }
 
 impl<'a> Clock<'a> {
     fn new(zone: &'a Zone) -> Self {
-        Self { zone, from: Instant::MAX, until: Instant::MIN, offset_secs: 0 }
+        Self { zone, from: Instant::MAX, until: Instant::MIN, by_offset: OffsetClock::new(0) }
     }
 
     fn write(&mut self, out: &mut Vec<u8>, at: Instant) {
         if at < self.from || at >= self.until {
             let (offset_secs, until) = self.zone.offset_until(at);
-            (self.from, self.until, self.offset_secs) = (at, until.unwrap_or(Instant::MAX), offset_secs);
+            (self.from, self.until) = (at, until.unwrap_or(Instant::MAX));
+            self.by_offset = OffsetClock::new(offset_secs);
         }
-        quoted(out, at.at_offset(self.offset_secs));
+        self.by_offset.append(at, out);
     }
 }
 
