@@ -79,7 +79,7 @@ fn write_line(page: &mut Page, receipt: &Receipt<'_>, line: &Line<'_>, words: &W
         line.kind,
         LineKind::Rounding | LineKind::Multiply | LineKind::PercentOff | LineKind::AmountOff
     ) {
-        page.row(&format!("  {}", period(receipt, line)), "");
+        period(page, receipt, line);
     }
     if let Some(types) = line.day {
         page.row(&format!("  {}", reason(receipt, line, types, words)), "");
@@ -92,12 +92,19 @@ fn time(receipt: &Receipt<'_>, at: Instant) -> String {
     text.strip_suffix(":00").map_or_else(|| text.clone(), str::to_owned)
 }
 
-fn period(receipt: &Receipt<'_>, line: &Line<'_>) -> String {
+/// From when to when a line counts.
+fn period(page: &mut Page, receipt: &Receipt<'_>, line: &Line<'_>) {
     let (from, to) = (time(receipt, line.from), time(receipt, line.to));
     // The date is said once where both are on it.
-    match (from.get(..11), to.get(11..)) {
-        (Some(date), Some(clock)) if to.starts_with(date) => format!("{from}-{clock}"),
-        _ => format!("{from} - {to}"),
+    let whole = match (from.get(..11), to.get(11..)) {
+        (Some(date), Some(clock)) if to.starts_with(date) => format!("  {from}-{clock}"),
+        _ => format!("  {from} - {to}"),
+    };
+    if page.fits(&whole) {
+        page.row(&whole, "");
+    } else {
+        page.row(&format!("  {from} -"), "");
+        page.row(&format!("  {to}"), "");
     }
 }
 
@@ -116,6 +123,23 @@ fn reason(receipt: &Receipt<'_>, line: &Line<'_>, types: DayTypes, words: &Words
 mod tests {
     use super::*;
     use crate::{Calendar, Stay, Tariff, price};
+
+    #[test]
+    fn times_that_a_ticket_has_no_room_for_are_parted_between_them() {
+        let tariff = Tariff::from_json(
+            br#"{ "format": 1, "id": "n", "currency": "CNY", "time_zone": "Asia/Shanghai", "rules": [
+                  { "id": "r", "from": "21:00", "to": "07:30", "charge": { "flat": "5", "once": "window" } } ] }"#,
+        )
+        .unwrap();
+        let instant = |text: &str| text.parse().unwrap();
+        let stay =
+            Stay::new("a1", instant("2026-03-02T20:00:00+08:00"), instant("2026-03-03T09:00:00+08:00"));
+        let receipt = price(&tariff, None, &stay).unwrap();
+        let wide = explain(&receipt, Lang::En, 48);
+        assert!(wide.contains("\n  2026-03-02 21:00 - 2026-03-03 07:30\n"), "{wide}");
+        let narrow = explain(&receipt, Lang::En, 32);
+        assert!(narrow.contains("\n  2026-03-02 21:00 -\n  2026-03-03 07:30\n"), "{narrow}");
+    }
 
     fn receipt_text(lang: Lang, width: usize) -> String {
         let tariff = Tariff::from_json(

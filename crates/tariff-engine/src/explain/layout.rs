@@ -12,6 +12,11 @@ impl Page {
         Self { width: width.max(4), text: String::new() }
     }
 
+    /// Whether a text fits on one line.
+    pub(super) fn fits(&self, text: &str) -> bool {
+        columns(text) <= self.width
+    }
+
     /// A line across the page.
     pub(super) fn rule(&mut self) {
         self.text.extend(core::iter::repeat_n('-', self.width));
