@@ -209,7 +209,7 @@ impl Known<'_> {
             digest: digest(said, device_time),
             battery_pct: said.battery_pct.map(whole),
             battery_low: said.battery_low,
-            rssi_dbm: said.rssi_dbm.or(self.rssi).map(|Milli(dbm)| (dbm / 1000) as i16),
+            rssi_dbm: said.rssi_dbm.or(self.rssi).map(|dbm| (dbm.thousandths() / 1000) as i16),
             fault: said.kind == Kind::Fault,
         }
     }
@@ -294,8 +294,8 @@ fn kind(said: &device_codec::Reading<'_>) -> ReadingKind {
 }
 
 /// Whole units, 0 to 100.
-fn whole(Milli(value): Milli) -> u8 {
-    (value / 1000).clamp(0, 100) as u8
+fn whole(value: Milli) -> u8 {
+    (value.thousandths() / 1000).clamp(0, 100) as u8
 }
 
 fn direction(device: &Device, said: &device_codec::Reading<'_>) -> Option<Direction> {

@@ -10,6 +10,10 @@
 #[cfg(target_arch = "x86_64")]
 const SHORT: usize = 256;
 
+/// How many words the checksum of a heartbeat without a tag covers.
+#[cfg(target_arch = "x86_64")]
+const HEARTBEAT: usize = 7;
+
 /// CRC-32C (Castagnoli).
 #[inline]
 pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
@@ -27,8 +31,12 @@ pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
 fn by_instruction(bytes: &[u8]) -> u32 {
     use std::arch::x86_64::{_mm_crc32_u8, _mm_crc32_u64};
     let (words, rest) = bytes.as_chunks::<8>();
-    let words =
-        words.iter().fold(u64::from(u32::MAX), |crc, word| _mm_crc32_u64(crc, u64::from_le_bytes(*word)));
+    let next = |crc, word: &[u8; 8]| _mm_crc32_u64(crc, u64::from_le_bytes(*word));
+    let words = match <&[[u8; 8]; HEARTBEAT]>::try_from(words) {
+        // A loop over a known number of words is none.
+        Ok(words) => words.iter().fold(u64::from(u32::MAX), next),
+        Err(_) => words.iter().fold(u64::from(u32::MAX), next),
+    };
     // The upper half of what the instruction gives is zero.
     !rest.iter().fold(words as u32, |crc, b| _mm_crc32_u8(crc, *b))
 }

@@ -51,7 +51,7 @@ pub struct Explanation {
 /// ```
 pub fn explain(protocol: Protocol, payload: &[u8], context: &Context<'_>) -> Explanation {
     let recorder = Recorder::default();
-    let error = protocol.run(payload, context, &recorder, &mut |_| {}).err();
+    let error = protocol.decoder::<&Recorder>()(payload, context, &recorder, &mut |_| {}).err();
     let mut fields = recorder.into_fields();
     let mut text = Vec::new();
     match protocol.info().payload {

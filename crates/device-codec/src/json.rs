@@ -6,15 +6,19 @@
 pub(crate) mod explain;
 pub(crate) mod members;
 mod number;
+mod scalar;
+mod steps;
 mod text;
 
 pub(crate) use number::Num;
+pub(crate) use scalar::Scalar;
 use text::End;
 pub(crate) use text::{Charset, Str};
 
 use crate::{
     error::{DecodeError, ErrorCode},
     milli::Milli,
+    text::Text,
 };
 
 /// How many objects and arrays may lie in one another. The deepest device document known has nine.
@@ -31,268 +35,292 @@ pub(crate) enum Kind {
     Null,
 }
 
-/// A value without parts; what has parts is skipped and called [`Scalar::Nested`], because a field of an unexpected
-/// shape states nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Scalar<'a> {
-    Text(Str<'a>),
-    Number(Num<'a>),
-    Bool(bool),
-    Null,
-    Nested,
-}
-
 /// A position in a JSON text.
+///
+/// A reader breaks once: the first error is kept, there is nothing more to read behind it, and everything ends soon. So
+/// there are two ways to read, over the same bytes by the same code. Where a frame's time counts, visitors take values
+/// ([`members`](Self::members), [`take_text`](Self::take_text), …) without asking, and [`finish`](Self::finish) asks
+/// once. Where visitors have errors of their own, each step says how it went ([`object`](Self::object),
+/// [`text`](Self::text), …).
 #[derive(Clone, Debug)]
 pub(crate) struct Json<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    /// How long the whole document is.
+    len: usize,
+    /// What was not read yet.
+    rest: &'a [u8],
     depth: u8,
     charset: Charset,
+    broken: Option<DecodeError>,
 }
 
+/// Reading without asking: what cannot be read is nothing.
 impl<'a> Json<'a> {
     /// Reads a UTF-8 document; a byte-order mark is passed over.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        let at = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        Self { bytes, at, depth: 0, charset: Charset::Utf8 }
+        let rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+        Self { len: bytes.len(), rest, depth: 0, charset: Charset::Utf8, broken: None }
     }
 
     /// Reads a document whose strings are GBK.
     pub(crate) fn gbk(bytes: &'a [u8]) -> Self {
-        Self { bytes, at: 0, depth: 0, charset: Charset::Gbk }
+        Self { len: bytes.len(), rest: bytes, depth: 0, charset: Charset::Gbk, broken: None }
     }
 
     /// The offset of the next byte.
     pub(crate) fn at(&self) -> usize {
-        self.at
+        self.len - self.rest.len()
     }
 
-    /// What the next value is, without taking it.
+    /// Whether an object comes next.
     #[inline]
-    pub(crate) fn peek(&mut self) -> Result<Kind, DecodeError> {
-        match self.byte() {
-            b'{' => Ok(Kind::Object),
-            b'[' => Ok(Kind::Array),
-            b'"' => Ok(Kind::String),
-            b't' | b'f' => Ok(Kind::Bool),
-            b'n' => Ok(Kind::Null),
-            b'-' | b'0'..=b'9' => Ok(Kind::Number),
-            _ => Err(self.unexpected()),
-        }
+    pub(crate) fn is_object(&mut self) -> bool {
+        self.byte() == b'{'
+    }
+
+    /// Whether an array comes next.
+    #[inline]
+    pub(crate) fn is_array(&mut self) -> bool {
+        self.byte() == b'['
     }
 
     /// Takes an object and shows `visit` each key; a value that `visit` leaves is skipped.
     #[inline]
-    pub(crate) fn object(
-        &mut self,
-        mut visit: impl FnMut(&mut Self, &[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
-        self.open(b'{')?;
-        if self.close(b'}') {
-            return Ok(());
+    pub(crate) fn members(&mut self, mut visit: impl FnMut(&mut Self, &[u8])) {
+        if !self.open(b'{') || self.close(b'}') {
+            return;
         }
         loop {
-            if self.byte() != b'"' {
-                return Err(self.unexpected());
-            }
-            let key = self.string()?;
-            self.expect(b':')?;
+            let rare;
+            let name = match self.plain_key() {
+                Some(name) => name,
+                None => match self.rarer_key() {
+                    Some(text) => {
+                        rare = text;
+                        rare.as_bytes()
+                    }
+                    None => return,
+                },
+            };
             self.byte();
-            let before = self.at;
-            if key.is_plain() { visit(self, key.raw()) } else { visit(self, key.decode()?.as_bytes()) }?;
-            if self.at == before {
-                self.skip()?;
+            let before = self.rest.len();
+            visit(self, name);
+            if self.rest.len() == before {
+                self.pass();
             }
-            if self.more(b'}')? {
-                return Ok(());
+            if !self.more(b'}') {
+                return;
             }
         }
     }
 
     /// Takes an array and shows `visit` each element's index; an element that `visit` leaves is skipped.
-    pub(crate) fn array(
-        &mut self,
-        mut visit: impl FnMut(&mut Self, usize) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
-        self.open(b'[')?;
-        if self.close(b']') {
-            return Ok(());
+    #[inline]
+    pub(crate) fn elements(&mut self, mut visit: impl FnMut(&mut Self, usize)) {
+        if !self.open(b'[') || self.close(b']') {
+            return;
         }
         for index in 0.. {
             self.space();
-            let before = self.at;
-            visit(self, index)?;
-            if self.at == before {
-                self.skip()?;
+            let before = self.rest.len();
+            visit(self, index);
+            if self.rest.len() == before {
+                self.pass();
             }
-            if self.more(b']')? {
-                break;
+            if !self.more(b']') {
+                return;
             }
         }
-        Ok(())
     }
 
-    /// Like [`object`](Self::object) where the value is one; anything else is skipped, because devices write `null`,
-    /// `""` or `[]` for an object that they do not have.
+    /// Like [`members`](Self::members) where the value is an object; anything else is skipped, because devices write
+    /// `null`, `""` or `[]` for an object that they do not have.
     #[inline]
-    pub(crate) fn object_if_any(
-        &mut self,
-        visit: impl FnMut(&mut Self, &[u8]) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
-        if self.byte() == b'{' { self.object(visit) } else { self.skip() }
+    pub(crate) fn members_if_any(&mut self, visit: impl FnMut(&mut Self, &[u8])) {
+        if self.is_object() { self.members(visit) } else { self.pass() }
     }
 
-    /// Like [`array`](Self::array) where the value is one; anything else is skipped.
+    /// Like [`elements`](Self::elements) where the value is an array; anything else is skipped.
     #[inline]
-    pub(crate) fn array_if_any(
-        &mut self,
-        visit: impl FnMut(&mut Self, usize) -> Result<(), DecodeError>,
-    ) -> Result<(), DecodeError> {
-        if self.byte() == b'[' { self.array(visit) } else { self.skip() }
+    pub(crate) fn elements_if_any(&mut self, visit: impl FnMut(&mut Self, usize)) {
+        if self.is_array() { self.elements(visit) } else { self.pass() }
     }
 
     /// Takes a value without parts.
     #[inline]
-    pub(crate) fn scalar(&mut self) -> Result<Scalar<'a>, DecodeError> {
+    pub(crate) fn take_scalar(&mut self) -> Scalar<'a> {
         match self.byte() {
-            b'"' => self.string().map(Scalar::Text),
-            b'-' | b'0'..=b'9' => self.number().map(Scalar::Number),
-            b't' => self.word(b"true").map(|()| Scalar::Bool(true)),
-            b'f' => self.word(b"false").map(|()| Scalar::Bool(false)),
-            b'n' => self.word(b"null").map(|()| Scalar::Null),
-            _ => self.skip().map(|()| Scalar::Nested),
+            b'"' => self.string().map_or(Scalar::Null, Scalar::Text),
+            b'-' | b'0'..=b'9' => Scalar::Number(self.number()),
+            b't' if self.word(b"true") => Scalar::Bool(true),
+            b'f' if self.word(b"false") => Scalar::Bool(false),
+            b'n' if self.word(b"null") => Scalar::Null,
+            _ => {
+                self.pass();
+                Scalar::Nested
+            }
         }
     }
 
     /// Takes a string, or nothing where the value is no string.
     #[inline]
-    pub(crate) fn text(&mut self) -> Result<Option<Str<'a>>, DecodeError> {
-        if self.byte() == b'"' { self.string().map(Some) } else { self.skip().map(|()| None) }
+    pub(crate) fn take_text(&mut self) -> Option<Str<'a>> {
+        if self.byte() == b'"' {
+            return self.string();
+        }
+        self.pass();
+        None
     }
 
     /// Takes a whole number, written as one or as a string; nothing where it is neither.
     #[inline]
-    pub(crate) fn int(&mut self) -> Result<Option<i64>, DecodeError> {
-        match self.byte() {
-            b'1'..=b'9' => match self.digits() {
-                Some(value) => Ok(Some(value)),
-                None => self.number().map(Num::int),
-            },
-            b'-' | b'0' => self.number().map(Num::int),
-            _ => self.scalar().map(Scalar::int),
+    pub(crate) fn take_int(&mut self) -> Option<i64> {
+        if let b'0'..=b'9' = self.byte()
+            && let Some(value) = self.digits()
+        {
+            return Some(value);
         }
+        self.rarer_int()
+    }
+
+    #[inline(never)]
+    fn rarer_int(&mut self) -> Option<i64> {
+        self.take_scalar().int()
     }
 
     /// Takes a number that is written as one; nothing where the value is none.
     #[inline]
-    pub(crate) fn num(&mut self) -> Result<Option<Num<'a>>, DecodeError> {
-        match self.byte() {
-            b'-' | b'0'..=b'9' => self.number().map(Some),
-            _ => self.skip().map(|()| None),
+    pub(crate) fn take_num(&mut self) -> Option<Num<'a>> {
+        if let b'-' | b'0'..=b'9' = self.byte() {
+            return Some(self.number());
         }
+        self.pass();
+        None
     }
 
     /// Takes a decimal number in thousandths, also one written as a string.
     #[inline]
-    pub(crate) fn milli(&mut self) -> Result<Option<Milli>, DecodeError> {
-        match self.byte() {
-            b'-' | b'0'..=b'9' => self.number().map(|number| Scalar::Number(number).milli()),
-            _ => self.scalar().map(Scalar::milli),
+    pub(crate) fn take_milli(&mut self) -> Option<Milli> {
+        if let b'0'..=b'9' = self.byte()
+            && let Some(value) = self.digits()
+        {
+            return Scalar::whole_milli(value);
         }
+        self.rarer_milli()
+    }
+
+    #[inline(never)]
+    fn rarer_milli(&mut self) -> Option<Milli> {
+        self.take_scalar().milli()
     }
 
     /// Takes an identity: a string's bytes, or a number's digits.
     #[inline]
-    pub(crate) fn id(&mut self) -> Result<Option<Str<'a>>, DecodeError> {
-        match self.byte() {
-            b'-' | b'0'..=b'9' => self.number().map(|number| Scalar::Number(number).id()),
-            _ => self.scalar().map(Scalar::id),
-        }
+    pub(crate) fn take_id(&mut self) -> Option<Str<'a>> {
+        self.take_scalar().id()
     }
 
     /// Takes a truth value in any of its spellings.
     #[inline]
-    pub(crate) fn truth(&mut self) -> Result<Option<bool>, DecodeError> {
-        match self.byte() {
-            b'0'..=b'9' => self.number().map(|number| Scalar::Number(number).truth()),
-            _ => self.scalar().map(Scalar::truth),
+    pub(crate) fn take_truth(&mut self) -> Option<bool> {
+        if let b'0'..=b'9' = self.byte()
+            && let Some(value) = self.digits()
+        {
+            return Scalar::whole_truth(value);
         }
+        self.rarer_truth()
+    }
+
+    #[inline(never)]
+    fn rarer_truth(&mut self) -> Option<bool> {
+        self.take_scalar().truth()
     }
 
     /// Takes a value and checks its grammar, nothing else.
-    pub(crate) fn skip(&mut self) -> Result<(), DecodeError> {
+    pub(crate) fn pass(&mut self) {
         match self.byte() {
-            b'{' => self.object(|_, _| Ok(())),
-            b'[' => self.array(|_, _| Ok(())),
-            b'"' => self.string().map(drop),
-            b't' => self.word(b"true"),
-            b'f' => self.word(b"false"),
-            b'n' => self.word(b"null"),
-            _ => self.number().map(drop),
+            b'{' => self.members(|_, _| ()),
+            b'[' => self.elements(|_, _| ()),
+            b'"' => drop(self.string()),
+            b't' => drop(self.word(b"true")),
+            b'f' => drop(self.word(b"false")),
+            b'n' => drop(self.word(b"null")),
+            _ => drop(self.number()),
         }
     }
 
-    /// Makes sure that nothing but blanks follows.
+    /// Makes sure that nothing but blanks follows, and nothing broke before.
     pub(crate) fn finish(&mut self) -> Result<(), DecodeError> {
         self.space();
-        if self.at == self.bytes.len() { Ok(()) } else { Err(self.fail(ErrorCode::Syntax)) }
+        if !self.rest.is_empty() {
+            self.refuse(self.fail(ErrorCode::Syntax));
+        }
+        self.broken.map_or(Ok(()), Err)
     }
+}
 
+impl<'a> Json<'a> {
     /// An error at the next byte.
     pub(crate) fn fail(&self, code: ErrorCode) -> DecodeError {
-        DecodeError::new(code, self.at, "")
+        DecodeError::new(code, self.at(), "")
+    }
+
+    /// Breaks here, unless it broke before: there is nothing more to read.
+    #[cold]
+    fn refuse(&mut self, error: DecodeError) {
+        self.broken.get_or_insert(error);
+        self.rest = &[];
     }
 
     #[inline]
     fn space(&mut self) {
-        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.bytes.get(self.at) {
-            self.at += 1;
+        while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.rest {
+            self.rest = rest;
         }
     }
 
     /// The next byte that is no blank, not taken; 0 at the end, which JSON has nowhere either.
-    #[inline]
+    #[inline(always)]
     fn byte(&mut self) -> u8 {
         // Devices write JSON without blanks.
-        match self.bytes.get(self.at) {
+        match self.rest.first() {
             Some(&b) if b > b' ' => b,
             _ => self.byte_after_space(),
         }
     }
 
+    #[inline(never)]
     fn byte_after_space(&mut self) -> u8 {
         self.space();
-        self.bytes.get(self.at).copied().unwrap_or(0)
+        self.rest.first().copied().unwrap_or(0)
     }
 
-    /// The error of a byte that does not belong where it stands.
+    /// A byte does not belong where it stands.
     #[cold]
-    fn unexpected(&self) -> DecodeError {
-        self.fail(if self.at < self.bytes.len() { ErrorCode::Syntax } else { ErrorCode::Truncated })
+    fn unexpected(&mut self) {
+        let code = if self.rest.is_empty() { ErrorCode::Truncated } else { ErrorCode::Syntax };
+        self.refuse(self.fail(code));
     }
 
     #[inline]
-    fn expect(&mut self, wanted: u8) -> Result<(), DecodeError> {
-        if self.byte() != wanted {
-            return Err(self.unexpected());
-        }
-        self.at += 1;
-        Ok(())
-    }
-
-    #[inline]
-    fn open(&mut self, bracket: u8) -> Result<(), DecodeError> {
+    fn open(&mut self, bracket: u8) -> bool {
         let found = self.byte();
-        if found != bracket {
-            return Err(if found == 0 { self.unexpected() } else { self.fail(ErrorCode::Value) });
+        if found == bracket && self.depth < MAX_DEPTH {
+            self.depth += 1;
+            self.step();
+            return true;
         }
-        if self.depth >= MAX_DEPTH {
-            return Err(self.fail(ErrorCode::TooLarge));
+        self.closed_off(found, bracket);
+        false
+    }
+
+    /// What should be open is not.
+    #[cold]
+    fn closed_off(&mut self, found: u8, bracket: u8) {
+        match found {
+            0 => self.unexpected(),
+            _ if found == bracket => self.refuse(self.fail(ErrorCode::TooLarge)),
+            _ => self.refuse(self.fail(ErrorCode::Value)),
         }
-        self.depth += 1;
-        self.at += 1;
-        Ok(())
     }
 
     /// Takes the closing bracket if it comes next.
@@ -300,150 +328,141 @@ impl<'a> Json<'a> {
     fn close(&mut self, bracket: u8) -> bool {
         let closed = self.byte() == bracket;
         if closed {
-            self.at += 1;
+            self.step();
             self.depth = self.depth.saturating_sub(1);
         }
         closed
     }
 
-    /// Takes a comma (`false`) or the closing bracket (`true`).
+    /// Takes a comma (`true`) or the closing bracket (`false`).
     #[inline]
-    fn more(&mut self, bracket: u8) -> Result<bool, DecodeError> {
+    fn more(&mut self, bracket: u8) -> bool {
         if self.byte() == b',' {
-            self.at += 1;
-            return Ok(false);
+            self.step();
+            return true;
         }
-        if self.close(bracket) { Ok(true) } else { Err(self.unexpected()) }
+        if !self.close(bracket) {
+            self.unexpected();
+        }
+        false
+    }
+
+    /// Takes a key and its colon, as devices write them; stays where it is at any other.
+    #[inline(always)]
+    fn plain_key(&mut self) -> Option<&'a [u8]> {
+        if self.byte() != b'"' || self.charset != Charset::Utf8 {
+            return None;
+        }
+        let text = self.rest.get(1..)?;
+        let (name, behind) = text.split_at_checked(text::skip_plain(text))?;
+        let [b'"', b':', rest @ ..] = behind else { return None };
+        self.rest = rest;
+        Some(name)
+    }
+
+    /// Takes a key and its colon, with blanks, escapes or in GBK.
+    #[inline(never)]
+    fn rarer_key(&mut self) -> Option<Text<'a>> {
+        if self.byte() != b'"' {
+            self.unexpected();
+            return None;
+        }
+        let key = self.string()?;
+        if self.byte() != b':' {
+            self.unexpected();
+            return None;
+        }
+        self.step();
+        match key.decode() {
+            Ok(name) => Some(name),
+            // Nobody asks for a key that is no text.
+            Err(_) if key.is_plain() => Some(Text::Borrowed("")),
+            Err(error) => {
+                self.refuse(error);
+                None
+            }
+        }
     }
 
     #[inline(always)]
-    fn string(&mut self) -> Result<Str<'a>, DecodeError> {
-        let start = self.at + 1;
-        let plain = if self.charset == Charset::Utf8 { text::skip_plain(self.bytes, start) } else { start };
-        if let Some(b'"') = self.bytes.get(plain) {
-            self.at = plain + 1;
-            let raw = self.bytes.get(start..plain).unwrap_or_default();
-            return Ok(Str::new(raw, start, false, self.charset));
+    fn string(&mut self) -> Option<Str<'a>> {
+        if self.charset == Charset::Utf8
+            && let Some(text) = self.rest.get(1..)
+            && let Some((raw, [b'"', rest @ ..])) = text.split_at_checked(text::skip_plain(text))
+        {
+            let at = self.at() + 1;
+            self.rest = rest;
+            return Some(Str::new(raw, at, false, Charset::Utf8));
         }
-        self.string_from(start, plain)
+        self.rarer_string()
     }
 
-    /// The rest of a string that begins at `start` and has nothing special before `at`.
-    fn string_from(&mut self, start: usize, at: usize) -> Result<Str<'a>, DecodeError> {
-        let (end, how) = text::scan(self.bytes, at, self.charset);
+    /// A string with escapes, in GBK, or without an end.
+    #[inline(never)]
+    fn rarer_string(&mut self) -> Option<Str<'a>> {
+        let at = self.at() + 1;
+        let text = self.rest.get(1..).unwrap_or_default();
+        let (end, how) = text::scan(text, self.charset);
+        let (raw, behind) = text.split_at_checked(end).unwrap_or_default();
         if matches!(how, End::Truncated | End::Syntax) {
             let code = if how == End::Syntax { ErrorCode::Syntax } else { ErrorCode::Truncated };
-            return Err(DecodeError::new(code, end, ""));
+            self.refuse(DecodeError::new(code, at + end, ""));
+            return None;
         }
-        self.at = end + 1;
-        let raw = self.bytes.get(start..end).unwrap_or_default();
-        Ok(Str::new(raw, start, how == End::Escaped, self.charset))
+        self.rest = behind.get(1..).unwrap_or_default();
+        Some(Str::new(raw, at, how == End::Escaped, self.charset))
     }
 
     /// Passes over a number of up to eighteen digits and nothing else; stays where it is at any other.
     #[inline]
     fn digits(&mut self) -> Option<i64> {
         const MOST: usize = 18;
-        let rest = self.bytes.get(self.at..)?;
         let mut value = 0;
-        for (len, b) in rest.iter().enumerate().take(MOST + 1) {
+        for (len, b) in self.rest.iter().enumerate().take(MOST + 1) {
             if b.is_ascii_digit() && len < MOST {
                 value = value * 10 + i64::from(b - b'0');
                 continue;
             }
-            if matches!(b, b'.' | b'e' | b'E' | b'0'..=b'9') {
+            let padded = len > 1 && self.rest.first() == Some(&b'0');
+            if padded || matches!(b, b'.' | b'e' | b'E' | b'0'..=b'9') {
                 return None;
             }
-            self.at += len;
+            self.rest = self.rest.get(len..)?;
             return Some(value);
         }
         None
     }
 
     #[inline]
-    fn number(&mut self) -> Result<Num<'a>, DecodeError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        let len = match number::scan(rest) {
-            Ok(len) => len,
-            Err(past) => {
-                self.at += past;
-                return Err(self.unexpected());
-            }
+    fn number(&mut self) -> Num<'a> {
+        let (len, whole) = match number::scan(self.rest) {
+            Ok(len) => (len, true),
+            Err(len) => (len, false),
         };
-        self.at += len;
-        Ok(Num::new(rest.get(..len).unwrap_or_default()))
-    }
-
-    fn word(&mut self, word: &'static [u8]) -> Result<(), DecodeError> {
-        let rest = self.bytes.get(self.at..).unwrap_or_default();
-        if rest.starts_with(word) {
-            self.at += word.len();
-            return Ok(());
+        let (number, rest) = self.rest.split_at_checked(len).unwrap_or_default();
+        self.rest = rest;
+        if !whole {
+            self.unexpected();
+            return Num::new(b"0");
         }
-        let code = if word.starts_with(rest) { ErrorCode::Truncated } else { ErrorCode::Syntax };
-        Err(self.fail(code))
-    }
-}
-
-impl<'a> Scalar<'a> {
-    /// The text of a string.
-    pub(crate) fn text(self) -> Option<Str<'a>> {
-        if let Scalar::Text(text) = self { Some(text) } else { None }
+        Num::new(number)
     }
 
-    /// A string's bytes, or a number's digits: what an identity is written as.
-    pub(crate) fn id(self) -> Option<Str<'a>> {
-        match self {
-            Scalar::Text(text) if !text.raw().is_empty() => Some(text),
-            Scalar::Number(number) => Some(Str::new(number.raw(), 0, false, Charset::Utf8)),
-            _ => None,
+    /// Takes a word that begins with the next byte.
+    fn word(&mut self, word: &'static [u8]) -> bool {
+        if let Some(rest) = self.rest.strip_prefix(word) {
+            self.rest = rest;
+            return true;
         }
+        let code = if word.starts_with(self.rest) { ErrorCode::Truncated } else { ErrorCode::Syntax };
+        self.refuse(self.fail(code));
+        false
     }
 
-    /// A whole number, also one written as a string; vendors mix the two.
+    /// Passes over the next byte.
     #[inline]
-    pub(crate) fn int(self) -> Option<i64> {
-        match self {
-            Scalar::Number(number) => number.int(),
-            Scalar::Text(text) => Num::parse(text.raw())?.int(),
-            Scalar::Bool(_) | Scalar::Null | Scalar::Nested => None,
-        }
-    }
-
-    /// A number, not one written as a string.
-    pub(crate) fn number(self) -> Option<Num<'a>> {
-        if let Scalar::Number(number) = self { Some(number) } else { None }
-    }
-
-    /// A decimal number in thousandths, also one written as a string.
-    pub(crate) fn milli(self) -> Option<Milli> {
-        if let Some(whole) = self.int() {
-            return whole.checked_mul(1000).and_then(|value| i32::try_from(value).ok()).map(Milli);
-        }
-        self.scaled(3).and_then(|value| i32::try_from(value).ok()).map(Milli)
-    }
-
-    /// A decimal number times 10^`places`, rounded half away from zero, also one written as a string.
-    pub(crate) fn scaled(self, places: i32) -> Option<i64> {
-        match self {
-            Scalar::Number(number) => number.scaled(places),
-            Scalar::Text(text) => Num::parse(text.raw())?.scaled(places),
-            Scalar::Bool(_) | Scalar::Null | Scalar::Nested => None,
-        }
-    }
-
-    /// A truth value, also as 0, 1, `"0"`, `"1"`, `"true"`, `"false"` in any case.
-    pub(crate) fn truth(self) -> Option<bool> {
-        match self {
-            Scalar::Bool(truth) => Some(truth),
-            Scalar::Text(text) if text.raw().eq_ignore_ascii_case(b"true") => Some(true),
-            Scalar::Text(text) if text.raw().eq_ignore_ascii_case(b"false") => Some(false),
-            other => match other.int()? {
-                0 => Some(false),
-                1 => Some(true),
-                _ => None,
-            },
-        }
+    fn step(&mut self) {
+        self.rest = self.rest.get(1..).unwrap_or_default();
     }
 }
 

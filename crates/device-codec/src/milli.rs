@@ -1,34 +1,56 @@
 //! Measured values: whole thousandths of a unit.
 
-use core::fmt;
+use core::{fmt, num::NonZeroU32};
 
 /// A measured value in thousandths of its unit (volts, degrees, decibels, per cent), exact and without floats.
 ///
-/// Prints as a decimal without trailing zeros.
+/// Prints as a decimal without trailing zeros. `Option<Milli>` is as large as an `i32`: a reading has many of them, and
+/// they are cleared together.
 ///
 /// ```
 /// use device_codec::Milli;
-/// assert_eq!(Milli(3344).to_string(), "3.344");
-/// assert_eq!(Milli(-10_000).to_string(), "-10");
-/// assert_eq!(Milli::parse("0.9457"), Some(Milli(945)));
+/// assert_eq!(Milli::new(3344).to_string(), "3.344");
+/// assert_eq!(Milli::whole(-10), Milli::new(-10_000));
+/// assert_eq!(Milli::parse("0.9457").map(Milli::thousandths), Some(945));
 /// ```
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub struct Milli(pub i32);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Milli(NonZeroU32);
+
+/// What is added to a value, so that the least one is 1 and values are ordered as their stored forms.
+const BIAS: u32 = 1 << 31;
 
 impl Milli {
+    /// So many thousandths of a unit; −2,147,483,648 is taken as −2,147,483,647.
+    #[inline]
+    pub const fn new(thousandths: i32) -> Self {
+        match NonZeroU32::new(thousandths.cast_unsigned() ^ BIAS) {
+            Some(stored) => Self(stored),
+            None => Self(NonZeroU32::MIN),
+        }
+    }
+
+    /// How many thousandths of a unit.
+    #[inline]
+    pub const fn thousandths(self) -> i32 {
+        (self.0.get() ^ BIAS).cast_signed()
+    }
+
     /// A whole number of units, saturating.
+    #[inline]
     pub const fn whole(units: i32) -> Self {
-        Self(units.saturating_mul(1000))
+        Self::new(units.saturating_mul(1000))
     }
 
     /// Tenths of a unit, saturating.
+    #[inline]
     pub const fn tenths(tenths: i32) -> Self {
-        Self(tenths.saturating_mul(100))
+        Self::new(tenths.saturating_mul(100))
     }
 
     /// Hundredths of a unit, saturating.
+    #[inline]
     pub const fn hundredths(hundredths: i32) -> Self {
-        Self(hundredths.saturating_mul(10))
+        Self::new(hundredths.saturating_mul(10))
     }
 
     /// Reads a JSON number (also one in exponent form) and drops what is finer than a thousandth; `None` if the
@@ -73,14 +95,20 @@ impl Milli {
             sum = sum.checked_mul(10)?;
             taken += 1;
         }
-        i32::try_from(if negative { -sum } else { sum }).ok().map(Self)
+        i32::try_from(if negative { -sum } else { sum }).ok().map(Self::new)
+    }
+}
+
+impl fmt::Debug for Milli {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Milli").field(&self.thousandths()).finish()
     }
 }
 
 impl fmt::Display for Milli {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let size = self.0.unsigned_abs();
-        if self.0 < 0 {
+        let size = self.thousandths().unsigned_abs();
+        if self.thousandths() < 0 {
             f.write_str("-")?;
         }
         let (whole, rest) = (size / 1000, size % 1000);
@@ -109,18 +137,27 @@ mod tests {
             (".5", 500),
             ("0e99", 0),
         ] {
-            assert_eq!(Milli::parse(text), Some(Milli(milli)), "{text}");
+            assert_eq!(Milli::parse(text), Some(Milli::new(milli)), "{text}");
         }
         for bad in ["", "-", "x", "1.2.3", "1e", "9999999", "1e99999999999999999999", "--1", "1 "] {
             assert_eq!(Milli::parse(bad), None, "{bad}");
         }
-        assert_eq!(Milli::parse_shifted("0.9457", 2), Some(Milli(94_570)));
+        assert_eq!(Milli::parse_shifted("0.9457", 2), Some(Milli::new(94_570)));
+    }
+
+    #[test]
+    fn as_large_as_a_number_and_ordered_as_one() {
+        assert_eq!(size_of::<Option<Milli>>(), 4);
+        let values = [i32::MIN + 1, -1, 0, 1, i32::MAX].map(Milli::new);
+        assert!(values.is_sorted());
+        assert_eq!(values.map(Milli::thousandths), [i32::MIN + 1, -1, 0, 1, i32::MAX]);
+        assert_eq!(Milli::new(i32::MIN), Milli::new(i32::MIN + 1));
     }
 
     proptest! {
         #[test]
-        fn prints_and_parses(milli in any::<i32>()) {
-            prop_assert_eq!(Milli::parse(&Milli(milli).to_string()), Some(Milli(milli)));
+        fn prints_and_parses(milli in -i32::MAX..) {
+            prop_assert_eq!(Milli::parse(&Milli::new(milli).to_string()), Some(Milli::new(milli)));
         }
     }
 }

@@ -30,6 +30,10 @@ pub(crate) use camera::{Form, Multipart, vz_block_photos, vz_document, vz_json};
 /// Where a decoder puts its readings.
 pub(crate) type Out<'o, 'a> = &'o mut dyn FnMut(&Reading<'a>);
 
+/// What reads the frames of one protocol.
+pub(crate) type Decode<T> =
+    for<'a, 'c, 'o> fn(&'a [u8], &'c Context<'a>, T, Out<'o, 'a>) -> Result<(), DecodeError>;
+
 /// In what form a protocol's payloads come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Payload {
@@ -150,17 +154,10 @@ macro_rules! protocols {
                 matches!(self.info().payload, Payload::Json) || matches!(self, Self::VzTcp | Self::MilesightTcp)
             }
 
-            pub(crate) fn run<'a, T: Trace>(
-                self,
-                payload: &'a [u8],
-                context: &Context<'a>,
-                trace: T,
-                out: Out<'_, 'a>,
-            ) -> Result<(), DecodeError> {
+            /// The function that reads its frames. Each is one of its own: a caller that has looked it up jumps once,
+            /// and no decoder pays for the stack frame of another.
+            pub(crate) fn decoder<T: Trace>(self) -> Decode<T> {
                 match self { $(Self::$variant => {
-                    // A function of its own, with the same arguments: what is left here is one jump, where the frames
-                    // of all decoders in one function made each pay for the largest.
-                    #[inline(never)]
                     fn one<'a, T: Trace>(
                         payload: &'a [u8],
                         context: &Context<'a>,
@@ -169,7 +166,7 @@ macro_rules! protocols {
                     ) -> Result<(), DecodeError> {
                         $decode(Reader::new(payload, trace), context, out)
                     }
-                    one(payload, context, trace, out)
+                    one::<T>
                 }),+ }
             }
         }
@@ -279,5 +276,5 @@ pub fn decode<'a>(
     context: &Context<'a>,
     out: &mut dyn FnMut(&Reading<'a>),
 ) -> Result<(), DecodeError> {
-    protocol.run(payload, context, Quiet, out)
+    protocol.decoder::<Quiet>()(payload, context, Quiet, out)
 }

@@ -158,8 +158,8 @@ pub struct Reading<'a> {
     pub sequence: Option<u64>,
     /// The run of numbers that `sequence` belongs to, where the protocol counts its starts; printed in `more` as `boot`.
     pub boot: Option<u64>,
-    /// The id of a device of ours, which is a number.
-    pub(crate) device_number: Option<u64>,
+    /// The id of a device of ours, which is a number; it counts where `boot` is known.
+    pub(crate) device_number: u64,
     /// The plate, or that there is none.
     pub plate: Option<PlateReading>,
     facts: Facts<'a>,
@@ -197,7 +197,7 @@ impl<'a> Reading<'a> {
             recalibrated: None,
             berth_no: None,
             proof: None,
-            device_number: None,
+            device_number: 0,
             facts: Facts::default(),
         }
     }

@@ -6,6 +6,8 @@ use crate::explain::Field;
 
 /// Hears about each field that a decoder reads.
 pub(crate) trait Trace: Copy {
+    /// Nobody listens: what is known to be right may be passed over without being read field by field.
+    const QUIET: bool = false;
     /// A field was read at this offset of the payload.
     fn field(self, offset: usize, len: usize, name: &'static str, value: impl FnOnce() -> String);
     /// What the field read last means.
@@ -17,6 +19,7 @@ pub(crate) trait Trace: Copy {
 pub(crate) struct Quiet;
 
 impl Trace for Quiet {
+    const QUIET: bool = true;
     #[inline]
     fn field(self, _: usize, _: usize, _: &'static str, _: impl FnOnce() -> String) {}
     #[inline]

@@ -193,6 +193,22 @@ proptest! {
         prop_assert_eq!(cobs_decode(&line), Some(bytes));
     }
 
+    /// A heartbeat without TLVs is read in one go, any other frame field by field: both say the same.
+    #[test]
+    fn a_plain_heartbeat_says_the_same_as_any_other(
+        head in head(),
+        message in message(),
+        secret in proptest::option::of(any::<[u8; 32]>()),
+    ) {
+        const UNKNOWN: u16 = 0x7ff0;
+        let key = secret.map(|secret| Key::new(&secret));
+        let mut tlvs = Vec::new();
+        push_tlv(&mut tlvs, UNKNOWN, &[]).unwrap();
+        let plain = reading(&message.encode(&head, key.as_ref()));
+        let other = reading(&message.encode_with(&head, &tlvs, key.as_ref()));
+        prop_assert_eq!(plain.map_err(|e| e.code), other.map_err(|e| e.code));
+    }
+
     #[test]
     fn one_flipped_bit_is_noticed(message in message(), head in head(), bit in any::<prop::sample::Index>()) {
         let mut bytes = message.encode(&head, None);

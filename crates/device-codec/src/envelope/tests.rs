@@ -23,7 +23,7 @@ fn the_things_stack() {
     assert_eq!((frame.payload.as_slice(), frame.port, frame.counter), (&[1, 15][..], Some(2), Some(5)));
     assert_eq!(frame.join.as_deref(), Some("AXA50Q=="));
     assert_eq!(frame.network_at, "2026-03-02T00:00:00.123456789Z".parse().ok());
-    assert_eq!((frame.rssi_dbm, frame.snr_db), (Some(Milli::whole(-97)), Some(Milli(7250))));
+    assert_eq!((frame.rssi_dbm, frame.snr_db), (Some(Milli::whole(-97)), Some(Milli::new(7250))));
     // What is zero or empty is left out on the wire.
     let first = THINGS.replace("\"f_cnt\":5,", "").replace("\"frm_payload\":\"AQ8=\",", "");
     let first = uplink(Network::TheThingsStack, &first);
@@ -67,7 +67,7 @@ fn loriot() {
         (frame.dev_eui.as_deref(), frame.payload.as_slice()),
         (Some("BE7A0000000000C5"), &[1, 2, 0xaa, 0xbb][..])
     );
-    assert_eq!((frame.rssi_dbm, frame.snr_db), (Some(Milli::whole(-95)), Some(Milli(1200))));
+    assert_eq!((frame.rssi_dbm, frame.snr_db), (Some(Milli::whole(-95)), Some(Milli::new(1200))));
     assert_eq!(frame.network_at, "2026-03-02T00:00:00.123Z".parse().ok());
     let secret = body.replace("\"data\":\"0102AABB\"", "\"encdata\":\"0102AABB\"");
     assert_eq!(open(Network::Loriot, secret.as_bytes()).unwrap_err().code, ErrorCode::Encrypted);

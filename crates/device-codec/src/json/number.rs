@@ -1,6 +1,6 @@
 //! JSON numbers as they were written: whole, or scaled to an integer; never a float.
 
-use crate::text::Text;
+use crate::{reading::Value, text::Text};
 
 /// A number's text, known to follow the grammar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,6 +75,17 @@ impl<'a> Num<'a> {
     /// The digits as a text.
     pub(crate) fn text(self) -> Text<'a> {
         core::str::from_utf8(self.0).map_or(Text::Borrowed(""), Text::Borrowed)
+    }
+
+    /// The digits as a value that prints as they do.
+    pub(crate) fn value(self) -> Value<'a> {
+        match self.0 {
+            // Nothing but digits, the first of them no zero: formatted they are the same again.
+            [b'1'..=b'9', rest @ ..] if rest.len() < 18 && rest.iter().all(u8::is_ascii_digit) => {
+                self.int().map_or_else(|| self.text().into(), Value::Int)
+            }
+            _ => self.text().into(),
+        }
     }
 
     /// The value, if it is whole and fits.

@@ -77,7 +77,7 @@ fn a_visitor_takes_what_it_knows() {
 #[test]
 fn strings_are_borrowed_or_decoded_or_refused() {
     let decode = |text: &'static [u8]| Json::new(text).text().unwrap().unwrap().decode();
-    assert!(matches!(decode("\"粤B12345\"".as_bytes()), Ok(crate::Text::Borrowed("粤B12345"))));
+    assert!(matches!(decode("\"粤B12345\"".as_bytes()), Ok(Text::Borrowed("粤B12345"))));
     assert_eq!(decode(br#""\u7ca4B\ud83d\ude97\n""#).unwrap(), "粤B🚗\n");
     assert_eq!(decode(br#""\ud83d""#), Err(DecodeError::new(ErrorCode::Encoding, 1, "")));
     assert_eq!(decode(b"\"ab\xcb\xd5\""), Err(DecodeError::new(ErrorCode::Encoding, 3, "")));

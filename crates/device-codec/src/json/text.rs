@@ -17,10 +17,15 @@ pub(crate) enum Charset {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Str<'a> {
     raw: &'a [u8],
-    at: usize,
-    escaped: bool,
-    charset: Charset,
+    /// Where it begins, times four, and two bits about it: three words are copied as they are, while single bytes among
+    /// them would be copied one by one.
+    mark: usize,
 }
+
+/// The bit of [`Str`] for an escape in it.
+const ESCAPED: usize = 1;
+/// The bit of [`Str`] for GBK.
+const GBK: usize = 2;
 
 /// How a string ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,20 +36,20 @@ pub(super) enum End {
     Syntax,
 }
 
-/// Where the string that starts at `start` (after its quote) ends, or where it breaks, and how. The two go back in
+/// Where the string that `text` begins with (after its quote) ends, or where it breaks, and how. The two go back in
 /// registers: a `Result` with the whole error inside costs more than the scan.
-pub(super) fn scan(bytes: &[u8], start: usize, charset: Charset) -> (usize, End) {
-    let mut at = start;
+pub(super) fn scan(text: &[u8], charset: Charset) -> (usize, End) {
+    let mut at = 0;
     let mut end = End::Plain;
     loop {
         if charset == Charset::Utf8 {
-            at = skip_plain(bytes, at);
+            at += skip_plain(text.get(at..).unwrap_or_default());
         }
-        match bytes.get(at) {
-            None => return (bytes.len(), End::Truncated),
+        match text.get(at) {
+            None => return (text.len(), End::Truncated),
             Some(b'"') => return (at, end),
             Some(b'\\') => {
-                let (next, broken) = escape(bytes, at);
+                let (next, broken) = escape(text, at);
                 if let Some(broken) = broken {
                     return (next, broken);
                 }
@@ -53,33 +58,33 @@ pub(super) fn scan(bytes: &[u8], start: usize, charset: Charset) -> (usize, End)
             }
             Some(0..=0x1f) => return (at, End::Syntax),
             // A lead byte takes its trail along, unless that is the quote: no GBK character ends in one.
-            Some(0x81..=0xfe) if charset == Charset::Gbk && bytes.get(at + 1) != Some(&b'"') => at += 2,
+            Some(0x81..=0xfe) if charset == Charset::Gbk && text.get(at + 1) != Some(&b'"') => at += 2,
             Some(_) => at += 1,
         }
     }
 }
 
-/// The offset of the first byte from `at` on that is a quote, a backslash or a control character, at most a word
-/// further: eight bytes at a time.
+/// The offset of the first byte that is a quote, a backslash or a control character, eight bytes at a time.
 #[inline(always)]
-pub(super) fn skip_plain(bytes: &[u8], mut at: usize) -> usize {
+pub(super) fn skip_plain(text: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const TOPS: u64 = 0x8080_8080_8080_8080;
-    while let Some(chunk) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+    let mut tail = text;
+    while let Some((chunk, after)) = tail.split_first_chunk::<8>() {
         let word = u64::from_le_bytes(*chunk);
         // A difference sets the top bit of a byte that was too small for it. Bytes of 0x80 and more are none of these.
-        let quote = (word ^ (ONES * 0x22)).wrapping_sub(ONES);
+        // With its second bit turned a quote is 0x20, next to the control characters, which stay among themselves.
+        let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
         let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
-        let control = word.wrapping_sub(ONES * 0x20);
-        let found = (quote | backslash | control) & !word & TOPS;
+        let found = (quote_or_control | backslash) & !word & TOPS;
         if found != 0 {
-            return at + (found.trailing_zeros() / 8) as usize;
+            return text.len() - tail.len() + (found.trailing_zeros() / 8) as usize;
         }
-        at += 8;
+        tail = after;
     }
     // The last bytes of a document one by one.
-    let rest = bytes.get(at..).unwrap_or_default();
-    at + rest.iter().position(|b| matches!(b, 0..=0x1f | b'"' | b'\\')).unwrap_or(rest.len())
+    let more = tail.iter().position(|b| matches!(b, 0..=0x1f | b'"' | b'\\')).unwrap_or(tail.len());
+    text.len() - tail.len() + more
 }
 
 /// Where an escape ends, or where and how it breaks.
@@ -103,7 +108,8 @@ fn escape(bytes: &[u8], at: usize) -> (usize, Option<End>) {
 
 impl<'a> Str<'a> {
     pub(super) fn new(raw: &'a [u8], at: usize, escaped: bool, charset: Charset) -> Self {
-        Self { raw, at, escaped, charset }
+        let gbk = if charset == Charset::Gbk { GBK } else { 0 };
+        Self { raw, mark: at << 2 | gbk | usize::from(escaped) }
     }
 
     /// The bytes between the quotes, escapes and all.
@@ -113,12 +119,12 @@ impl<'a> Str<'a> {
 
     /// The offset of the first byte after the opening quote.
     pub(crate) fn at(self) -> usize {
-        self.at
+        self.mark >> 2
     }
 
     /// Whether the bytes hold no escape.
     pub(crate) fn is_plain(self) -> bool {
-        !self.escaped
+        self.mark & ESCAPED == 0
     }
 
     /// The text, borrowed where it is UTF-8 without escapes.
@@ -127,14 +133,15 @@ impl<'a> Str<'a> {
     /// [`ErrorCode::Encoding`] where the bytes are no text in the document's charset, or an escaped surrogate has
     /// no partner; nothing is replaced.
     pub(crate) fn decode(self) -> Result<Text<'a>, DecodeError> {
-        let text = match self.charset {
-            Charset::Utf8 => match core::str::from_utf8(self.raw) {
+        let text = if self.mark & GBK == 0 {
+            match core::str::from_utf8(self.raw) {
                 Ok(text) => Text::Borrowed(text),
                 Err(error) => return Err(self.no_text(error.valid_up_to())),
-            },
-            Charset::Gbk => Text::gbk(self.raw).ok_or(self.no_text(0))?,
+            }
+        } else {
+            Text::gbk(self.raw).ok_or(self.no_text(0))?
         };
-        if !self.escaped {
+        if self.is_plain() {
             return Ok(text);
         }
         unescape(&text).map(|text| Text::own(&text)).ok_or(self.no_text(0))
@@ -146,7 +153,7 @@ impl<'a> Str<'a> {
     }
 
     fn no_text(self, past: usize) -> DecodeError {
-        DecodeError::new(ErrorCode::Encoding, self.at + past, "")
+        DecodeError::new(ErrorCode::Encoding, self.at() + past, "")
     }
 }
 

@@ -3,7 +3,7 @@
 use parking_types::Instant;
 
 use super::flag;
-use super::message::Message;
+use super::message::{Heartbeat, Message};
 use super::tag::{Key, TAG_LEN};
 use super::tlv::{Tlv, Tlvs};
 use crate::crc32c::crc32c;
@@ -34,6 +34,8 @@ pub(crate) mod at {
 pub(super) const MAGIC: [u8; 4] = [0xf5, 0x50, 0x4b, 0x0a];
 const MAJOR: u8 = 1;
 const HEADER_LEN: usize = 48;
+/// The header and the fixed part of a heartbeat.
+const PLAIN_HEARTBEAT: usize = HEADER_LEN + Heartbeat::LEN;
 /// The longest payload.
 const MAX_PAYLOAD: u32 = 65_536;
 /// The longest frame: the longest header that its byte can say, the longest payload and a tag.
@@ -143,6 +145,14 @@ fn layout_fields<T: Trace>(frame: &Reader<'_, T>) -> Result<Layout, DecodeError>
     Ok(Layout { crc, payload_len, message, header_len, fixed_len, flags })
 }
 
+/// Reads what the header of a [`plain_heartbeat`] says of the sender, and its message.
+#[inline(always)]
+pub(crate) fn plain_parts(frame: &[u8; PLAIN_HEARTBEAT]) -> Result<(Head, Heartbeat), DecodeError> {
+    let frame = Reader::new(frame, Quiet);
+    let head = head_fields(&frame, frame.u16_le(at::FLAGS, "flags")?)?;
+    Ok((head, Heartbeat::read(&frame.part(HEADER_LEN, Heartbeat::LEN, "fixed")?)?))
+}
+
 /// Reads what the header says of the sender.
 #[inline(always)]
 pub(crate) fn head<T: Trace>(frame: &Reader<'_, T>, layout: &Layout) -> Result<Head, DecodeError> {
@@ -162,6 +172,30 @@ fn head_fields<T: Trace>(frame: &Reader<'_, T>, flags: u16) -> Result<Head, Deco
     let sent_at = instant(frame.i64_le(at::SENT_AT, "sent_at")?);
     frame.means(|| sent_at.map_or("clock not set".to_owned(), |at| at.to_string()));
     Ok(Head { flags, key_id, device_id, boot_id, seq, sent_at })
+}
+
+/// The first 64 bytes of a heartbeat of exactly this version without TLVs, checked: most of what devices send. All that
+/// its header says of the frame itself is known, so two comparisons stand for those of [`layout`]; anything else, be it
+/// wrong or only flagged, is `None` and read field by field.
+#[inline(always)]
+pub(crate) fn plain_heartbeat(bytes: &[u8]) -> Option<&[u8; PLAIN_HEARTBEAT]> {
+    const KNOWN: u64 = MAJOR as u64
+        | ((HEADER_LEN / 8) as u64) << (8 * (at::HEADER_WORDS - at::MAJOR))
+        | (Heartbeat::KIND as u64) << (8 * (at::MESSAGE - at::MAJOR))
+        | (Heartbeat::LEN as u64) << (8 * (at::FIXED_LEN - at::MAJOR));
+    const TELLING: u16 = flag::MUST_UNDERSTAND & !(flag::ACK_WANTED | flag::TAG);
+    const FLAGS: u64 = (u16::MAX as u64) << (8 * (at::FLAGS - at::MAJOR));
+    let (frame, tag) = bytes.split_first_chunk::<PLAIN_HEARTBEAT>()?;
+    let reader = Reader::new(frame, Quiet);
+    let word = reader.u64_le(at::MAJOR, "").ok()?;
+    let flags = reader.u16_le(at::FLAGS, "").ok()?;
+    let known = reader.array::<4>(at::MAGIC, "").ok()? == MAGIC
+        && word & !FLAGS == KNOWN
+        && flags & TELLING == 0
+        && reader.u32_le(at::PAYLOAD_LEN, "").ok()? as usize == Heartbeat::LEN
+        && tag.len() == if flags & flag::TAG == 0 { 0 } else { TAG_LEN };
+    let sound = known && reader.u32_le(at::CRC, "").ok()? == crc32c(bytes.get(at::COVERED..)?);
+    sound.then_some(frame)
 }
 
 fn flags_text(flags: u16) -> String {

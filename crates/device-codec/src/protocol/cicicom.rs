@@ -76,25 +76,25 @@ pub(super) fn decode<'a, T: Trace>(
 /// How many digits and points stand in front, and the number that they are; what is finer than a thousandth is dropped.
 #[inline]
 fn decimal(text: &[u8]) -> (usize, Option<Milli>) {
-    let (mut value, mut digits, mut points, mut places) = (0u32, 0, 0, 0);
-    let mut fits = true;
+    // So many digits fit into 64 bits; more are no measured value.
+    const MOST: usize = 18;
+    let (mut value, mut taken, mut dropped, mut points, mut places) = (0u64, 0, 0, 0, 0);
     for b in text {
         match b {
             b'0'..=b'9' if places < 3 => {
-                let next = value.checked_mul(10).and_then(|tens| tens.checked_add(u32::from(b - b'0')));
-                fits &= next.is_some();
-                value = next.unwrap_or(value);
+                value = value.wrapping_mul(10).wrapping_add(u64::from(b - b'0'));
                 places += points;
-                digits += 1;
+                taken += 1;
             }
-            b'0'..=b'9' => digits += 1,
+            b'0'..=b'9' => dropped += 1,
             b'.' => points += 1,
             _ => break,
         }
     }
     let scale = [1000, 100, 10].get(places).copied().unwrap_or(1);
+    let fits = points < 2 && (1..=MOST).contains(&taken);
     let value = value.checked_mul(scale).and_then(|value| i32::try_from(value).ok());
-    (digits + points, value.filter(|_| fits && digits > 0 && points < 2).map(Milli))
+    (taken + dropped + points, value.filter(|_| fits).map(Milli::new))
 }
 
 impl<'a, T: Trace> Cursor<'_, 'a, T> {
@@ -132,9 +132,9 @@ impl<'a, T: Trace> Cursor<'_, 'a, T> {
         let (len, number) = decimal(rest);
         let text = self.frame.slice(self.at, sign + len, name)?;
         self.frame.means(|| String::from_utf8_lossy(text).into_owned());
-        let Some(Milli(size)) = number else { return Err(self.frame.error(ErrorCode::Value, self.at, name)) };
+        let Some(size) = number else { return Err(self.frame.error(ErrorCode::Value, self.at, name)) };
         self.at += sign + len;
-        Ok(Milli(if negative { -size } else { size }))
+        Ok(if negative { Milli::new(-size.thousandths()) } else { size })
     }
 
     fn firmware(&mut self) -> Result<Text<'a>, DecodeError> {

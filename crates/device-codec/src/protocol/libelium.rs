@@ -153,7 +153,7 @@ fn first_body<'a, T: Trace>(
                 reading.put("body", frame.rest(first::BATTERY, "body"));
             } else {
                 reading.baseline = axes;
-                reading.battery_v = Some(Milli(i32::from(frame.u16_be(first::BATTERY, "battery")?)));
+                reading.battery_v = Some(Milli::new(i32::from(frame.u16_be(first::BATTERY, "battery")?)));
                 frame.means(|| "mV".to_owned());
             }
         }
@@ -197,7 +197,7 @@ fn body<'a, T: Trace>(frame: &Reader<'a, T>, kind: u8, reading: &mut Reading<'a>
         4 => {
             reading.temperature_c = Some(temperature(frame, at::BODY)?);
             reading.baseline = Some(frame.axes_i16_be(at::REFERENCE, "reference")?);
-            reading.battery_v = Some(Milli(i32::from(frame.u16_be(at::START_BATTERY, "battery")?)));
+            reading.battery_v = Some(Milli::new(i32::from(frame.u16_be(at::START_BATTERY, "battery")?)));
             frame.means(|| "mV".to_owned());
         }
         5 => {
@@ -232,7 +232,7 @@ fn temperature<T: Trace>(frame: &Reader<'_, T>, at: usize) -> Result<Milli, Deco
 fn battery<T: Trace>(frame: &Reader<'_, T>) -> Result<Milli, DecodeError> {
     let millivolts = 2800 + 4 * i32::from(frame.u8(at::BATTERY, "battery")?);
     frame.means(|| format!("{millivolts} mV"));
-    Ok(Milli(millivolts))
+    Ok(Milli::new(millivolts))
 }
 
 #[inline]

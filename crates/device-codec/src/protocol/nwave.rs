@@ -64,7 +64,7 @@ const fn g4_cause(raw: u8) -> Option<&'static str> {
 fn battery<T: Trace>(frame: &Reader<'_, T>, at: usize, name: &'static str) -> Result<Milli, DecodeError> {
     let millivolts = 2500 + 4 * i32::from(frame.u8(at, name)?);
     frame.means(|| format!("{millivolts} mV"));
-    Ok(Milli(millivolts))
+    Ok(Milli::new(millivolts))
 }
 
 /// A port whose content only the vendor can read.

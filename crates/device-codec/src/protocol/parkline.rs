@@ -7,8 +7,8 @@ use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::native::{
     Alarm, BayState, CommandResult, GateReport, Head, Heartbeat, LockReport, Occupancy, PlateEvent, Reason,
-    Startup, TimeRequest, Tlvs, check, confirmed, flag, gate_state, head, instant, plate_color, proof,
-    tlv_kind, vehicle,
+    Startup, TimeRequest, Tlvs, check, confirmed, flag, gate_state, head, instant, plain_heartbeat,
+    plain_parts, plate_color, proof, tlv_kind, vehicle,
 };
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::Reader;
@@ -69,11 +69,34 @@ pub(super) fn decode<'a, T: Trace>(
     _: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    let layout = check(&frame)?;
-    let head = head(&frame, &layout)?;
+    if T::QUIET
+        && let Some(frame) = plain_heartbeat(frame.all())
+    {
+        let (head, message) = plain_parts(frame)?;
+        let mut reading = Reading::new(Kind::Heartbeat);
+        numbered(&head, &mut reading);
+        heartbeat(&message, &mut reading);
+        out(&reading);
+        return Ok(());
+    }
+    any(frame.all(), frame.trace(), out)
+}
+
+/// Reads a frame field by field; in a function of its own, so that plain heartbeats do not pay for its registers.
+#[inline(never)]
+fn any<'a, T: Trace>(bytes: &'a [u8], trace: T, out: Out<'_, 'a>) -> Result<(), DecodeError> {
+    let frame = &Reader::new(bytes, trace);
+    let layout = check(frame)?;
+    let head = head(frame, &layout)?;
     let mut reading = Reading::new(Kind::Debug);
     numbered(&head, &mut reading);
-    let fixed = layout.fixed(&frame)?;
+    if head.flags & flag::OFFLINE != 0 {
+        reading.offline_upload = Some(true);
+    }
+    if head.flags & flag::RETRANSMIT != 0 {
+        reading.put("retransmit", true);
+    }
+    let fixed = layout.fixed(frame)?;
     if head.flags & flag::TEST != 0 {
         // Whatever a test frame holds, nobody may act on it.
         reading.put("test", true);
@@ -83,7 +106,7 @@ pub(super) fn decode<'a, T: Trace>(
             reading.put("message", layout.message);
         }
     }
-    let tlvs = layout.tlvs(&frame)?;
+    let tlvs = layout.tlvs(frame)?;
     if !tlvs.is_empty() {
         extras(tlvs, head.flags & flag::TEST != 0, &mut reading)?;
     }
@@ -93,40 +116,20 @@ pub(super) fn decode<'a, T: Trace>(
 
 #[inline(always)]
 fn numbered(head: &Head, reading: &mut Reading<'_>) {
-    reading.device_number = Some(head.device_id);
+    reading.device_number = head.device_id;
     reading.boot = Some(u64::from(head.boot_id));
     reading.sequence = Some(u64::from(head.seq));
     reading.device_time = head.sent_at.map(DeviceTime::Utc);
-    if head.flags & (flag::OFFLINE | flag::RETRANSMIT) != 0 {
-        if head.flags & flag::OFFLINE != 0 {
-            reading.offline_upload = Some(true);
-        }
-        if head.flags & flag::RETRANSMIT != 0 {
-            reading.put("retransmit", true);
-        }
-    }
 }
 
 /// Reads the fixed part; `false` where the type is not known, or is one that only goes to devices.
-///
-/// Heartbeats are most of what devices send: they are read in place, all else in a function of its own, so that they do
-/// not pay for its registers.
-#[inline(always)]
 fn message<T: Trace>(
     kind: u16,
     fixed: &Reader<'_, T>,
     reading: &mut Reading<'_>,
 ) -> Result<bool, DecodeError> {
-    if kind != Heartbeat::KIND {
-        return rarer(kind, fixed, reading);
-    }
-    heartbeat(&Heartbeat::read(fixed)?, reading);
-    Ok(true)
-}
-
-#[inline(never)]
-fn rarer<T: Trace>(kind: u16, fixed: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<bool, DecodeError> {
     match kind {
+        Heartbeat::KIND => heartbeat(&Heartbeat::read(fixed)?, reading),
         BayState::KIND => bay(&BayState::read(fixed)?, reading),
         PlateEvent::KIND => plate(&PlateEvent::read(fixed)?, fixed, reading)?,
         GateReport::KIND => gate(&GateReport::read(fixed)?, reading),
@@ -153,7 +156,7 @@ fn occupied(state: Occupancy) -> Option<bool> {
 }
 
 fn battery(millivolts: u16) -> Option<Milli> {
-    (millivolts != 0).then_some(Milli(i32::from(millivolts)))
+    (millivolts != 0).then_some(Milli::new(i32::from(millivolts)))
 }
 
 fn temperature(tenths: i16) -> Option<Milli> {

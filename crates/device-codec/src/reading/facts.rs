@@ -164,8 +164,8 @@ impl<'a> Reading<'a> {
 
     /// The device's own id.
     pub fn device(&self) -> Option<Text<'_>> {
-        match self.device_number {
-            Some(number) => Some(Text::hex_u64(number)),
+        match self.boot {
+            Some(_) => Some(Text::hex_u64(self.device_number)),
             None => self.fact(Fact::Device)?.text(),
         }
     }

@@ -220,7 +220,7 @@ mod tests {
         reading.plate = Some(PlateReading::Plate(Plate::parse("粤B12345").unwrap()));
         reading.set(Fact::Device, Some("a\"b\u{1}"));
         reading.device_time = Some(DeviceTime::Local(Local::from_nanos(1_500_000_000)));
-        reading.battery_v = Some(Milli(3344));
+        reading.battery_v = Some(Milli::new(3344));
         reading.magnetic = Some([-1, 0, 1]);
         reading.proof = Some(Proof::Accepted);
         reading.put("raw", &[0xca_u8, 0xfe][..]);

@@ -226,7 +226,7 @@ impl<'a> Alert<'a> {
         reading.plate_confidence = self
             .confidence
             .and_then(|c| Milli::parse(&c.decode().ok()?))
-            .filter(|c| (0..=100_000).contains(&c.0));
+            .filter(|c| (0..=100_000).contains(&c.thousandths()));
         reading.set(Fact::Direction, self.direction.map(XmlText::decode).transpose()?);
         reading.set(Fact::VehicleText, self.vehicle.map(XmlText::decode).transpose()?);
         Ok(())

@@ -313,7 +313,7 @@ fn put<'a>(reading: &mut Reading<'a>, slot: Slot, found: Found<'a>) {
         Slot::Plate if reading.plate.is_none() => plate::put(reading, text),
         Slot::Confidence(shift) if reading.plate_confidence.is_none() => {
             let confidence = Milli::parse_shifted(&text, shift);
-            reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.0));
+            reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.thousandths()));
         }
         Slot::Millis if reading.device_time.is_none() => {
             reading.device_time = int(&text).and_then(clock::millis)

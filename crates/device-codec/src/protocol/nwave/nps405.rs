@@ -96,7 +96,7 @@ fn heartbeat<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> 
     reading.battery_v = Some(volts);
     let raw = i32::from(frame.i8(TEMPERATURE, "temperature")?);
     // Half degrees, from +10.
-    let temperature = Milli(raw * 500 + 10_000);
+    let temperature = Milli::new(raw * 500 + 10_000);
     frame.means(|| format!("{temperature} °C"));
     reading.temperature_c = Some(temperature);
     let health = battery_health(volts, temperature);
@@ -111,7 +111,7 @@ fn heartbeat<'a, T: Trace>(frame: &Reader<'a, T>, reading: &mut Reading<'a>) -> 
 /// As the vendor judges the battery: the cold lowers its voltage.
 fn battery_health(volts: Milli, temperature: Milli) -> &'static str {
     let (low, critical) = if temperature >= Milli::whole(-5) { (3000, 2900) } else { (2900, 2800) };
-    match volts.0 {
+    match volts.thousandths() {
         v if v < critical => "critical",
         v if v < low => "low",
         _ => "normal",
@@ -172,9 +172,9 @@ mod tests {
 
     #[test]
     fn the_cold_lowers_the_limits() {
-        assert_eq!(battery_health(Milli(2950), Milli::whole(20)), "low");
-        assert_eq!(battery_health(Milli(2950), Milli::whole(-6)), "normal");
-        assert_eq!(battery_health(Milli(2850), Milli::whole(-5)), "critical");
-        assert_eq!(battery_health(Milli(2850), Milli::whole(-6)), "low");
+        assert_eq!(battery_health(Milli::new(2950), Milli::whole(20)), "low");
+        assert_eq!(battery_health(Milli::new(2950), Milli::whole(-6)), "normal");
+        assert_eq!(battery_health(Milli::new(2850), Milli::whole(-5)), "critical");
+        assert_eq!(battery_health(Milli::new(2850), Milli::whole(-6)), "low");
     }
 }

@@ -96,7 +96,7 @@ impl<'a> Event<'a> {
             reading.plate_color = self.color.as_deref().and_then(plate::color);
             let confidence = self.confidence.as_deref().and_then(Milli::parse);
             // 160 was seen, on objects that are no plates.
-            reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.0));
+            reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.thousandths()));
             reading.set(Fact::Direction, self.direction);
         }
         reading.set(Fact::Device, self.device);

@@ -228,7 +228,7 @@ impl<'a> Notification<'a> {
         }
         reading.plate_color = self.color.and_then(|color| plate::color(&color.decode().ok()?));
         reading.plate_confidence =
-            self.confidence.and_then(Scalar::milli).filter(|c| (0..=100_000).contains(&c.0));
+            self.confidence.and_then(Scalar::milli).filter(|c| (0..=100_000).contains(&c.thousandths()));
         reading.set(
             Fact::VehicleText,
             self.vehicle.map(Str::decode).transpose()?.filter(|text: &Text<'_>| !text.is_empty()),

@@ -58,58 +58,54 @@ struct Record<'a> {
 }
 
 impl<'a> CommandReply<'a> {
-    pub(super) fn read(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    pub(super) fn read(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"cmd" => first(&mut self.command, json.text()?),
-            b"id" => first(&mut self.id, json.scalar()?.id()),
-            b"state_code" => first(&mut self.status, json.int()?),
-            b"state" | b"response" => first(&mut self.state, json.text()?),
-            b"timestamp" => first(&mut self.timestamp, json.int()?),
-            b"value" => first(&mut self.value, Some(json.scalar()?)),
-            b"gpio" => first(&mut self.input, json.int()?),
-            b"serialno" | b"sn" => first(&mut self.serial, json.text()?),
-            b"timestring" => first(&mut self.clock, json.text()?),
-            b"active_id" => first(&mut self.active, json.int()?),
-            b"dldb_rec" => return self.listed.read(json),
-            b"plate" => first(&mut self.listed.plate, json.text()?),
-            b"body" => return json.object_if_any(|json, key| self.body(json, key)),
+            b"cmd" => first(&mut self.command, json.take_text()),
+            b"id" => first(&mut self.id, json.take_id()),
+            b"state_code" => first(&mut self.status, json.take_int()),
+            b"state" | b"response" => first(&mut self.state, json.take_text()),
+            b"timestamp" => first(&mut self.timestamp, json.take_int()),
+            b"value" => first(&mut self.value, Some(json.take_scalar())),
+            b"gpio" => first(&mut self.input, json.take_int()),
+            b"serialno" | b"sn" => first(&mut self.serial, json.take_text()),
+            b"timestring" => first(&mut self.clock, json.take_text()),
+            b"active_id" => first(&mut self.active, json.take_int()),
+            b"dldb_rec" => self.listed.read(json),
+            b"plate" => first(&mut self.listed.plate, json.take_text()),
+            b"body" => json.members_if_any(|json, key| self.body(json, key)),
             _ => {}
         }
-        Ok(())
     }
 
-    fn body(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    fn body(&mut self, json: &mut Json<'a>, key: &[u8]) {
         let [entry, exit] = &mut self.records;
         match key {
-            b"record_type" => first(&mut self.record_type, json.text()?),
-            b"input_record" => return entry.read(json),
-            b"output_record" => return exit.read(json),
-            b"vzid" => return json.object_if_any(|json, key| self.camera(json, key)),
+            b"record_type" => first(&mut self.record_type, json.take_text()),
+            b"input_record" => entry.read(json),
+            b"output_record" => exit.read(json),
+            b"vzid" => json.members_if_any(|json, key| self.camera(json, key)),
             b"all_gds" => {
-                return json.array_if_any(|json, _| json.object_if_any(|json, key| self.member(json, key)));
+                json.elements_if_any(|json, _| json.members_if_any(|json, key| self.member(json, key)));
             }
             _ => {}
         }
-        Ok(())
     }
 
-    fn member(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    fn member(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"is_connected" => first(&mut self.connected, json.scalar()?.truth()),
-            b"vzid" => return json.object_if_any(|json, key| self.camera(json, key)),
+            b"is_connected" => first(&mut self.connected, json.take_truth()),
+            b"vzid" => json.members_if_any(|json, key| self.camera(json, key)),
             _ => {}
         }
-        Ok(())
     }
 
-    fn camera(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    fn camera(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"sn" => first(&mut self.serial, json.text()?),
-            b"type" => first(&mut self.role, json.text()?),
-            b"ip_addr" => first(&mut self.address, json.text()?),
+            b"sn" => first(&mut self.serial, json.take_text()),
+            b"type" => first(&mut self.role, json.take_text()),
+            b"ip_addr" => first(&mut self.address, json.take_text()),
             _ => {}
         }
-        Ok(())
     }
 
     /// What the document says.
@@ -178,23 +174,20 @@ impl<'a> CommandReply<'a> {
 
 impl<'a> Listed<'a> {
     /// One entry, or an array whose first is told.
-    fn read(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
-        if json.peek()? == crate::json::Kind::Array {
-            return json.array(|json, _| self.entry(json));
+    fn read(&mut self, json: &mut Json<'a>) {
+        if json.is_array() {
+            json.elements(|json, _| self.entry(json));
         }
         self.entry(json)
     }
 
-    fn entry(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
-        json.object_if_any(|json, key| {
-            match key {
-                b"plate" => first(&mut self.plate, json.text()?),
-                b"enable" => first(&mut self.enable, json.int()?),
-                b"enable_time" => first(&mut self.from, json.text()?),
-                b"overdue_time" => first(&mut self.to, json.text()?),
-                _ => {}
-            }
-            Ok(())
+    fn entry(&mut self, json: &mut Json<'a>) {
+        json.members_if_any(|json, key| match key {
+            b"plate" => first(&mut self.plate, json.take_text()),
+            b"enable" => first(&mut self.enable, json.take_int()),
+            b"enable_time" => first(&mut self.from, json.take_text()),
+            b"overdue_time" => first(&mut self.to, json.take_text()),
+            _ => {}
         })
     }
 
@@ -216,39 +209,34 @@ impl<'a> Listed<'a> {
 }
 
 impl<'a> Record<'a> {
-    fn read(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
-        json.object_if_any(|json, key| match key {
-            b"device_name" => json.object_if_any(|json, key| {
+    fn read(&mut self, json: &mut Json<'a>) {
+        json.members_if_any(|json, key| match key {
+            b"device_name" => json.members_if_any(|json, key| {
                 if key == b"sn" {
-                    first(&mut self.serial, json.text()?);
+                    first(&mut self.serial, json.take_text());
                 }
-                Ok(())
             }),
-            b"ivs_result_param" => json.object_if_any(|json, key| self.result(json, key)),
-            _ => Ok(()),
+            b"ivs_result_param" => json.members_if_any(|json, key| self.result(json, key)),
+            _ => {}
         })
     }
 
-    fn result(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    fn result(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"plate" => first(&mut self.plate, json.text()?),
-            b"confidence" => first(&mut self.confidence, Some(json.scalar()?)),
-            b"direction" => first(&mut self.direction, json.scalar()?.number()),
-            b"plate_color" => first(&mut self.plate_type, json.int()?),
-            b"trig_type" => first(&mut self.trigger, json.int()?),
+            b"plate" => first(&mut self.plate, json.take_text()),
+            b"confidence" => first(&mut self.confidence, Some(json.take_scalar())),
+            b"direction" => first(&mut self.direction, json.take_scalar().number()),
+            b"plate_color" => first(&mut self.plate_type, json.take_int()),
+            b"trig_type" => first(&mut self.trigger, json.take_int()),
             b"timeval" => {
-                return json.object_if_any(|json, key| {
-                    match key {
-                        b"tv_sec" => first(&mut self.secs, json.int()?),
-                        b"tv_usec" => first(&mut self.micros, json.int()?),
-                        _ => {}
-                    }
-                    Ok(())
+                json.members_if_any(|json, key| match key {
+                    b"tv_sec" => first(&mut self.secs, json.take_int()),
+                    b"tv_usec" => first(&mut self.micros, json.take_int()),
+                    _ => {}
                 });
             }
             _ => {}
         }
-        Ok(())
     }
 
     fn into_reading(self, direction: Direction) -> Result<Reading<'a>, DecodeError> {

@@ -69,7 +69,7 @@ fn push<'a>(
     }
     let mut json = Json::new(bytes);
     let mut push = Push::new(dialect, Writing::Plain);
-    push.read(&mut json)?;
+    push.read(&mut json);
     json.finish()?;
     let mut reading = Reading::new(Kind::Debug);
     push.put(&mut reading)?;

@@ -53,13 +53,13 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
 fn document<'a>(json: &mut Json<'a>, context: &Context<'a>) -> Result<Reading<'a>, DecodeError> {
     let mut envelope = Envelope::default();
     let mut push = Push::new(Dialect::Vzenith, Writing::Base64);
-    json.object(|json, key| match key {
-        b"payload" => json.object_if_any(|json, key| match key {
-            b"body" => json.object_if_any(|json, key| envelope.body(json, key, &mut push)),
+    json.members(|json, key| match key {
+        b"payload" => json.members_if_any(|json, key| match key {
+            b"body" => json.members_if_any(|json, key| envelope.body(json, key, &mut push)),
             _ => push.root_key(json, key),
         }),
         _ => envelope.read(json, key, &mut push),
-    })?;
+    });
     json.finish()?;
     let topic = context.route.map(Topic::of).unwrap_or_default();
     let name = match envelope.name {
@@ -94,28 +94,26 @@ fn document<'a>(json: &mut Json<'a>, context: &Context<'a>) -> Result<Reading<'a
 }
 
 impl<'a> Envelope<'a> {
-    fn read(&mut self, json: &mut Json<'a>, key: &[u8], push: &mut Push<'a>) -> Result<(), DecodeError> {
+    fn read(&mut self, json: &mut Json<'a>, key: &[u8], push: &mut Push<'a>) {
         match key {
-            b"id" => first(&mut self.id, json.scalar()?.id()),
-            b"sn" => first(&mut self.serial, json.text()?),
-            b"name" => first(&mut self.name, json.text()?),
-            b"timestamp" => first(&mut self.timestamp, json.int()?),
-            b"code" => first(&mut self.code, json.int()?),
-            _ => return push.root_key(json, key),
+            b"id" => first(&mut self.id, json.take_id()),
+            b"sn" => first(&mut self.serial, json.take_text()),
+            b"name" => first(&mut self.name, json.take_text()),
+            b"timestamp" => first(&mut self.timestamp, json.take_int()),
+            b"code" => first(&mut self.code, json.take_int()),
+            _ => push.root_key(json, key),
         }
-        Ok(())
     }
 
-    fn body(&mut self, json: &mut Json<'a>, key: &[u8], push: &mut Push<'a>) -> Result<(), DecodeError> {
+    fn body(&mut self, json: &mut Json<'a>, key: &[u8], push: &mut Push<'a>) {
         let [status, connected, enabled] = &mut self.gate;
         match key {
-            b"gate_status" => first(status, json.int()?),
-            b"connect_status" => first(connected, json.int()?),
-            b"enable" => first(enabled, json.int()?),
-            b"timestamp" => first(&mut self.inner_timestamp, json.int()?),
-            _ => return push.root_key(json, key),
+            b"gate_status" => first(status, json.take_int()),
+            b"connect_status" => first(connected, json.take_int()),
+            b"enable" => first(enabled, json.take_int()),
+            b"timestamp" => first(&mut self.inner_timestamp, json.take_int()),
+            _ => push.root_key(json, key),
         }
-        Ok(())
     }
 
     fn heartbeat(&self) -> Reading<'a> {

@@ -49,35 +49,31 @@ struct Time {
 
 impl<'a> PlateResult<'a> {
     /// Reads the object that comes next.
-    pub(super) fn read(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
-        json.object_if_any(|json, key| {
-            match key {
-                b"license" => first(&mut self.license, json.text()?),
-                b"confidence" => first(&mut self.confidence, json.milli()?),
-                b"colorType" => first(&mut self.color_type, json.int()?),
-                b"type" => first(&mut self.plate_type, json.int()?),
-                b"direction" => first(&mut self.direction, json.num()?),
-                b"triggerType" => first(&mut self.trigger, json.int()?),
-                b"plateid" => first(&mut self.record, json.id()?),
-                b"isoffline" => first(&mut self.offline, json.truth()?),
-                b"enable_encrypt" => self.encrypted |= json.int()?.is_some_and(|mode| mode != 0),
-                b"is_fake_plate" | b"fake_plate" => first(&mut self.fake, json.int()?),
-                b"timeStamp" => self.time.read(json)?,
-                b"gioouts" => json.array_if_any(|json, _| self.output(json))?,
-                _ => {}
-            }
-            Ok(())
+    pub(super) fn read(&mut self, json: &mut Json<'a>) {
+        json.members_if_any(|json, key| match key {
+            b"license" => first(&mut self.license, json.take_text()),
+            b"confidence" => first(&mut self.confidence, json.take_milli()),
+            b"colorType" => first(&mut self.color_type, json.take_int()),
+            b"type" => first(&mut self.plate_type, json.take_int()),
+            b"direction" => first(&mut self.direction, json.take_num()),
+            b"triggerType" => first(&mut self.trigger, json.take_int()),
+            b"plateid" => first(&mut self.record, json.take_id()),
+            b"isoffline" => first(&mut self.offline, json.take_truth()),
+            b"enable_encrypt" => self.encrypted |= json.take_int().is_some_and(|mode| mode != 0),
+            b"is_fake_plate" | b"fake_plate" => first(&mut self.fake, json.take_int()),
+            b"timeStamp" => self.time.read(json),
+            b"gioouts" => json.elements_if_any(|json, _| self.output(json)),
+            _ => {}
         })
     }
 
     /// One of `gioouts`: who switched it. The camera's own white list is told before the server.
-    fn output(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
-        json.object_if_any(|json, key| {
+    fn output(&mut self, json: &mut Json<'a>) {
+        json.members_if_any(|json, key| {
             if key == b"ctrltype" {
-                let by = json.int()?.filter(|by| *by == 1 || *by == 2);
+                let by = json.take_int().filter(|by| *by == 1 || *by == 2);
                 self.opened_by = self.opened_by.max(by);
             }
-            Ok(())
         })
     }
 
@@ -99,7 +95,7 @@ impl<'a> PlateResult<'a> {
         if let Some(code) = self.plate_type {
             tables::put_type(reading, dialect, code);
         }
-        reading.set(Fact::Direction, self.direction.map(Num::text));
+        reading.set(Fact::Direction, self.direction.map(Num::value));
         reading.set(Fact::Record, self.record.map(Str::decode).transpose()?);
         reading.offline_upload = self.offline;
         self.time.put(reading);
@@ -144,12 +140,16 @@ fn put_license<'a>(reading: &mut Reading<'a>, license: Str<'a>, writing: Writing
 }
 
 impl Time {
-    fn read(&mut self, json: &mut Json<'_>) -> Result<(), DecodeError> {
-        json.object_if_any(|json, key| if key == b"Timeval" { self.timeval(json) } else { Ok(()) })
+    fn read(&mut self, json: &mut Json<'_>) {
+        json.members_if_any(|json, key| {
+            if key == b"Timeval" {
+                self.timeval(json)
+            }
+        })
     }
 
-    fn timeval(&mut self, json: &mut Json<'_>) -> Result<(), DecodeError> {
-        json.object_if_any(|json, key| {
+    fn timeval(&mut self, json: &mut Json<'_>) {
+        json.members_if_any(|json, key| {
             let [year, month, day, hour, minute, second] = &mut self.calendar;
             let slot = match key {
                 b"sec" => &mut self.sec,
@@ -160,10 +160,9 @@ impl Time {
                 b"dechour" => hour,
                 b"decmin" => minute,
                 b"decsec" => second,
-                _ => return Ok(()),
+                _ => return,
             };
-            first(slot, json.int()?);
-            Ok(())
+            first(slot, json.take_int());
         })
     }
 

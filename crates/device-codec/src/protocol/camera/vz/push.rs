@@ -69,11 +69,11 @@ impl<'a> Push<'a> {
     }
 
     /// Reads the document, or an envelope's payload.
-    pub(super) fn read(&mut self, json: &mut Json<'a>) -> Result<(), DecodeError> {
-        json.object(|json, key| self.root_key(json, key))
+    pub(super) fn read(&mut self, json: &mut Json<'a>) {
+        json.members(|json, key| self.root_key(json, key))
     }
 
-    pub(super) fn root_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    pub(super) fn root_key(&mut self, json: &mut Json<'a>, key: &[u8]) {
         let root = match key {
             b"AlarmInfoPlate" => Root::Plate,
             b"AlarmGioIn" => Root::Input,
@@ -81,62 +81,59 @@ impl<'a> Push<'a> {
             b"TriggerImage" => Root::Image,
             b"Response_AlarmInfoPlate" => {
                 first(&mut self.root, Some(Root::Reply));
-                return json.object_if_any(|json, key| self.reply.read(json, key));
+                return json.members_if_any(|json, key| self.reply.read(json, key));
             }
             _ => return self.answer_key(json, key),
         };
         first(&mut self.root, Some(root));
-        json.object_if_any(|json, key| self.alarm_key(json, key))
+        json.members_if_any(|json, key| self.alarm_key(json, key))
     }
 
-    fn alarm_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    fn alarm_key(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"result" => return json.object_if_any(|json, key| self.result_key(json, key)),
-            b"PlateResult" => return self.plate.read(json),
-            b"serialno" => first(&mut self.serial, json.text()?),
-            b"deviceName" => first(&mut self.name, json.text()?),
-            b"serialChannel" => first(&mut self.channel, json.int()?),
-            b"data" => first(&mut self.data, json.text()?),
-            b"TriggerResult" => return json.object_if_any(|json, key| self.trigger_key(json, key)),
+            b"result" => json.members_if_any(|json, key| self.result_key(json, key)),
+            b"PlateResult" => self.plate.read(json),
+            b"serialno" => first(&mut self.serial, json.take_text()),
+            b"deviceName" => first(&mut self.name, json.take_text()),
+            b"serialChannel" => first(&mut self.channel, json.take_int()),
+            b"data" => first(&mut self.data, json.take_text()),
+            b"TriggerResult" => json.members_if_any(|json, key| self.trigger_key(json, key)),
             _ => {}
         }
-        Ok(())
     }
 
-    fn result_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    fn result_key(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
             b"PlateResult" => self.plate.read(json),
-            b"TriggerResult" => json.object_if_any(|json, key| self.trigger_key(json, key)),
-            _ => Ok(()),
+            b"TriggerResult" => json.members_if_any(|json, key| self.trigger_key(json, key)),
+            _ => {}
         }
     }
 
-    fn trigger_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    fn trigger_key(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"source" => first(&mut self.input, json.int()?),
-            b"value" => first(&mut self.level, json.int()?),
+            b"source" => first(&mut self.input, json.take_int()),
+            b"value" => first(&mut self.level, json.take_int()),
             _ => {}
         }
-        Ok(())
     }
 
     /// The answer to a command of ours: flat, with levels or a status, maybe one object deeper.
-    fn answer_key(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    fn answer_key(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"cmd" | b"type" => first(&mut self.command, json.text()?),
-            b"msgId" | b"id" => first(&mut self.message, json.scalar()?.id()),
-            b"state_code" | b"code" => first(&mut self.status, json.int()?),
-            b"serialno" | b"sn" => first(&mut self.serial, json.text()?),
-            b"state" | b"response" | b"error_msg" | b"result" => match json.scalar()? {
+            b"cmd" | b"type" => first(&mut self.command, json.take_text()),
+            b"msgId" | b"id" => first(&mut self.message, json.take_id()),
+            b"state_code" | b"code" => first(&mut self.status, json.take_int()),
+            b"serialno" | b"sn" => first(&mut self.serial, json.take_text()),
+            b"state" | b"response" | b"error_msg" | b"result" => match json.take_scalar() {
                 Scalar::Text(text) => first(&mut self.state, Some(text)),
                 other => first(&mut self.status, other.int()),
             },
             b"body" | b"get_iostate" | b"iostate" | b"io_state" => {
-                return json.object_if_any(|json, key| self.answer_key(json, key));
+                json.members_if_any(|json, key| self.answer_key(json, key));
             }
-            _ => return self.levels.read(json, key),
+            _ => self.levels.read(json, key),
         }
-        Ok(())
     }
 
     /// Whether an event was read, not an answer.
@@ -171,17 +168,16 @@ impl<'a> Push<'a> {
 }
 
 impl Levels {
-    fn read(&mut self, json: &mut Json<'_>, key: &[u8]) -> Result<(), DecodeError> {
+    fn read(&mut self, json: &mut Json<'_>, key: &[u8]) {
         let [in1, in2, out1, out2] = &mut self.0;
         let slot = match key {
             b"in1" => in1,
             b"in2" => in2,
             b"out1" => out1,
             b"out2" => out2,
-            _ => return Ok(()),
+            _ => return,
         };
-        first(slot, json.int()?);
-        Ok(())
+        first(slot, json.take_int());
     }
 
     fn any(&self) -> bool {

@@ -24,44 +24,38 @@ pub(super) struct Reply<'a> {
 }
 
 impl<'a> Reply<'a> {
-    pub(super) fn read(&mut self, json: &mut Json<'a>, key: &[u8]) -> Result<(), DecodeError> {
+    pub(super) fn read(&mut self, json: &mut Json<'a>, key: &[u8]) {
         let [output, value] = &mut self.relay;
         match key {
-            b"info" => first(&mut self.info, json.text()?),
-            b"content" => first(&mut self.content, json.text()?),
-            b"manualTrigger" => first(&mut self.trigger, json.text()?),
-            b"msgId" => first(&mut self.message, json.text()?),
+            b"info" => first(&mut self.info, json.take_text()),
+            b"content" => first(&mut self.content, json.take_text()),
+            b"manualTrigger" => first(&mut self.trigger, json.take_text()),
+            b"msgId" => first(&mut self.message, json.take_text()),
             b"serialData" => {
-                return json.array_if_any(|json, _| {
-                    json.object_if_any(|json, key| {
+                json.elements_if_any(|json, _| {
+                    json.members_if_any(|json, key| {
                         if key == b"data" {
-                            first(&mut self.serial, json.text()?);
+                            first(&mut self.serial, json.take_text());
                         }
-                        Ok(())
                     })
                 });
             }
             b"ivs_ioctrl" => {
-                return json.object_if_any(|json, key| {
-                    match key {
-                        b"io" => first(output, json.int()?),
-                        b"value" => first(value, json.int()?),
-                        _ => {}
-                    }
-                    Ok(())
+                json.members_if_any(|json, key| match key {
+                    b"io" => first(output, json.take_int()),
+                    b"value" => first(value, json.take_int()),
+                    _ => {}
                 });
             }
             b"ContinuePushOffline" => {
-                return json.object_if_any(|json, key| {
+                json.members_if_any(|json, key| {
                     if key == b"plateid" {
-                        first(&mut self.released, json.scalar()?.id());
+                        first(&mut self.released, json.take_id());
                     }
-                    Ok(())
                 });
             }
             _ => {}
         }
-        Ok(())
     }
 
     /// What was told. Only the exact lower-case `ok` opens.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     context::Context,
     error::{DecodeError, ErrorCode},
-    json::{Json, Kind as JsonKind, Str},
+    json::{Json, Str},
     milli::Milli,
     protocol::{Out, Payload, ProtocolInfo, camera::plate},
     reader::Reader,
@@ -144,17 +144,14 @@ fn result_or_reply<'a>(json: &mut Json<'a>) -> Result<Reading<'a>, DecodeError> 
     let mut plate = PlateResult::default();
     let mut reply = CommandReply::default();
     let mut is_result = false;
-    json.object(|json, key| match key {
+    json.members(|json, key| match key {
         b"PlateResult" => {
-            is_result |= json.peek()? == JsonKind::Object;
-            plate.read(json)
+            is_result |= json.is_object();
+            plate.read(json);
         }
-        b"id" if is_result => {
-            plate.record = json.scalar()?.id();
-            Ok(())
-        }
+        b"id" if is_result => plate.record = json.take_id(),
         _ => reply.read(json, key),
-    })?;
+    });
     json.finish()?;
     if !is_result {
         return reply.into_reading();
