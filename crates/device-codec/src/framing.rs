@@ -151,6 +151,7 @@ fn whole(stream: &[u8], len: usize) -> Step {
 
 fn vz(stream: &[u8]) -> Step {
     const MAGIC: &[u8] = b"VZ";
+    const HEARTBEAT: u8 = 1;
     let [_, _, kind, _, length @ ..] = match front::<VZ_HEADER>(stream, MAGIC) {
         Ok(header) => *header,
         Err(step) => return step,
@@ -158,6 +159,10 @@ fn vz(stream: &[u8]) -> Step {
     let len = u32::from_be_bytes(length) as usize;
     if kind > 2 {
         return noise(stream, MAGIC, ErrorCode::Kind, 2, "type");
+    }
+    // A sign of life has no body: one that announces some is noise, not a frame to wait for.
+    if kind == HEARTBEAT && len > 0 {
+        return noise(stream, MAGIC, ErrorCode::Length, 4, "length");
     }
     if len > VZ_BODY_MAX {
         return noise(stream, MAGIC, ErrorCode::TooLarge, 4, "length");

@@ -9,6 +9,11 @@ use device_codec::native::{CommandAction, CommandResult, Frame, Head, Key, Messa
 use device_codec::{Context, Proof, Protocol, Value, decode, f6213_reply};
 use parking_types::{Instant, Local, Plate, Span};
 
+#[path = "fuzzed/actions.rs"]
+mod actions;
+
+use actions::every_action;
+
 fn local(text: &str) -> Local {
     Local::parse(text).unwrap()
 }
@@ -100,7 +105,8 @@ fn gateways_take_twelve_bytes() {
     assert_eq!(sent(Action::Raise).1, "300100010000000000000000");
     assert_eq!(sent(Action::FreePlaces(507)).1, "300102050700000000000000");
     assert_eq!(sent(Action::FreePlaces(42)).1, "300102004200000000000000");
-    let many = encode(Protocol::YuncitysGateway, &Action::FreePlaces(1000), &target);
+    assert_eq!(sent(Action::FreePlaces(1234)).1, "300102123400000000000000");
+    let many = encode(Protocol::YuncitysGateway, &Action::FreePlaces(10_000), &target);
     assert_eq!(many, Err(CommandError::Value("places")));
 }
 
@@ -249,25 +255,8 @@ fn the_table_names_what_can_be_encoded_and_nothing_else() {
     let until: Instant = "2026-01-01T00:00:10Z".parse().unwrap();
     let target =
         Target { serial: Some("5"), id: "c1", board: Some(0), not_after: Some(until), ..Target::default() };
-    let actions = [
-        Action::Open,
-        Action::Close,
-        Action::Hold,
-        Action::Lock,
-        Action::Normal,
-        Action::Raise,
-        Action::Lower,
-        Action::Show { lines: &["x"], say: None },
-        Action::Say("x"),
-        Action::FreePlaces(7),
-        Action::SetClock { local: at },
-        Action::ListAdd { plate: &plate, from: at, to: at },
-        Action::ListRemove { plate: &plate },
-        Action::Capture,
-        Action::Query,
-    ];
     for protocol in Protocol::ALL {
-        for action in &actions {
+        for action in &every_action(&["x"], "x", &plate, at, 7) {
             let can = encode(*protocol, action, &target).is_ok();
             let says = protocol.info().commands.contains(&action.as_str());
             assert_eq!(can, says, "{protocol}: {}", action.as_str());

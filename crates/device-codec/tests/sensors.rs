@@ -129,6 +129,13 @@ fn what_no_source_publishes_follows_the_documentation() {
             "8000310117 0100 1000 0168 0001 fffe 0003 14 32 0009 00 81",
             r#"{"kind":"state","occupied":true,"sequence":9,"more":{"level":256,"humidity":50}}"#,
         ),
+        // The bits of a malfunction may look like digits.
+        (
+            "cicicom-slgi3",
+            None,
+            "45332e3435323100",
+            r#"{"kind":"fault","battery_v":3.45,"more":{"malfunction":"323100"}}"#,
+        ),
         ("netvox-r719a", Some(7), "8459006400000000000000", r#"{"kind":"config","more":{"Threshold":100}}"#),
         (
             "netvox-r719a",

@@ -125,3 +125,10 @@ fn announced_lengths_are_not_believed() {
         assert!(longest <= framing.max_len() + 1000, "{framing:?}: {longest}");
     }
 }
+
+/// A sign of life has no body, so nobody waits for one.
+#[test]
+fn a_sign_of_life_that_announces_a_body_is_noise() {
+    let stream = b"VZ\x01\0\0\x01\0\0VZ\x01\0\0\0\0\0";
+    assert_eq!(run(Framing::VzTcp, stream, &[8]).0, [b"VZ\x01\0\0\0\0\0".to_vec()]);
+}

@@ -42,6 +42,7 @@ words! {
 /// use parking_types::{Plate, PlateClass};
 /// let plate = Plate::parse("粤b·12345")?;
 /// assert_eq!(plate.as_str(), "粤B12345");
+/// assert!(plate == *"粤B12345" && plate != *"粤b12345");
 /// assert_eq!(plate.class(), PlateClass::Ordinary);
 /// # Ok::<(), parking_types::PlateError>(())
 /// ```
@@ -136,6 +137,13 @@ impl Reading {
     /// [`PlateError`] when it is neither.
     pub fn parse(text: &str) -> Result<Self, PlateError> {
         if normal::says_unplated(text) { Ok(Self::Unplated) } else { Plate::parse(text).map(Self::Plate) }
+    }
+}
+
+/// The canonical text itself; any other way of writing it is not the same.
+impl PartialEq<str> for Plate {
+    fn eq(&self, text: &str) -> bool {
+        self.bytes.get(..usize::from(self.len)) == Some(text.as_bytes())
     }
 }
 

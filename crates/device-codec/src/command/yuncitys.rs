@@ -2,8 +2,8 @@
 
 use super::{Action, CommandError, Target, Wire, json};
 
-/// The screens have three digits.
-const PLACES_MAX: u32 = 999;
+/// Hundreds and the rest have two digits each.
+const PLACES_MAX: u32 = 9999;
 
 /// A gate, a bay lock or a guidance screen behind a gateway. A lock obeys the gate's frame: down is open.
 pub(super) fn publish(action: &Action<'_>, target: &Target<'_>) -> Result<Wire, CommandError> {

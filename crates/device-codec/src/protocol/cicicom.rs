@@ -52,10 +52,11 @@ pub(super) fn decode<'a, T: Trace>(
         reading.occupied = Some(text.state()?);
     }
     if letter != b'C' {
-        reading.battery_v = Some(text.number("battery", false)?);
+        let end = if letter == b'E' { volts_end(&frame) } else { frame.len() };
+        reading.battery_v = Some(text.number("battery", false, end)?);
     }
     if matches!(letter, b'R' | b'K') {
-        reading.temperature_c = Some(text.number("temperature", true)?);
+        reading.temperature_c = Some(text.number("temperature", true, frame.len())?);
     }
     if letter == b'R' {
         reading.set(Fact::Firmware, Some(text.firmware()?));
@@ -71,6 +72,13 @@ pub(super) fn decode<'a, T: Trace>(
     }
     out(&reading);
     Ok(())
+}
+
+/// Where the volts of a malfunction end: two digits behind the point, for what follows are bits, which may look like
+/// digits.
+fn volts_end<T: Trace>(frame: &Reader<'_, T>) -> usize {
+    let point = frame.all().iter().position(|b| *b == b'.');
+    point.map_or(frame.len(), |point| (point + 3).min(frame.len()))
 }
 
 /// How many digits and points stand in front, and the number that they are; what is finer than a thousandth is dropped.
@@ -116,16 +124,16 @@ impl<'a, T: Trace> Cursor<'_, 'a, T> {
         rest.iter().take_while(|b| belongs(**b)).count()
     }
 
-    /// Digits with a point in them; a sign before them where there must be one.
+    /// Digits with a point in them, at most up to `end`; a sign before them where there must be one.
     #[inline]
-    fn number(&mut self, name: &'static str, signed: bool) -> Result<Milli, DecodeError> {
+    fn number(&mut self, name: &'static str, signed: bool, end: usize) -> Result<Milli, DecodeError> {
         let sign = usize::from(signed);
         let negative = match signed.then(|| self.frame.u8(self.at, name)).transpose()? {
             None | Some(b'+') => false,
             Some(b'-') => true,
             Some(_) => return Err(self.frame.error(ErrorCode::Value, self.at, name)),
         };
-        let rest = self.frame.all().get(self.at + sign..).unwrap_or_default();
+        let rest = self.frame.all().get(self.at + sign..end).unwrap_or_default();
         if rest.is_empty() {
             return Err(self.frame.error(ErrorCode::Truncated, self.frame.len(), name));
         }

@@ -5,6 +5,8 @@ use device_codec::native::{Frame, Message, tlv_kind};
 use device_codec::{Context, Protocol, Value, decode};
 use parking_types::{Instant, Local, Plate};
 
+use super::actions::every_action;
+
 /// Every action for every protocol, with these bytes as number, clock and text: what is written is read back by our own
 /// decoders, or by a JSON reader where the device alone reads it.
 pub fn commanded(bytes: &[u8]) -> Result<(), String> {
@@ -15,23 +17,7 @@ pub fn commanded(bytes: &[u8]) -> Result<(), String> {
     let local = Local::from_nanos(i64::from(number(0)) * 1_000_000_000);
     let plate = Plate::parse(text).or(Plate::parse("粤B12345")).map_err(|e| format!("{e:?}"))?;
     let lines: Vec<&str> = text.split('\n').collect();
-    let actions = [
-        Action::Open,
-        Action::Close,
-        Action::Hold,
-        Action::Lock,
-        Action::Normal,
-        Action::Raise,
-        Action::Lower,
-        Action::Show { lines: &lines, say: Some(text) },
-        Action::Say(text),
-        Action::FreePlaces(number(4)),
-        Action::SetClock { local },
-        Action::ListAdd { plate: &plate, from: local, to: local },
-        Action::ListRemove { plate: &plate },
-        Action::Capture,
-        Action::Query,
-    ];
+    let actions = every_action(&lines, text, &plate, local, number(4));
     let target = Target {
         serial: Some("00000000000004a3"),
         id: text,

@@ -6,6 +6,7 @@ use device_codec::manual;
 use device_codec::native::{Frame, Key, Split, cobs_decode, cobs_encode, push_tlv};
 use device_codec::{Context, Protocol, decode, explain, json_path};
 
+mod actions;
 mod commands;
 pub use commands::{commanded, spoken};
 

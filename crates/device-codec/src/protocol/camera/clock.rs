@@ -2,7 +2,8 @@
 
 use parking_types::{Date, Instant, Local, Span, TimeOfDay};
 
-use crate::reading::DeviceTime;
+use crate::reading::{DeviceTime, Reading};
+use crate::text::Text;
 
 /// A time in whatever form: RFC 3339, local with blank or `T`, compact `yyyyMMddHHmmss[SSS]`, basic ISO with an
 /// offset (`20340109T094130+0400`), each also with a label behind it that is no offset (`TRT`).
@@ -15,6 +16,16 @@ pub(super) fn parse(text: &str) -> Option<DeviceTime> {
         return Some(DeviceTime::Local(local));
     }
     basic(text).or_else(|| labelled(text))
+}
+
+/// Puts the time that a document states. One that cannot be read, of a clock that was never set, does not cost the event:
+/// it is kept as it was written.
+pub(super) fn put<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
+    match parse(&text) {
+        Some(time) => reading.device_time = Some(time),
+        None if text.is_empty() => {}
+        None => reading.put("device_time_raw", text),
+    }
 }
 
 /// From milliseconds since the epoch; 0 and less is no time.

@@ -173,9 +173,8 @@ impl<'a> Fields<'a> {
         reading.plate_color = self.color.filter(|_| class != Some(99)).and_then(color);
         reading.set(Fact::Record, self.id.map(Str::decode).transpose()?);
         reading.set(Fact::Device, self.device.map(Str::decode).transpose()?);
-        if let Some(time) = self.time {
-            let bad = DecodeError::new(ErrorCode::Value, time.at(), "PassTime");
-            reading.device_time = Some(clock::parse(&time.decode()?).ok_or(bad)?);
+        if let Some(time) = self.time.filter(|time| time.raw() != b"-1") {
+            clock::put(&mut reading, time.decode()?);
         }
         if let Some(brand) = self.brand.filter(|brand| !matches!(brand.raw(), b"" | b"0")) {
             reading.set(Fact::VehicleText, Some(brand.decode()?));

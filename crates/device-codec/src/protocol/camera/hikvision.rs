@@ -204,9 +204,7 @@ impl<'a> Alert<'a> {
         }
         reading.set(Fact::Device, self.mac.or(self.device).map(XmlText::decode).transpose()?);
         if let Some(time) = self.time {
-            let text = time.decode()?;
-            let bad = DecodeError::new(ErrorCode::Value, time.at(), "dateTime");
-            reading.device_time = Some(clock::parse(&text).ok_or(bad)?);
+            clock::put(&mut reading, time.decode()?);
         }
         reading.set(Fact::Record, self.uuid.or(self.picture).map(XmlText::decode).transpose()?);
         reading.offline_upload = self.retransmitted.map(|text| text.raw() == b"true");
@@ -289,10 +287,7 @@ fn polled<'a>(xml: &mut Xml<'a>, readings: &mut Vec<Reading<'a>>) -> Result<(), 
 fn polled_leaf<'a>(reading: &mut Reading<'a>, name: &[u8], text: XmlText<'a>) -> Result<(), DecodeError> {
     match name {
         b"plateNumber" | b"licensePlate" => put_plate(reading, text),
-        b"captureTime" => {
-            let bad = DecodeError::new(ErrorCode::Value, text.at(), "captureTime");
-            reading.device_time = Some(clock::parse(&text.decode()?).ok_or(bad)?);
-        }
+        b"captureTime" => clock::put(reading, text.decode()?),
         b"picName" => reading.set(Fact::Record, Some(text.decode()?)),
         b"direction" => reading.set(Fact::Direction, Some(text.decode()?)),
         b"laneNo" => reading.put("lane", text.decode()?),

@@ -14,7 +14,7 @@ pub(super) fn put<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
         Ok(plate) => {
             let plate = if is_placeholder(&text) { PlateReading::Unplated } else { plate };
             reading.plate = Some(plate);
-            let same = matches!(plate, PlateReading::Plate(plate) if plate.as_str() == text.as_str());
+            let same = matches!(plate, PlateReading::Plate(plate) if plate == *text.as_str());
             if !same && !text.is_empty() {
                 reading.put("raw_plate", text);
             }

@@ -235,10 +235,9 @@ impl<'a> Notification<'a> {
         );
         reading.set(Fact::Direction, self.direction.map(Str::decode).transpose()?);
         reading.set(Fact::Record, self.record.map(Str::decode).transpose()?);
-        let time = self.exact_time.or(self.time).filter(|time| !time.raw().is_empty());
-        if let Some(time) = time {
-            let bad = DecodeError::new(ErrorCode::Value, time.at(), "SnapTime");
-            reading.device_time = Some(clock::parse(&time.decode()?).ok_or(bad)?);
+        let stated = |time: &Str<'_>| !time.raw().is_empty();
+        if let Some(time) = self.exact_time.filter(stated).or(self.time) {
+            clock::put(&mut reading, time.decode()?);
         }
         Ok(reading)
     }

@@ -177,8 +177,9 @@ impl<'a> Listed<'a> {
     fn read(&mut self, json: &mut Json<'a>) {
         if json.is_array() {
             json.elements(|json, _| self.entry(json));
+        } else {
+            self.entry(json);
         }
-        self.entry(json)
     }
 
     fn entry(&mut self, json: &mut Json<'a>) {
