@@ -1,4 +1,5 @@
 //! The one list of all actions, for tests of what each protocol can encode.
+#![allow(unreachable_pub, reason = "tests that are programs of their own take it in")]
 
 use device_codec::command::Action;
 use parking_types::{Local, Plate};
