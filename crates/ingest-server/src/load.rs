@@ -62,6 +62,8 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Tally {
     /// Frames that were sent, copies not counted.
     pub sent: u64,
+    /// Frames that were meant to be sent and were not, as the server did not take them in time.
+    pub unsent: u64,
     /// Those that were acknowledged as stored.
     pub acknowledged: u64,
     /// Answers that said something else.
@@ -83,6 +85,7 @@ pub struct Tally {
 impl Tally {
     fn add(&mut self, other: &Self) {
         self.sent += other.sent;
+        self.unsent += other.unsent;
         self.acknowledged += other.acknowledged;
         self.refused += other.refused;
         self.copies += other.copies;
@@ -102,7 +105,7 @@ impl Tally {
     pub fn json(&self) -> Value {
         let seconds = self.took.as_secs_f64();
         let rate = if seconds > 0.0 { self.acknowledged as f64 / seconds } else { 0.0 };
-        json!({"sent": self.sent, "acknowledged": self.acknowledged, "refused": self.refused, "unacknowledged": self.lost(),
+        json!({"sent": self.sent, "unsent": self.unsent, "acknowledged": self.acknowledged, "refused": self.refused, "unacknowledged": self.lost(),
             "copies": self.copies, "reconnects": self.reconnects, "opened": self.opened, "seconds": seconds,
             "acknowledged_per_s": rate.round(), "latency_ms": self.latency.json(), "simulator_late_ms": self.late.json()})
     }

@@ -1,6 +1,6 @@
 //! A Vzenith camera that posts what it reads, one post at a time, as it does.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -56,6 +56,8 @@ impl Camera {
                 break;
             }
         }
+        let meant = pace.due(end - Duration::from_nanos(1)).min(most);
+        tally.unsent = meant.saturating_sub(tally.sent);
         tally
     }
 

@@ -102,7 +102,17 @@ impl Connection {
                 break;
             }
         }
+        if self.plan.rate > 0.0 {
+            let meant = self.pace().due(self.begin + self.plan.duration).min(self.most());
+            lock(&shared.tally).unsent = meant.saturating_sub(sent);
+        }
         std::mem::take(&mut *lock(&shared.tally))
+    }
+
+    /// When its frames are meant to be sent.
+    fn pace(&self) -> Pace {
+        let connections = self.plan.connections.min(self.plan.devices).max(1);
+        Pace::new(self.begin, self.plan.rate, self.index, connections)
     }
 
     /// Devices of this connection.
@@ -125,12 +135,13 @@ impl Connection {
         if socket.write_all(&again).await.is_err() {
             return ControlFlow::Continue(());
         }
-        let connections = self.plan.connections.min(self.plan.devices).max(1);
-        let pace = Pace::new(self.begin, self.plan.rate, self.index, connections);
+        let pace = self.pace();
         let end = self.begin + self.plan.duration;
         loop {
             let now = clock::timer_moment();
-            if now >= end || *sent >= self.most() {
+            // What was meant to be sent by the end is sent, however late the server let us.
+            let owed = self.plan.rate > 0.0 && pace.due(end) > *sent;
+            if (now >= end && !owed) || *sent >= self.most() {
                 return self.wait_for_the_rest(shared).await;
             }
             if shared.was_busy() {
@@ -141,7 +152,7 @@ impl Connection {
                 return ControlFlow::Continue(());
             }
             let due = if self.plan.rate > 0.0 {
-                pace.due(now).saturating_sub(*sent)
+                pace.due(now.min(end)).saturating_sub(*sent)
             } else {
                 self.plan.window.saturating_sub(shared.waiting()) as u64
             };
