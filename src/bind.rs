@@ -9,6 +9,7 @@ use session_core::{
 use crate::{
     hash::Fnv,
     record::{FrameRecord, Reason, Refusal, What},
+    register::Vitals,
     site::{Berth, Binding, Device, Lane, Lot, Site},
 };
 
@@ -28,9 +29,16 @@ pub(crate) struct Bound {
     network_at: Option<Instant>,
     offline: bool,
     readings: Vec<Reading>,
+    /// What the frame says of its device itself.
+    pub(crate) vitals: Vitals,
 }
 
 impl Bound {
+    /// Whose frame it is.
+    pub(crate) const fn device(&self) -> Id {
+        self.device
+    }
+
     /// The frame as the session machine takes it.
     pub(crate) fn frame(&self, name: FrameName, received_at: Instant) -> Frame<'_> {
         Frame {
@@ -110,11 +118,13 @@ impl Binder {
         let payload = record.bytes(protocol.takes_json(), &mut self.payload)?;
         self.readings.clear();
         let readings = &mut self.readings;
+        let mut vitals = Vitals::default();
         decode(protocol, payload, &context, &mut |reading| {
             head.restart |= reading.kind == Kind::Startup;
             head.offline |= reading.offline_upload == Some(true);
             head.own.sequence = head.own.sequence.or(reading.sequence);
             head.own.boot = head.own.boot.or(reading.boot);
+            vitals.add(reading);
             readings.push(known.reading(&head, reading));
         })
         .map_err(|error| Refusal::payload(error, payload))?;
@@ -124,6 +134,7 @@ impl Binder {
         if self.readings.iter().all(|reading| reading.place.is_none()) {
             return Err(known.nowhere(&device, received_at, &self.readings));
         }
+        vitals.network(record.rssi);
         let number = number(info.numbering, &mut head, record);
         Ok(Bound {
             device,
@@ -132,6 +143,7 @@ impl Binder {
             network_at: record.network_at,
             offline: head.offline,
             readings: core::mem::take(&mut self.readings),
+            vitals,
         })
     }
 

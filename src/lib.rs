@@ -13,6 +13,7 @@ mod hash;
 mod output;
 pub mod pipeline;
 mod record;
+pub mod register;
 pub mod replay;
 mod saved;
 pub mod site;

@@ -1,13 +1,14 @@
 //! The pipeline: decode ▶ bind ▶ step ▶ price, as a stage of the log.
 
 use parking_types::{Id, Instant};
-use session_core::{Core, Effect, FrameName, Priced, SessionId, Unpriced, Verdict};
+use session_core::{Core, Effect, FrameName, Priced, SessionId, Unpriced, Verdict, World};
 
 use crate::{
     action,
     bind::{Binder, Bound},
     output,
     record::{Body, FrameRecord, Reason, Record as Line, Refusal, Unread, What},
+    register::{Heard, Register, Vitals},
     saved::{self, Made},
     site::Site,
     stage::{Outcome, Output, Record, Stage},
@@ -43,7 +44,7 @@ pub struct DeadLetter {
 }
 
 /// The version of this crate's part of a saved state.
-const LAYOUT: u32 = 1;
+const LAYOUT: u32 = 2;
 
 /// Reference data and the state of one partition: records in, sessions, charges, commands, alerts and dead letters out.
 ///
@@ -68,6 +69,7 @@ pub struct Pipeline {
     dead: Vec<DeadLetter>,
     /// The changes of reference data since the start.
     changes: Vec<Made>,
+    register: Register,
 }
 
 impl Pipeline {
@@ -80,6 +82,7 @@ impl Pipeline {
             counts: Counts::default(),
             dead: Vec::new(),
             changes: Vec::new(),
+            register: Register::default(),
         }
     }
 
@@ -183,8 +186,12 @@ impl Pipeline {
             action.map(|action| self.core.apply_action(&action, &self.site))
         } else {
             let bound = bound.unwrap_or_else(|| self.binder.bind(frame, at, &self.site));
-            bound.map(|bound| {
+            bound.map(|mut bound| {
                 let verdict = self.core.apply_frame(&bound.frame(name, at), &self.site);
+                if let Verdict::Applied { .. } = verdict {
+                    let vitals = core::mem::take(&mut bound.vitals);
+                    self.heard(bound.device(), Heard { at, frame: name }, vitals);
+                }
                 self.binder.done_with(bound);
                 verdict
             })
@@ -217,6 +224,23 @@ impl Pipeline {
         }
     }
 
+    /// The device is alive, and may say how it is.
+    fn heard(&mut self, device: Id, heard: Heard, vitals: Vitals) {
+        if self.register.heard(device, heard, vitals, self.site.edition()) {
+            self.look_at_sim(device, heard.at);
+        }
+    }
+
+    fn look_at_sim(&mut self, device: Id, at: Instant) {
+        let why = self.register.look_at_sim(&device, at, self.site.edition(), &self.site);
+        self.core.sim_ends(at, device, why.map(|(_, why)| why.into()), &self.site);
+    }
+
+    /// What is known of the devices that were heard.
+    pub const fn register(&self) -> &Register {
+        &self.register
+    }
+
     /// A record that cannot be read still moves the clock, if it says when it was received.
     fn unread(&mut self, line: &[u8], unread: &Unread) -> Outcome {
         if let Some(at) = unread.received_at {
@@ -243,6 +267,10 @@ impl Pipeline {
                 self.changes.push(Made { received_at: at, text: text.into() });
                 let (kind, id) = (change.kind.as_str(), change.id);
                 self.core.reference_changed(kind, id.as_str(), change.since, at, &self.site);
+                if kind == "sims" {
+                    let devices = self.register.with_sim(id.as_str(), at, &self.site);
+                    devices.into_iter().for_each(|device| self.look_at_sim(device, at));
+                }
             }
             Err(error) => {
                 let about: About<'_> = serde_json::from_str(text).unwrap_or_default();
@@ -282,7 +310,16 @@ impl Stage for Pipeline {
         let position = record.position;
         let name = FrameName { partition: position.partition, offset: position.offset, index: None };
         let outcome = self.apply_record(record.value, name);
-        outputs.extend(self.core.take_effects().map(|effect| output::publish(&effect, &self.site)));
+        for effect in self.core.take_effects() {
+            if let Effect::Alert(alert) = &effect {
+                self.register.alert(alert, name);
+            }
+            outputs.push(output::publish(&effect, &self.site));
+        }
+        let site = &self.site;
+        self.register.publish(|register, device, standing| {
+            outputs.push(output::device(register, device, standing, site));
+        });
         outputs.extend(self.dead.drain(..).map(|letter| Output {
             topic: "dead-letters",
             key: letter.device.map_or_else(String::new, |device| device.to_string()),
@@ -296,7 +333,7 @@ impl Stage for Pipeline {
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::write(self.counts, &self.changes, &self.core)
+        saved::write(self.counts, &self.changes, &self.register, &self.core)
     }
 
     /// Takes a state into a pipeline that was made with the same reference data and has seen no change of them yet.
@@ -309,7 +346,7 @@ impl Stage for Pipeline {
             }
         }
         (self.site, self.core) = (site, saved.core);
-        (self.counts, self.changes) = (saved.counts, saved.changes);
+        (self.counts, self.changes, self.register) = (saved.counts, saved.changes, saved.register);
         true
     }
 }

@@ -1,12 +1,14 @@
-//! A pipeline's state as bytes: what became of its frames, the changes of reference data, the session machine.
+//! A pipeline's state as bytes: what became of its frames, the changes of reference data, the register of devices, the
+//! session machine.
 //!
 //! Layout, little endian: four counts (u64 each), the number of changes (u32), of each its `received_at` (i64
-//! nanoseconds), length (u32) and text, then the session machine's own bytes to the end.
+//! nanoseconds), length (u32) and text, the length (u32) and bytes of the register, then the session machine's own bytes to
+//! the end.
 
 use parking_types::Instant;
 use session_core::Core;
 
-use crate::pipeline::Counts;
+use crate::{pipeline::Counts, register::Register};
 
 /// A change of reference data that was made, as it stood in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,10 +21,11 @@ pub(crate) struct Made {
 pub(crate) struct Saved {
     pub(crate) counts: Counts,
     pub(crate) changes: Vec<Made>,
+    pub(crate) register: Register,
     pub(crate) core: Core,
 }
 
-pub(crate) fn write(counts: Counts, changes: &[Made], core: &Core) -> Vec<u8> {
+pub(crate) fn write(counts: Counts, changes: &[Made], register: &Register, core: &Core) -> Vec<u8> {
     let mut out = Vec::with_capacity(4096);
     for count in [counts.applied, counts.duplicate, counts.dead_letters, counts.readings_dead] {
         out.extend_from_slice(&count.to_le_bytes());
@@ -33,6 +36,9 @@ pub(crate) fn write(counts: Counts, changes: &[Made], core: &Core) -> Vec<u8> {
         out.extend_from_slice(&(change.text.len() as u32).to_le_bytes());
         out.extend_from_slice(change.text.as_bytes());
     }
+    let register = register.save();
+    out.extend_from_slice(&(register.len() as u32).to_le_bytes());
+    out.extend_from_slice(&register);
     out.extend_from_slice(&core.save());
     out
 }
@@ -52,7 +58,9 @@ pub(crate) fn read(saved: &[u8]) -> Option<Saved> {
         let len = u32::from_le_bytes(rest.take()?);
         changes.push(Made { received_at, text: rest.text(len as usize)?.into() });
     }
-    Some(Saved { counts, changes, core: Core::restore(rest.0)? })
+    let len = u32::from_le_bytes(rest.take()?);
+    let register = Register::restore(rest.bytes(len as usize)?)?;
+    Some(Saved { counts, changes, register, core: Core::restore(rest.0)? })
 }
 
 struct Rest<'a>(&'a [u8]);
@@ -64,9 +72,13 @@ impl<'a> Rest<'a> {
         Some(*head)
     }
 
-    fn text(&mut self, len: usize) -> Option<&'a str> {
+    fn bytes(&mut self, len: usize) -> Option<&'a [u8]> {
         let (head, rest) = self.0.split_at_checked(len)?;
         self.0 = rest;
-        core::str::from_utf8(head).ok()
+        Some(head)
+    }
+
+    fn text(&mut self, len: usize) -> Option<&'a str> {
+        core::str::from_utf8(self.bytes(len)?).ok()
     }
 }

@@ -28,7 +28,8 @@ pub struct Record<'a> {
 /// Something that a stage publishes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
-    /// The topic's name without its prefix: `sessions`, `charges`, `commands`, `alerts`, `dead-letters`.
+    /// The topic's name without its prefix: `sessions`, `charges`, `commands`, `alerts`, `devices`,
+    /// `dead-letters`.
     pub topic: &'static str,
     /// The key by which the topic is compacted.
     pub key: String,

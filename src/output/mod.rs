@@ -4,6 +4,7 @@ mod alert;
 mod charge;
 mod command;
 mod dead;
+mod device;
 mod json;
 mod session;
 
@@ -11,6 +12,7 @@ use parking_types::{Id, Instant, Zone};
 use session_core::Effect;
 
 pub(crate) use dead::dead_letter;
+pub(crate) use device::device;
 pub(crate) use json::{hex, string};
 
 use crate::{

@@ -350,6 +350,10 @@ pub struct Sim {
     pub plan: Option<Box<str>>,
     /// How much data the plan holds, in MB.
     pub data_mb: Option<u64>,
+    /// How much of it was used, as the carrier said last.
+    pub used_mb: Option<u64>,
+    /// When the carrier said so.
+    pub used_at: Option<Instant>,
     /// Until when it works.
     pub valid_until: Option<Instant>,
     /// Name and labels.

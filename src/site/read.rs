@@ -346,14 +346,19 @@ impl Read for Sim {
                 id: fields.must("id", |node| node.id())?,
                 carrier: fields.maybe("carrier", boxed)?,
                 plan: fields.maybe("plan", boxed)?,
-                data_mb: fields
-                    .maybe("data_mb", |node| node.whole("a whole number", 0, i64::MAX))?
-                    .map(i64::unsigned_abs),
+                data_mb: megabytes(fields, "data_mb")?,
+                used_mb: megabytes(fields, "used_mb")?,
+                used_at: fields.maybe("used_at", |node| node.instant())?,
                 valid_until: fields.maybe("valid_until", |node| node.instant())?,
                 notes: notes(fields)?,
             })
         })
     }
+}
+
+fn megabytes(fields: &mut Fields<'_, '_>, name: &'static str) -> Result<Option<u64>, Fault> {
+    let whole = fields.maybe(name, |node| node.whole("a whole number", 0, i64::MAX))?;
+    Ok(whole.map(i64::unsigned_abs))
 }
 
 impl Read for LotSet {

@@ -3,6 +3,7 @@
 mod actions;
 mod auth;
 mod devices;
+mod equipment;
 mod feed;
 mod health;
 mod limits;
@@ -74,6 +75,8 @@ impl Api {
             .route("/v1/sessions/{id}", get(sessions::one))
             .route("/v1/charges/{session}", get(sessions::charge))
             .route("/v1/feed/{topic}", get(feed::feed))
+            .route("/v1/devices", get(equipment::list))
+            .route("/v1/devices/{id}", get(equipment::one))
             .route("/v1/quote", post(quote::quote))
             .route("/v1/reference", get(reference::planned))
             .route("/v1/reference/{kind}", get(reference::ids))
@@ -87,7 +90,7 @@ impl Api {
             .route_layer(middleware::from_fn_with_state((self.clone(), Role::Admin), auth::require));
         // Devices are let in by their own rules: a token, or the address that the site names for them.
         let devices = Router::new()
-            .route("/v1/devices/{device}/frames", post(devices::frame))
+            .route("/v1/devices/{id}/frames", post(devices::frame))
             .route("/vz", post(devices::by_serial))
             .route("/devicemanagement/php/plateresult.php", post(devices::by_serial))
             .route("/vz/{device}", post(devices::vz));

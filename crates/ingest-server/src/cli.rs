@@ -7,9 +7,11 @@ mod check;
 mod curve;
 mod curve_svg;
 mod decode;
+mod doctor;
 mod explain;
 mod export;
 mod frames;
+mod http;
 mod init;
 mod input;
 mod lint;
@@ -21,7 +23,9 @@ mod quote;
 mod receipts;
 mod replay;
 mod serve;
+mod sim_usage;
 mod tail;
+mod verify;
 
 use std::{fmt, process::ExitCode};
 
@@ -92,6 +96,12 @@ enum Command {
     Export(export::Args),
     /// Follow what the server publishes
     Tail(tail::Args),
+    /// Look at settings, clock, disk, log, addresses, brokers and devices, and say what to do
+    Doctor(doctor::Args),
+    /// Run a data folder's log again, with this release or another tariff, and say which charges differ
+    Verify(verify::Args),
+    /// Take a carrier's list of how much data SIM cards have used into a running server
+    SimUsage(sim_usage::Args),
     /// Simulate devices against a server and measure what it takes and how long it takes
     Load(load::Args),
 }
@@ -140,6 +150,9 @@ pub fn run() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Doctor(args) => doctor::run(&args),
+        Command::Verify(args) => verify::run(&args),
+        Command::SimUsage(args) => sim_usage::run(&args),
         Command::Load(args) => load::run(&args),
     };
     match done {

@@ -67,7 +67,7 @@ struct CommandRecord {
 }
 
 /// The topics that are counted.
-const TOPICS: [&str; 5] = ["sessions", "charges", "commands", "alerts", "dead-letters"];
+const TOPICS: [&str; 6] = ["sessions", "charges", "commands", "alerts", "devices", "dead-letters"];
 /// For how long a copy gets the first one's answer.
 const SAME_ANSWER: Span = Span::from_secs(60);
 /// How many dead letters are remembered.

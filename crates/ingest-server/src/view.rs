@@ -41,6 +41,13 @@ struct Keys {
     exit: Option<Edge>,
 }
 
+impl Row {
+    /// Its id.
+    pub fn session(&self) -> &str {
+        &self.keys.session
+    }
+}
+
 impl Keys {
     fn is_open(&self) -> bool {
         self.state == "open"

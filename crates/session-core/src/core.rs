@@ -246,6 +246,19 @@ impl Core {
         self.alerts.open(AlertKind::Undecodable, stable_hash(&device), received_at, about, &mut self.effects);
     }
 
+    /// The plan of a device's SIM card is ending, or is not (any more).
+    pub fn sim_ends<W: World>(&mut self, at: Instant, device: Id, why: Option<Box<str>>, world: &W) {
+        let subject = stable_hash(&device);
+        if why.is_none() {
+            return self.alerts.close(AlertKind::SimEnding, subject, at, &mut self.effects);
+        }
+        if !self.alerts.is_open(AlertKind::SimEnding, subject) {
+            let lot = world.lot_of_device(&device, at);
+            let about = About { lot, device: Some(device), detail: why, ..About::default() };
+            self.alerts.open(AlertKind::SimEnding, subject, at, about, &mut self.effects);
+        }
+    }
+
     /// A record of reference data did not validate; the version before stays.
     pub fn bad_reference<W: World>(
         &mut self,

@@ -170,6 +170,12 @@ fn broker(effective: &Effective, url: &str) -> Result<Broker, ConfigError> {
     })
 }
 
+/// Host and port of a broker, as a socket takes them.
+pub(super) fn broker_address(url: &str) -> Option<String> {
+    let (_, host, port) = address(url)?;
+    Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+}
+
 /// User, host and port of a broker.
 fn address(url: &str) -> Option<(Option<&str>, &str, u16)> {
     let rest = url.strip_prefix("mqtt://")?;

@@ -77,6 +77,7 @@ impl Topic {
             ("charges", Published, ForEver, false),
             ("commands", Published, Days(90), false),
             ("alerts", Published, Days(90), false),
+            ("devices", Published, Days(90), false),
             ("dead-letters", Published, Days(90), false),
             ("state", Published, Newest, false),
             ("reference", Appended, ForEver, true),
