@@ -218,7 +218,8 @@ impl Register {
         standing.heard = heard;
         let kind = if vitals.reports { &mut standing.report } else { &mut standing.heartbeat };
         *kind = Some(heard);
-        let keep = |known: &mut Option<i32>, said: Option<Milli>| *known = said.map(|Milli(n)| n).or(*known);
+        let keep =
+            |known: &mut Option<i32>, said: Option<Milli>| *known = said.map(Milli::thousandths).or(*known);
         keep(&mut standing.battery_mv, vitals.battery_v);
         keep(&mut standing.battery_pct, vitals.battery_pct);
         keep(&mut standing.temperature_c, vitals.temperature_c);

@@ -45,7 +45,7 @@ fn write(out: &mut Vec<u8>, register: &Register, device: Id, standing: &Standing
         ("snr_db", standing.snr_db),
     ] {
         if let Some(number) = thousandths {
-            object.raw(name, device_codec::Milli(number).to_string().as_bytes());
+            object.raw(name, device_codec::Milli::new(number).to_string().as_bytes());
         }
     }
     if let Some(firmware) = &standing.firmware {
