@@ -296,6 +296,7 @@ fn explanation(code: &'static str) -> &'static str {
         "conflict" => "it contradicts what came before under the same id, or what is there",
         "no_target" => "there is no such session, berth or lane",
         "not_supported" => "nothing there can do that",
+        "replay" => "a number of a boot that is over for long, or below all that is known of its boot",
         "unbound" => "the device is bound to nothing that the reading is about",
         _ => "a field says something impossible",
     }

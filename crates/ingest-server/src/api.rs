@@ -2,6 +2,7 @@
 
 mod actions;
 mod auth;
+mod connection;
 mod devices;
 mod equipment;
 mod feed;
@@ -13,7 +14,7 @@ mod quote;
 mod reference;
 mod sessions;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Router, middleware,
@@ -22,6 +23,7 @@ use axum::{
 use tokio::sync::Semaphore;
 
 pub use auth::{Role, TokenError, Tokens};
+pub(crate) use connection::serve;
 pub use problem::Problem;
 
 use crate::{
@@ -70,6 +72,8 @@ impl Api {
 
     /// The routes.
     pub fn router(self) -> Router {
+        // Nothing of a body is read before it is known who sends it.
+        let bodies = middleware::from_fn_with_state(self.clone(), limits::bodies);
         let read = Router::new()
             .route("/v1/sessions", get(sessions::list))
             .route("/v1/sessions/{id}", get(sessions::one))
@@ -81,41 +85,32 @@ impl Api {
             .route("/v1/reference", get(reference::planned))
             .route("/v1/reference/{kind}", get(reference::ids))
             .route("/v1/reference/{kind}/{id}", get(reference::entry))
+            .route_layer(bodies.clone())
             .route_layer(middleware::from_fn_with_state((self.clone(), Role::Read), auth::require));
         let operate = Router::new()
             .route("/v1/actions", post(actions::act))
+            .route_layer(bodies.clone())
             .route_layer(middleware::from_fn_with_state((self.clone(), Role::Operate), auth::require));
         let admin = Router::new()
             .route("/v1/reference/{kind}/{id}", put(reference::put).delete(reference::delete))
+            .route_layer(bodies.clone())
             .route_layer(middleware::from_fn_with_state((self.clone(), Role::Admin), auth::require));
         // Devices are let in by their own rules: a token, or the address that the site names for them.
         let devices = Router::new()
             .route("/v1/devices/{id}/frames", post(devices::frame))
             .route("/vz", post(devices::by_serial))
             .route("/devicemanagement/php/plateresult.php", post(devices::by_serial))
-            .route("/vz/{device}", post(devices::vz));
+            .route("/vz/{device}", post(devices::vz))
+            .route_layer(bodies)
+            .route_layer(middleware::from_fn_with_state(self.clone(), devices::expected));
         read.merge(operate)
             .merge(admin)
             .merge(devices)
-            .layer(middleware::from_fn_with_state(self.clone(), limits::bodies))
             .route("/livez", get(health::live))
             .route("/readyz", get(health::ready))
             .route("/metrics", get(metrics::metrics))
-            .fallback(problem::no_such_path)
-            .method_not_allowed_fallback(problem::wrong_method)
+            .fallback(limits::no_such_path)
+            .method_not_allowed_fallback(limits::wrong_method)
             .with_state(self)
     }
-}
-
-/// Serves the API until `stop` resolves, then finishes the requests that are under way.
-///
-/// # Errors
-/// What the socket says.
-pub async fn serve(
-    listener: tokio::net::TcpListener,
-    router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop).await
 }

@@ -13,6 +13,7 @@
 
 mod describe;
 mod layers;
+mod protect;
 #[cfg(test)]
 mod tests;
 
@@ -23,6 +24,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     describe::{Described, options, printed, template},
     layers::{ConfigError, Effective, Environment, Given, Origin},
+    protect::{LimitSettings, TlsSettings, balancers, limits, tls},
 };
 
 /// The name of the file that is read where none is named.
@@ -60,6 +62,12 @@ pub struct Settings {
     /// Who is let in
     #[command(flatten)]
     pub access: Access,
+    /// TLS
+    #[command(flatten)]
+    pub tls: TlsSettings,
+    /// What connections and devices may do
+    #[command(flatten)]
+    pub limits: LimitSettings,
     /// Devices behind an MQTT broker
     #[command(flatten)]
     pub mqtt: Mqtt,
@@ -85,6 +93,10 @@ pub struct Listen {
     /// A port for another protocol, as often as needed: f6213 (UDP), milesight-tcp, vz-tcp, barrier-aa55
     #[arg(id = "listen.ports", long = "port", value_name = "PROTOCOL=ADDR")]
     pub ports: Option<Vec<String>>,
+    /// A load balancer that begins each connection with a PROXY header (version 2), which says who speaks; its address or
+    /// CIDR, as often as needed. Nobody else may send such a header
+    #[arg(id = "listen.balancers", long = "balancer", value_name = "CIDR")]
+    pub balancers: Option<Vec<String>>,
 }
 
 /// Who is let in.

@@ -9,10 +9,10 @@ use std::{
 use device_codec::Protocol;
 use serde_json::{Map, Value};
 
-use crate::partition;
+use crate::{listener::rate::Rate, partition};
 
 /// A device of the site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Device {
     /// Its id.
     pub id: String,
@@ -24,6 +24,8 @@ pub struct Device {
     pub sources: Vec<Network>,
     /// The name of its secret.
     pub key: Option<String>,
+    /// How fast its frames come.
+    pub rate: Arc<Rate>,
 }
 
 impl Device {
@@ -82,6 +84,8 @@ struct Entries {
     generation: u64,
     devices: HashMap<String, Arc<Device>>,
     serials: HashMap<String, String>,
+    /// From where devices that prove nothing are expected, by protocol.
+    expected: HashMap<String, Expected>,
     /// Group by lot.
     groups: HashMap<String, String>,
     /// Lot by berth, and lot by lane.
@@ -89,17 +93,26 @@ struct Entries {
     lanes: HashMap<String, String>,
 }
 
+/// From where a protocol's devices come.
+#[derive(Debug, Default)]
+struct Expected {
+    networks: Vec<Network>,
+    /// One of them is taken from anywhere by an open server.
+    anywhere: bool,
+}
+
 impl Directory {
     /// Reads a merged site.
     pub fn new(site: &Map<String, Value>, partitions: u32) -> Self {
-        Self(RwLock::new(Arc::new(Entries::new(site, partitions))))
+        Self(RwLock::new(Arc::new(Entries::new(site, partitions, &HashMap::new()))))
     }
 
     /// The site has changed: whoever asks from now on is told what it says now.
     pub fn replace(&self, site: &Map<String, Value>) {
         let before = self.entries();
         let generation = before.generation + 1;
-        let entries = Arc::new(Entries { generation, ..Entries::new(site, before.partitions) });
+        let entries =
+            Arc::new(Entries { generation, ..Entries::new(site, before.partitions, &before.devices) });
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = entries;
     }
 
@@ -136,6 +149,15 @@ impl Directory {
         devices.next().filter(|_| devices.next().is_none()).cloned()
     }
 
+    /// Whether a device of this protocol that proves nothing may come from there; `open`: where the site does not say
+    /// from where, too.
+    pub fn expects(&self, protocol: Protocol, from: IpAddr, open: bool) -> bool {
+        let entries = self.entries();
+        entries.expected.get(protocol.name()).is_some_and(|expected| {
+            open && expected.anywhere || expected.networks.iter().any(|network| network.holds(from))
+        })
+    }
+
     /// How many devices there are.
     pub fn len(&self) -> usize {
         self.entries().devices.len()
@@ -154,7 +176,7 @@ impl Directory {
 }
 
 impl Entries {
-    fn new(site: &Map<String, Value>, partitions: u32) -> Self {
+    fn new(site: &Map<String, Value>, partitions: u32, before: &HashMap<String, Arc<Device>>) -> Self {
         let mut directory = Self { partitions, ..Self::default() };
         let pairs = |kind: &str, field: &str| -> HashMap<String, String> {
             entries(site, kind).filter_map(|entry| Some((text(entry, "id")?, text(entry, field)?))).collect()
@@ -172,8 +194,18 @@ impl Entries {
             let group = directory.group_of_device(entry);
             let partition = partition::partition_of(group.as_ref().unwrap_or(&id).as_bytes(), partitions);
             let sources = entry.get("sources").and_then(Value::as_array).into_iter().flatten();
-            let sources = sources.filter_map(|source| Network::parse(source.as_str()?)).collect();
-            let device = Device { id: id.clone(), protocol, partition, sources, key: text(entry, "key") };
+            let sources: Vec<Network> =
+                sources.filter_map(|source| Network::parse(source.as_str()?)).collect();
+            let key = text(entry, "key");
+            let expected = directory.expected.entry(protocol.clone()).or_default();
+            expected.anywhere |= sources.is_empty() && key.is_none();
+            for network in &sources {
+                if !expected.networks.contains(network) {
+                    expected.networks.push(*network);
+                }
+            }
+            let rate = before.get(&id).map(|device| device.rate.clone()).unwrap_or_default();
+            let device = Device { id: id.clone(), protocol, partition, sources, key, rate };
             directory.devices.insert(id, Arc::new(device));
         }
         directory
@@ -255,7 +287,7 @@ mod tests {
         assert_eq!(partition("spare"), partition::partition_of(b"spare", 12));
         assert_eq!(directory.by_serial("abc").unwrap().id, "c-1");
         assert_eq!(directory.by_serial("m-1").unwrap().id, "m-1");
-        assert_eq!(directory.by_serial("nobody"), None);
+        assert!(directory.by_serial("nobody").is_none());
     }
 
     #[test]

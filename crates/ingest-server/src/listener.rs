@@ -1,15 +1,20 @@
 //! Where devices' connections end.
 
-mod accept;
-mod addresses;
+pub(crate) mod accept;
+pub(crate) mod addresses;
 mod buffer;
+pub(crate) mod door;
 mod framed;
 pub mod guard;
+mod limits;
 pub mod mqtt;
+mod proxy;
+pub mod rate;
 pub mod tcp;
+pub mod tls;
 mod udp;
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
 use device_codec::{Framing, Protocol};
 use tokio::{
@@ -18,14 +23,16 @@ use tokio::{
     task::JoinHandle,
 };
 
+pub use self::limits::Limits;
 use self::{
+    door::{Door, Entrance},
     framed::Framed,
     guard::Guard,
     mqtt::{Broker, Mqtt},
     tcp::Tcp,
     udp::Udp,
 };
-use crate::{host::Host, secrets::Source};
+use crate::{directory::Network, host::Host, metrics::Listener, secrets::Source};
 
 /// Where devices come in, and what they must know.
 #[derive(Clone, Debug, Default)]
@@ -36,8 +43,21 @@ pub struct Options {
     pub ports: Vec<Port>,
     /// A broker that devices publish to.
     pub broker: Option<Broker>,
-    /// What one connection may do.
+    /// What connections and devices may do.
     pub limits: Limits,
+    /// Certificates, and which listeners have them.
+    pub tls: Option<tls::Tls>,
+    /// The load balancers that say with a PROXY header (version 2) who speaks.
+    pub balancers: Vec<Network>,
+}
+
+impl Options {
+    /// What the doors of all listeners have in common; `certificates` are those of [`tls`](Self::tls).
+    pub fn entrance(&self, listener: Listener, certificates: Option<&Arc<tls::Certificates>>) -> Entrance {
+        let with_tls = self.tls.as_ref().is_some_and(|tls| tls.on.contains(&listener));
+        let certificates = certificates.filter(|_| with_tls).cloned();
+        Entrance { certificates, balancers: self.balancers.clone().into(), limits: self.limits }
+    }
 }
 
 /// A port for a protocol that is not ours.
@@ -60,42 +80,6 @@ impl Port {
 /// How the streams of a device that speaks first are framed; screens do not speak, and our own frame has its listener.
 fn framing(protocol: Protocol) -> Option<Framing> {
     Framing::of(protocol).filter(|_| !matches!(protocol, Protocol::Parkline | Protocol::Led0064))
-}
-
-/// What connections may do; what goes beyond is closed and counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections of one listener.
-    pub connections: usize,
-    /// Connections of one address. Carriers put thousands of devices behind one.
-    pub each_address: u32,
-    /// How long the first frame that is taken may take.
-    pub first_frame: Duration,
-    /// How long the end of a frame that has begun may take.
-    pub frame: Duration,
-    /// How long nothing may come.
-    pub idle: Duration,
-    /// Bytes that are no frame.
-    pub noise_bytes: usize,
-    /// Frames in a row that are not taken.
-    pub refused: u32,
-    /// Bytes of large buffers that a listener's connections may have together.
-    pub buffer_bytes: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: 20_000,
-            each_address: 4_096,
-            first_frame: Duration::from_secs(30),
-            frame: Duration::from_secs(30),
-            idle: Duration::from_secs(30 * 60),
-            noise_bytes: 64 << 10,
-            refused: 1_000,
-            buffer_bytes: 64 << 20,
-        }
-    }
 }
 
 /// The sockets that are listened on, before anything is taken from them.
@@ -144,16 +128,27 @@ impl Sockets {
         host: &Host,
         guard: &Arc<Guard>,
         options: &Options,
+        certificates: Option<&Arc<tls::Certificates>>,
         stop: &watch::Receiver<bool>,
     ) -> Vec<JoinHandle<()>> {
-        let (mut tasks, limits) = (Vec::new(), options.limits);
+        let mut tasks = Vec::new();
+        let metrics = host.intake.metrics();
         if let Some(listener) = self.tcp {
-            tasks.push(tokio::spawn(Tcp::new(host, guard.clone(), limits).serve(listener, stop.clone())));
+            let tcp = Tcp::new(host, guard.clone());
+            let entrance = options.entrance(Listener::Tcp, certificates);
+            let door = Door::new(Listener::Tcp, entrance, Box::new(|_| true), metrics);
+            tasks.push(tokio::spawn(tcp.serve(listener, door, stop.clone())));
         }
         for (port, listener) in self.framed {
             let Some(framing) = framing(port.protocol) else { continue };
-            let framed = Framed::new(host, guard.clone(), limits, port.protocol, framing);
-            tasks.push(tokio::spawn(framed.serve(listener, stop.clone())));
+            let framed = Framed::new(host, guard.clone(), port.protocol, framing);
+            let mut entrance = options.entrance(Listener::Port, certificates);
+            // Such a camera says nothing until a car comes; only listed addresses get so far.
+            entrance.limits.first_byte = entrance.limits.idle;
+            let (guard, protocol) = (guard.clone(), port.protocol);
+            let expects = Box::new(move |from| guard.expects(&[protocol], from));
+            let door = Door::new(Listener::Port, entrance, expects, metrics);
+            tasks.push(tokio::spawn(framed.serve(listener, door, stop.clone())));
         }
         for (_, socket) in self.datagrams {
             tasks.push(tokio::spawn(Udp::new(host, guard.clone()).serve(socket, stop.clone())));

@@ -70,8 +70,20 @@ label! {
         TooLarge = "too_large",
         /// The log could not take it now.
         Busy = "busy",
-        /// A limit on connections, or a deadline.
+        /// A limit on connections, or on what one may bring that is no good.
         Limit = "limit",
+        /// It did not come in time.
+        Deadline = "deadline",
+        /// More frames than a device or a listener may have.
+        Rate = "rate",
+        /// No TLS, or no certificate that is trusted.
+        Handshake = "handshake",
+        /// A PROXY header from a stranger, or none where one must be.
+        Proxy = "proxy",
+        /// A token whose role does not allow what was asked.
+        Role = "role",
+        /// No such path, or not with this method.
+        Route = "route",
     }
 }
 
@@ -95,6 +107,8 @@ pub struct Metrics {
     site_refused: AtomicU64,
     /// What workers count.
     pub work: Work,
+    certificates_read: AtomicU64,
+    certificates_refused: AtomicU64,
 }
 
 fn add<const N: usize>(counters: &[AtomicU64; N], listener: Listener, much: u64) {
@@ -162,6 +176,12 @@ impl Metrics {
         counter.fetch_add(1, Relaxed);
     }
 
+    /// The certificates were read again, or could not be used.
+    pub fn certificates(&self, well: bool) {
+        let counter = if well { &self.certificates_read } else { &self.certificates_refused };
+        counter.fetch_add(1, Relaxed);
+    }
+
     /// Appends everything in Prometheus' text format.
     pub fn write(&self, out: &mut String) {
         each(out, "parkline_frames_total", "counter", "Frames that are in the log.", &self.frames);
@@ -210,6 +230,11 @@ impl Metrics {
         value(out, "parkline_site_read_total", "counter", read, self.site_read.load(Relaxed));
         let refused = "How often the site's documents were to be read again and could not be used.";
         value(out, "parkline_site_refused_total", "counter", refused, self.site_refused.load(Relaxed));
+        let read = "How often the certificates were read again.";
+        value(out, "parkline_certificates_read_total", "counter", read, self.certificates_read.load(Relaxed));
+        let refused = "How often the certificates were to be read again and could not be used.";
+        let times = self.certificates_refused.load(Relaxed);
+        value(out, "parkline_certificates_refused_total", "counter", refused, times);
         self.work.write(out);
     }
 }

@@ -282,6 +282,12 @@ impl Secrets {
         self.generation.load(Ordering::SeqCst)
     }
 
+    /// Whether it is a token of any device.
+    pub fn is_a_token(&self, given: &str, now: Instant) -> bool {
+        let ring = lock(&self.ring).clone();
+        ring.0.values().fold(false, |found, secret| secret.has_token(given, now) | found)
+    }
+
     /// A secret by its name.
     pub fn secret(&self, name: &str) -> Option<Arc<Secret>> {
         lock(&self.ring).secret(name).cloned()

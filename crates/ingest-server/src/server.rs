@@ -24,8 +24,14 @@ use crate::{
     directory::Directory,
     host::{FRAMES, Host, HostOptions},
     keeper::{ChangeError, Keeper, Kept, KeptError},
-    listener::{self, Sockets, guard::Guard},
+    listener::{
+        self, Sockets,
+        door::Door,
+        guard::Guard,
+        tls::{Certificates, TlsError},
+    },
     log::{Embedded, Entry, Log, LogError, Name, Options, Ownership, SharedLog, TornTail},
+    metrics::Listener,
     secrets::{self, Lacking, Secrets},
     sitefile::{SiteDocuments, SiteFileError},
 };
@@ -95,6 +101,8 @@ pub enum StartError {
     Change(ChangeError),
     /// The devices' secrets cannot be used.
     Secrets(secrets::ReadError),
+    /// The certificates cannot be used.
+    Tls(TlsError),
 }
 
 impl fmt::Display for StartError {
@@ -111,6 +119,7 @@ impl fmt::Display for StartError {
             Self::Group { lot } => write!(f, "lot {lot} was made in another group; that cannot be changed"),
             Self::Worker(why) => write!(f, "a worker stopped: {why}"),
             Self::Secrets(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Change(error) => write!(f, "the site's changes were not taken: {error}"),
         }
     }
@@ -129,7 +138,7 @@ macro_rules! from {
 }
 from! {
     SiteFileError => SiteFile, SiteError => Site, LogError => Log, KeptError => Kept, ChangeError => Change,
-    secrets::ReadError => Secrets
+    secrets::ReadError => Secrets, TlsError => Tls
 }
 
 /// The name under which the pipeline's workers commit.
@@ -152,6 +161,7 @@ pub struct Server {
     _membership: Membership,
     keeper: Arc<Keeper>,
     guard: Arc<Guard>,
+    certificates: Option<Arc<Certificates>>,
     site: PathBuf,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -184,6 +194,7 @@ impl Server {
         let sockets = Sockets::bind(options.tcp, &options.listeners.ports).await;
         let sockets = sockets.map_err(|(address, error)| StartError::Listen { address, error })?;
         let secrets = Secrets::open(options.listeners.secrets.clone(), &Directory::new(&merged, 1))?;
+        let certificates = certificates(options)?;
         let reader = Name::new(READER).ok_or(LogError::Closed)?;
         let clock = Clock::system();
         let Opened { log, ownership, kept, torn, written, membership } =
@@ -198,9 +209,14 @@ impl Server {
         let keeper = Arc::new(keeper);
         let (stop, stopped) = watch::channel(false);
         let (http_at, tcp, ports) = (address(&http), sockets.tcp(), sockets.ports());
-        let guard = Arc::new(Guard { directory, secrets, open });
+        let limits = options.listeners.limits;
+        let guard = Arc::new(Guard::new(directory, secrets, open, limits));
         let api = Api::new(&host, guard.clone(), keeper.clone(), options.tokens.clone());
-        let mut tasks = vec![serve_http(api, http, stopped.clone())];
+        let metrics = host.intake.metrics().clone();
+        let entrance = options.listeners.entrance(Listener::Http, certificates.as_ref());
+        let door = Door::new(Listener::Http, entrance, Box::new(|_| true), &metrics);
+        let serving = api::serve(http, api.router(), door, limits, metrics, stopped.clone());
+        let mut tasks = vec![tokio::spawn(serving)];
         let mut site_changes = written;
         if !elsewhere {
             caught_up(&host).await?;
@@ -213,12 +229,13 @@ impl Server {
             tasks.push(tokio::spawn(sweep));
         }
         let devices = guard.directory.len();
-        tasks.extend(sockets.serve(&host, &guard, &options.listeners, &stopped));
+        tasks.extend(sockets.serve(&host, &guard, &options.listeners, certificates.as_ref(), &stopped));
         Ok(Self {
             host,
             _membership: membership,
             keeper,
             guard,
+            certificates,
             site: options.site.clone(),
             stop,
             tasks,
@@ -242,6 +259,7 @@ impl Server {
         parse(&options.site.display().to_string(), &merged)?;
         let directory = Directory::new(&merged, 1);
         Secrets::open(options.listeners.secrets.clone(), &directory)?;
+        certificates(options)?;
         Ok(directory.len())
     }
 
@@ -272,6 +290,22 @@ impl Server {
         let read = self.guard.secrets.read_again(&self.guard.directory);
         self.host.intake.metrics().secrets(read.is_ok());
         read
+    }
+
+    /// Reads the certificates again, where there are any; connections that stand keep theirs.
+    ///
+    /// # Errors
+    /// [`TlsError`]; those in force stay.
+    pub fn reload_certificates(&self) -> Result<bool, TlsError> {
+        let Some(certificates) = &self.certificates else { return Ok(false) };
+        let read = certificates.read_again();
+        self.host.intake.metrics().certificates(read.is_ok());
+        read.map(|()| true)
+    }
+
+    /// Whether a file with certificates has changed since it was read.
+    pub fn certificates_changed(&self) -> bool {
+        self.certificates.as_ref().is_some_and(|certificates| certificates.have_changed())
     }
 
     /// Stops: not ready any more, no new connections, requests finished or cut after ten seconds, everything
@@ -350,6 +384,11 @@ fn open_folder(
     Ok(Opened { log: Arc::new(log), ownership, kept, torn, written: 0, membership: None })
 }
 
+fn certificates(options: &ServerOptions) -> Result<Option<Arc<Certificates>>, TlsError> {
+    let files = options.listeners.tls.as_ref().map(|tls| tls.files.clone());
+    Ok(files.map(Certificates::open).transpose()?.map(Arc::new))
+}
+
 /// An open server listens on loopback only.
 fn closed(options: &ServerOptions) -> Result<(), StartError> {
     let ports = options.listeners.ports.iter().map(|port| &port.address);
@@ -369,17 +408,6 @@ async fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
 
 fn address(listener: &TcpListener) -> SocketAddr {
     listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)))
-}
-
-fn serve_http(api: Api, listener: TcpListener, mut stop: watch::Receiver<bool>) -> JoinHandle<()> {
-    let router = api.router();
-    let stopped = async move {
-        let _ = stop.wait_for(|stop| *stop).await;
-    };
-    tokio::spawn(async move {
-        // Accepting does not fail for good; what a connection says concerns that connection.
-        let _ = api::serve(listener, router, stopped).await;
-    })
 }
 
 /// Lets planned changes of the site take effect when their time comes.

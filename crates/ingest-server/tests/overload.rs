@@ -18,7 +18,7 @@ use ingest_server::{
     directory::Directory,
     host::{FRAMES, Host, HostOptions},
     intake::Refusal,
-    listener::{self, Sockets, guard::Guard},
+    listener::{self, Limits, Sockets, guard::Guard, rate::Pace},
     log::{Batch, Embedded, Entry, Fault, Log, Name, Options, Ownership, Torn},
     record::FrameRecord,
     secrets::Secrets,
@@ -138,13 +138,15 @@ async fn a_slow_stage_stops_the_sockets_and_nothing_is_acknowledged_early() {
         "berths": [{"id": "L-1", "lot": "L"}],
         "devices": [{"id": "d", "serial": "0000000000000001", "protocol": "parkline", "berth": "L-1"}]});
     let directory = Arc::new(Directory::new(site.as_object().unwrap(), 1));
-    let options = listener::Options::default();
+    // One device that sends all it can: its own pace is not what is to stop it.
+    let limits = Limits { device: Pace::UNLIMITED, ..Limits::default() };
+    let options = listener::Options { limits, ..listener::Options::default() };
     let secrets = Secrets::open(options.secrets.clone(), &directory).unwrap();
-    let guard = Arc::new(Guard { directory, secrets, open: true });
+    let guard = Arc::new(Guard::new(directory, secrets, true, options.limits));
     let sockets = Sockets::bind(Some("127.0.0.1:0".parse().unwrap()), &[]).await.unwrap();
     let address = sockets.tcp().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let tasks = sockets.serve(&host, &guard, &options, &stopped);
+    let tasks = sockets.serve(&host, &guard, &options, None, &stopped);
 
     gate.set(true);
     let device = tokio::task::spawn_blocking(move || {

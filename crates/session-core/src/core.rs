@@ -40,6 +40,9 @@ pub enum DeadCode {
     Unbound,
     /// A field says something impossible.
     Malformed,
+    /// The number of a device's boot that is over for long, or one below all that is known of its boot: somebody sends
+    /// again what he recorded.
+    Replay,
 }
 
 impl DeadCode {
@@ -52,6 +55,7 @@ impl DeadCode {
             Self::NotSupported => "not_supported",
             Self::Unbound => "unbound",
             Self::Malformed => "malformed",
+            Self::Replay => "replay",
         }
     }
 }

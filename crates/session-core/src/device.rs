@@ -78,6 +78,8 @@ pub(crate) enum Inserted {
     Next(usize),
     /// It took a place among the others; everything after it may have changed.
     Amid,
+    /// Somebody sends again what he recorded.
+    Replay,
 }
 
 /// A camera record that was seen.
@@ -201,13 +203,22 @@ impl Device {
         if newest {
             return self.append(added);
         }
-        let before = self.entries.len();
-        let count = added.len();
+        let (before, count, name) = (self.entries.len(), added.len(), head.name);
         let key = |e: &Entry| (e.received_at, e.digest, e.sub);
         let at = self.entries.partition_point(|e| key(e) <= key(head));
         self.entries.splice(at..at, added);
-        self.rebuild();
-        if self.entries.len() < before + count { Inserted::EarlierCopy } else { Inserted::Amid }
+        let replays = self.rebuild();
+        if replays.contains(&name) {
+            return Inserted::Replay;
+        }
+        let all = self.entries.len() + replays.len() == before + count;
+        if all { Inserted::Amid } else { Inserted::EarlierCopy }
+    }
+
+    /// Whether a frame that was received last is one that somebody sends again.
+    pub(crate) fn is_replay(&self, number: Option<Number>, received_at: Instant) -> bool {
+        let newest = self.entries.last().is_none_or(|last| last.received_at <= received_at);
+        newest && self.runs.is_replay(number)
     }
 
     /// Takes a frame that is known to be the next one.
@@ -229,6 +240,7 @@ impl Device {
         let Some(head) = added.first() else { return Inserted::Copy };
         let place = match self.runs.classify(head) {
             Class::Copy => return self.merge_copy(head.clone()),
+            Class::Replay => return Inserted::Replay,
             Class::Fresh(place) => place,
         };
         let natural = head.at;
@@ -269,24 +281,23 @@ impl Device {
         Inserted::Copy
     }
 
-    /// Decides everything in the window again.
-    fn rebuild(&mut self) {
+    /// Decides everything in the window again; gives the frames that are none of the device's any more.
+    fn rebuild(&mut self) -> Vec<FrameName> {
+        let mut replays = Vec::new();
         let mut runs = self.base.clone();
         let mut kept: Vec<Entry> = Vec::with_capacity(self.entries.len());
         let mut class = None;
         for mut entry in std::mem::take(&mut self.entries) {
             if entry.sub == 0 || class.is_none() {
-                class = match runs.classify(&entry) {
-                    Class::Copy => None,
-                    Class::Fresh(place) => Some(place),
-                };
+                class = Some(runs.classify(&entry));
             }
             match class {
-                Some(place) => {
+                Some(Class::Fresh(place)) => {
                     entry.place = place;
                     kept.push(entry);
                 }
-                None => {
+                Some(Class::Replay) => replays.push(entry.name),
+                _ => {
                     let twin = kept
                         .iter_mut()
                         .rev()
@@ -310,6 +321,7 @@ impl Device {
         }
         runs.last = last;
         self.runs = runs;
+        replays
     }
 
     /// From the newest back: a frame takes effect at the latest when its successor does.

@@ -36,6 +36,10 @@ impl Core {
         else {
             return Verdict::Dead(DeadCode::Unbound);
         };
+        let device = self.devices.get(&frame.device);
+        if device.is_some_and(|device| device.is_replay(frame.number, frame.received_at)) {
+            return Verdict::Dead(DeadCode::Replay);
+        }
         let policy = self.policy(&lot, frame.received_at, world).clone();
         self.watch_clock(frame, lot);
         let mut judged = Vec::with_capacity(frame.readings.len());
@@ -72,8 +76,16 @@ impl Core {
         }
         let recorded = frame.readings.iter().any(|reading| reading.record.is_some());
         let on_berth = frame.readings.iter().any(|r| matches!(r.place, Some(Place::Berth { lot, .. }) if !Self::is_gated(&lot, frame.received_at, world)));
-        let inserted =
-            if on_berth || !recorded { self.insert(frame, key, &judged, arrival) } else { Inserted::Next(1) };
+        // Records have ids that tell copies from others within `late_window`; boots tell for ever.
+        let booted = matches!(frame.number, Some(Number::Boot { .. }));
+        let inserted = if on_berth || booted || !recorded {
+            self.insert(frame, key, &judged, arrival)
+        } else {
+            Inserted::Next(1)
+        };
+        if inserted == Inserted::Replay {
+            return Verdict::Dead(DeadCode::Replay);
+        }
         self.heard(frame, oldest, world);
         self.alerts.close(
             AlertKind::Undecodable,
@@ -93,6 +105,7 @@ impl Core {
             }
             Inserted::Next(count) => self.next_on_berths(frame.device, count, world),
             Inserted::Amid => self.derive_device(frame.device, world),
+            Inserted::Replay => {}
         }
         for (index, (reading, time)) in frame.readings.iter().zip(&judged).enumerate() {
             self.health(frame, reading, lot, &policy);

@@ -45,36 +45,61 @@ struct Boot {
     highest: u32,
     /// Numbers below the highest that have not come, as ranges with both ends.
     missing: Vec<(u32, u32)>,
+    /// Up to here nothing is known any more of what has come.
+    forgotten: u32,
 }
 
-/// How many ranges of missing numbers are kept for a boot, and how many boots.
+/// How many ranges of missing numbers are kept for a boot, and how many boots: the current one and the one before.
 const RANGES: usize = 64;
 const BOOTS: usize = 2;
 
+/// What a number of a boot is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Known {
+    /// It has not come before.
+    New,
+    /// It has.
+    Copy,
+    /// It lies so far back that it is not known whether it has: somebody sends again what he recorded.
+    Replay,
+}
+
 impl Boot {
-    /// Takes a number in; `false` where it has come before.
-    fn take(&mut self, seq: u32) -> bool {
+    fn new(boot: u32) -> Self {
+        Self { boot, highest: 0, missing: Vec::new(), forgotten: 0 }
+    }
+
+    fn range_of(&self, seq: u32) -> Option<usize> {
+        self.missing.iter().position(|(from, to)| (*from..=*to).contains(&seq))
+    }
+
+    fn look(&self, seq: u32) -> Known {
+        if seq > self.highest || self.range_of(seq).is_some() {
+            return Known::New;
+        }
+        if seq <= self.forgotten { Known::Replay } else { Known::Copy }
+    }
+
+    /// A number that is new has come.
+    fn take(&mut self, seq: u32) {
         if seq > self.highest {
             if seq - self.highest > 1 {
                 self.missing.push((self.highest + 1, seq - 1));
-                if self.missing.len() > RANGES {
-                    self.missing.remove(0);
-                }
             }
             self.highest = seq;
-            return true;
+        } else if let Some(at) = self.range_of(seq) {
+            let (from, to) = self.missing.remove(at);
+            if seq < to {
+                self.missing.insert(at, (seq + 1, to));
+            }
+            if from < seq {
+                self.missing.insert(at, (from, seq - 1));
+            }
         }
-        let Some(at) = self.missing.iter().position(|(from, to)| (*from..=*to).contains(&seq)) else {
-            return false;
-        };
-        let (from, to) = self.missing.remove(at);
-        if seq < to {
-            self.missing.insert(at, (seq + 1, to));
+        if self.missing.len() > RANGES {
+            let (_, to) = self.missing.remove(0);
+            self.forgotten = to;
         }
-        if from < seq {
-            self.missing.insert(at, (from, seq - 1));
-        }
-        true
     }
 }
 
@@ -90,6 +115,8 @@ pub(crate) struct Last {
 /// What a frame turned out to be.
 pub(crate) enum Class {
     Copy,
+    /// Somebody sends again what he recorded.
+    Replay,
     Fresh((u32, i64)),
 }
 
@@ -131,8 +158,10 @@ impl Runs {
                 (0, natural.as_nanos())
             }
             Some(Number::Boot { boot, seq }) => {
-                if !self.take_boot(boot, seq) {
-                    return Class::Copy;
+                match self.look_at(boot, seq) {
+                    Known::New => self.take_boot(boot, seq),
+                    Known::Copy => return Class::Copy,
+                    Known::Replay => return Class::Replay,
                 }
                 (boot, i64::from(seq))
             }
@@ -152,19 +181,32 @@ impl Runs {
         Class::Fresh(place)
     }
 
-    /// Takes a number of a boot in; `false` where it has come before.
-    fn take_boot(&mut self, boot: u32, seq: u32) -> bool {
-        if let Some(known) = self.boots.iter_mut().find(|known| known.boot == boot) {
-            return known.take(seq);
+    /// Whether a number is one of a boot that is over for long, or lies below all that is known of its boot.
+    pub(crate) fn is_replay(&self, number: Option<Number>) -> bool {
+        let Some(Number::Boot { boot, seq }) = number else { return false };
+        self.look_at(boot, seq) == Known::Replay
+    }
+
+    fn look_at(&self, boot: u32, seq: u32) -> Known {
+        if let Some(known) = self.boots.iter().find(|known| known.boot == boot) {
+            return known.look(seq);
         }
-        let mut fresh = Boot { boot, highest: 0, missing: Vec::new() };
-        let first = fresh.take(seq);
-        self.boots.push(fresh);
-        self.boots.sort_unstable_by_key(|known| known.boot);
+        // The boots are in order; as long as one only is known, the one before it has not been seen.
+        let oldest = self.boots.first().filter(|_| self.boots.len() >= BOOTS);
+        if oldest.is_some_and(|oldest| boot < oldest.boot) { Known::Replay } else { Known::New }
+    }
+
+    fn take_boot(&mut self, boot: u32, seq: u32) {
+        let at = self.boots.partition_point(|known| known.boot < boot);
+        if self.boots.get(at).is_none_or(|known| known.boot != boot) {
+            self.boots.insert(at, Boot::new(boot));
+        }
+        if let Some(known) = self.boots.get_mut(at) {
+            known.take(seq);
+        }
         if self.boots.len() > BOOTS {
             self.boots.remove(0);
         }
-        first
     }
 
     /// Where a number that wraps stands; `None` for a copy.
@@ -253,5 +295,73 @@ impl Runs {
             // An old number with another reading: the device has started again.
             Some(_) => Some((self.run.saturating_add(1), value)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn known(runs: &mut Runs, boot: u32, seq: u32) -> Known {
+        let known = runs.look_at(boot, seq);
+        if known == Known::New {
+            runs.take_boot(boot, seq);
+        }
+        known
+    }
+
+    #[test]
+    fn of_the_current_and_the_previous_boot_it_is_known_what_has_come() {
+        let mut runs = Runs::default();
+        for (boot, seq, wanted) in [
+            (7, 1, Known::New),
+            (7, 1, Known::Copy),
+            (7, 5, Known::New),
+            (7, 3, Known::New),
+            (7, 3, Known::Copy),
+            (8, 1, Known::New),
+            (7, 2, Known::New),
+            (7, 2, Known::Copy),
+            (7, 9, Known::New),
+            (6, 1, Known::Replay),
+            (9, 4, Known::New),
+            (7, 4, Known::Replay),
+            (7, 100, Known::Replay),
+            (8, 1, Known::Copy),
+            (8, 2, Known::New),
+            (9, 3, Known::New),
+        ] {
+            assert_eq!(known(&mut runs, boot, seq), wanted, "{boot} {seq}");
+        }
+    }
+
+    #[test]
+    fn the_boot_before_the_first_that_was_seen_is_taken_once() {
+        let mut runs = Runs::default();
+        assert_eq!(known(&mut runs, 7, 1), Known::New);
+        assert_eq!(known(&mut runs, 6, 90), Known::New, "what waited while the server was not there yet");
+        assert_eq!(known(&mut runs, 5, 1), Known::Replay);
+    }
+
+    #[test]
+    fn sixty_four_gaps_are_known_and_what_lies_below_them_is_not() {
+        let mut runs = Runs::default();
+        // Each second number is lost: 1, 3, 5 …
+        for seq in (2..=140).step_by(2) {
+            assert_eq!(known(&mut runs, 1, seq), Known::New);
+        }
+        assert_eq!(runs.boots[0].missing.len(), RANGES);
+        let lost = 140 / 2 - RANGES as u32;
+        let forgotten = 2 * lost - 1;
+        assert_eq!(known(&mut runs, 1, forgotten), Known::Replay, "lost, or recorded: nobody knows");
+        assert_eq!(known(&mut runs, 1, forgotten - 1), Known::Replay);
+        assert_eq!(known(&mut runs, 1, forgotten + 1), Known::Copy);
+        assert_eq!(known(&mut runs, 1, forgotten + 2), Known::New);
+        // A wide gap that is hit in its middle is two.
+        assert_eq!(known(&mut runs, 1, 200), Known::New);
+        assert_eq!(known(&mut runs, 1, 170), Known::New);
+        assert_eq!(runs.boots[0].missing.len(), RANGES);
+        assert_eq!(known(&mut runs, 1, 150), Known::New);
+        assert_eq!((runs.boots[0].missing.len(), runs.boots[0].forgotten), (RANGES, forgotten + 6));
     }
 }

@@ -10,7 +10,10 @@ use axum::{
 };
 
 use super::{Api, problem::Problem};
-use crate::secrets::same;
+use crate::{
+    metrics::{Listener, Refused},
+    secrets::same,
+};
 
 /// What a token may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,10 +131,13 @@ pub(super) async fn require(
     if !api.0.tokens.is_empty() {
         let token = bearer(request.headers());
         let has = token.and_then(|token| api.0.tokens.role(token));
+        let refused = |why| api.0.intake.metrics().refused(Listener::Http, why, 1);
         let has = has.ok_or_else(|| {
+            refused(Refused::Token);
             Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", "a bearer token is needed")
         })?;
         if !has.allows(role) {
+            refused(Refused::Role);
             return Err(Problem::new(
                 StatusCode::FORBIDDEN,
                 "forbidden",

@@ -1,11 +1,16 @@
 //! Frames that devices post: stored first, then decided, then answered in the vendor's words.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{
     Json,
-    extract::{ConnectInfo, OriginalUri, Path, State},
+    extract::{ConnectInfo, OriginalUri, Path, RawPathParams, Request, State},
     http::{HeaderMap, StatusCode, header},
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
@@ -50,6 +55,10 @@ impl Posted {
 
     fn context(&self) -> Context<'_> {
         Context { route: Some(&self.route), content_type: self.content_type(), ..Context::default() }
+    }
+
+    fn token(&self) -> Option<&str> {
+        auth::bearer(&self.headers).or(self.token.as_deref())
     }
 
     fn left(&self) -> Duration {
@@ -110,26 +119,59 @@ pub(super) async fn by_serial(
     take(&api, device.filter(|device| vz_family(&device.protocol).is_some()), posted).await
 }
 
+/// The protocols that come by [`vz`] and [`by_serial`].
+const VZ_FAMILY: [Protocol; 3] = [Protocol::VzHttp, Protocol::QianyiHttp, Protocol::AlphadigiHttp];
+
 fn vz_family(protocol: &str) -> Option<Protocol> {
-    let protocol = Protocol::parse(protocol)?;
-    matches!(protocol, Protocol::VzHttp | Protocol::QianyiHttp | Protocol::AlphadigiHttp).then_some(protocol)
+    Protocol::parse(protocol).filter(|protocol| VZ_FAMILY.contains(protocol))
+}
+
+/// Lets a device's post through where the device of the path, or without one any, may come so: of nobody else the body
+/// is read.
+pub(super) async fn expected(
+    State(api): State<Api>,
+    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    params: RawPathParams,
+    request: Request,
+    next: Next,
+) -> Result<Response, Problem> {
+    let token = auth::bearer(request.headers()).map(str::to_owned);
+    let route = request.uri().path_and_query().map_or("", |route| route.as_str());
+    let token = token.or_else(|| without_token(route).1);
+    let named = params.iter().find(|(name, _)| *name == "device").map(|(_, device)| device);
+    let admitted = match named {
+        Some(device) => match api.0.guard.directory.device(device) {
+            Some(device) => admit(&api, &device, from.ip(), token.as_deref()),
+            None => Err(Refused::UnknownDevice),
+        },
+        None => admit_any(&api, from.ip(), token.as_deref()),
+    };
+    admitted.map_err(|why| refuse(&api, why))?;
+    Ok(next.run(request).await)
+}
+
+fn refuse(api: &Api, why: Refused) -> Problem {
+    api.0.intake.metrics().refused(Listener::Http, why, 1);
+    let why = match why {
+        Refused::UnknownDevice => {
+            return Problem::not_found("unknown_device", "the site has no such device");
+        }
+        Refused::Rate => return Problem::too_many("more frames than this device may send"),
+        Refused::Address => "this device is not taken from this address without a token",
+        Refused::NoTag => "this device has a key: it sends native frames with a tag over TCP",
+        _ => "this device is not taken without a token",
+    };
+    Problem::new(StatusCode::FORBIDDEN, "forbidden", why)
 }
 
 async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<Response, Problem> {
     let metrics = api.0.intake.metrics();
-    let Some(device) = device.as_deref() else {
-        metrics.refused(Listener::Http, Refused::UnknownDevice, 1);
-        return Err(Problem::not_found("unknown_device", "the site has no such device"));
-    };
-    admit(api, device, &posted).map_err(|why| {
-        metrics.refused(Listener::Http, why, 1);
-        let why = match why {
-            Refused::Address => "this device is not taken from this address without a token",
-            Refused::NoTag => "this device has a key: it sends native frames with a tag over TCP",
-            _ => "this device is not taken without a token",
-        };
-        Problem::new(StatusCode::FORBIDDEN, "forbidden", why)
-    })?;
+    let device = device.ok_or(Refused::UnknownDevice).and_then(|device| {
+        admit(api, &device, posted.from.ip(), posted.token())?;
+        api.0.guard.paces(&device, Listener::Http, posted.since)?;
+        Ok(device)
+    });
+    let device = &*device.map_err(|why| refuse(api, why))?;
     let record = FrameRecord {
         device: Some(&device.id),
         protocol: &device.protocol,
@@ -182,17 +224,31 @@ fn answer<'c>(
 
 /// A device is let in with its own token or one of the server's, or from an address that the site names for it. One that
 /// has a key for tags is not let in here at all: a post has no tag.
-fn admit(api: &Api, device: &Device, posted: &Posted) -> Result<(), Refused> {
+fn admit(api: &Api, device: &Device, from: IpAddr, token: Option<&str>) -> Result<(), Refused> {
     if device.is_native() && device.key.is_some() {
         return Err(Refused::NoTag);
     }
-    let token = auth::bearer(&posted.headers).or(posted.token.as_deref());
-    let role = token.and_then(|token| api.0.tokens.role(token));
     let own = || token.is_some_and(|token| api.0.guard.has_token(device, token, api.0.clock.now()));
-    if role.is_some_and(|role| role.allows(Role::Device)) || own() {
+    if is_devices(api, token) || own() {
         return Ok(());
     }
-    api.0.guard.unproven(device, posted.from.ip(), Refused::Token)
+    api.0.guard.unproven(device, from, Refused::Token)
+}
+
+/// Whether any camera that says in its body who it is may come so.
+fn admit_any(api: &Api, from: IpAddr, token: Option<&str>) -> Result<(), Refused> {
+    let guard = &api.0.guard;
+    let own = || token.is_some_and(|token| guard.secrets.is_a_token(token, api.0.clock.now()));
+    if is_devices(api, token) || guard.expects(&VZ_FAMILY, from) || own() {
+        return Ok(());
+    }
+    Err(if token.is_some() { Refused::Token } else { Refused::Address })
+}
+
+/// Whether it is one of the server's tokens that lets devices' frames in.
+fn is_devices(api: &Api, token: Option<&str>) -> bool {
+    let role = token.and_then(|token| api.0.tokens.role(token));
+    role.is_some_and(|role| role.allows(Role::Device))
 }
 
 #[cfg(test)]

@@ -36,6 +36,11 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
 
+    /// More than may come in this time.
+    pub(super) fn too_many(detail: impl Into<String>) -> Self {
+        Self { retry_secs: Some(1), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", detail) }
+    }
+
     /// Something that may work a moment later.
     pub(super) fn later(code: &'static str, detail: impl Into<String>) -> Self {
         Self { retry_secs: Some(1), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code, detail) }
@@ -79,12 +84,4 @@ impl IntoResponse for Problem {
         }
         response
     }
-}
-
-pub(super) async fn no_such_path() -> Problem {
-    Problem::not_found("no_such_path", "")
-}
-
-pub(super) async fn wrong_method() -> Problem {
-    Problem::new(StatusCode::METHOD_NOT_ALLOWED, "wrong_method", "")
 }

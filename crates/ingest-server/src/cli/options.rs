@@ -6,9 +6,9 @@ use super::CannotRun;
 use crate::{
     api::Tokens,
     archive::Retention,
-    config::{ConfigError, Effective, Environment, Given, MQTT_PASSWORD, Role, SECRETS, TOKENS},
+    config::{self, ConfigError, Effective, Environment, Given, MQTT_PASSWORD, Role, SECRETS, TOKENS},
     listener::{
-        self, Limits, Port,
+        self, Port,
         mqtt::{Broker, Subscription},
     },
     secrets::{Source, Text},
@@ -145,7 +145,14 @@ fn listeners(effective: &Effective) -> Result<listener::Options, ConfigError> {
     if broker.is_none() && effective.is_set("mqtt.topics") {
         return Err(effective.missing("mqtt.url", "there are topics but no broker"));
     }
-    Ok(listener::Options { secrets, ports, broker, limits: Limits::default() })
+    Ok(listener::Options {
+        secrets,
+        ports,
+        broker,
+        limits: config::limits(effective)?,
+        tls: config::tls(effective)?,
+        balancers: config::balancers(effective)?,
+    })
 }
 
 fn broker(effective: &Effective, url: &str) -> Result<Broker, ConfigError> {

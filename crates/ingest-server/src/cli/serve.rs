@@ -1,11 +1,14 @@
 //! `parkline serve`
 
+use std::time::Duration;
+
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{CannotRun, Ended, init, options};
 use crate::{
     config::{self, Given},
+    listener::tls::TlsError,
     server::{Server, ServerOptions},
 };
 
@@ -79,15 +82,22 @@ async fn serve(options: &ServerOptions, first: bool) -> Result<Ended, CannotRun>
     if first {
         init::tell_next(server.http);
     }
+    let mut look = tokio::time::interval(LOOK);
     loop {
         tokio::select! {
             _ = terminate.recv() => break,
             _ = interrupt.recv() => break,
+            _ = look.tick() => {
+                if server.certificates_changed() {
+                    tell(server.reload_certificates());
+                }
+            }
             _ = hang_up.recv() => {
                 match server.reload().await {
                     Ok(changes) => eprintln!("the site was read again: {changes} changes written to the log"),
                     Err(error) => eprintln!("the site stays as it was: {error}"),
                 }
+                tell(server.reload_certificates());
                 match server.reload_secrets() {
                     Ok(None) => eprintln!("the secrets were read again"),
                     Ok(Some(lacking)) => eprintln!("the secrets were read again: {lacking}"),
@@ -100,6 +110,17 @@ async fn serve(options: &ServerOptions, first: bool) -> Result<Ended, CannotRun>
     let failure = server.failure();
     server.stop().await;
     failure.map_or(Ok(Ended::Well), |why| Err(CannotRun(why)))
+}
+
+/// How often it is looked whether files with certificates have changed.
+const LOOK: Duration = Duration::from_secs(2);
+
+fn tell(certificates: Result<bool, TlsError>) {
+    match certificates {
+        Ok(true) => eprintln!("the certificates were read again"),
+        Ok(false) => {}
+        Err(error) => eprintln!("the certificates stay as they were: {error}"),
+    }
 }
 
 fn greet(options: &ServerOptions, server: &Server) {

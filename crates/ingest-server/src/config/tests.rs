@@ -116,6 +116,36 @@ fn variables_that_say_nothing_are_told() {
 }
 
 #[test]
+fn limits_and_tls_are_what_the_settings_say() {
+    let held = effective("", &[], &[]).unwrap();
+    assert_eq!(limits(&held).unwrap(), crate::listener::Limits::default(), "one default, two places");
+    assert_eq!(tls(&held).unwrap(), None);
+    let file = "[limits]\nidle_secs = 60\ndevice_rate = '5/9'\n[tls]\ncertificate = 'c.pem'\nkey = 'k.pem'\non = ['port']\n";
+    let held = effective(file, &[], &["--balancer", "10.0.0.0/8"]).unwrap();
+    let limits = limits(&held).unwrap();
+    assert_eq!((limits.idle.as_secs(), limits.device.burst), (60, 9));
+    let tls_held = tls(&held).unwrap().unwrap();
+    assert_eq!(
+        (tls_held.on, tls_held.files.client_authorities),
+        (vec![crate::metrics::Listener::Port], None)
+    );
+    assert!(balancers(&held).unwrap()[0].holds("10.1.2.3".parse().unwrap()));
+    for (file, place) in [
+        ("[limits]\nidle_secs = 0", "limits.idle_secs"),
+        ("[limits]\nlistener_rate = 'fast'", "limits.listener_rate"),
+        ("[tls]\ncertificate = 'c.pem'", "tls.key"),
+        ("[tls]\nkey = 'k.pem'", "tls.certificate"),
+        ("[tls]\ncertificate = 'c'\nkey = 'k'\non = ['udp']", "tls.on"),
+        ("[listen]\nbalancers = ['here']", "listen.balancers"),
+    ] {
+        let held = effective(file, &[], &[]).unwrap();
+        let errors = [super::limits(&held).err(), tls(&held).err(), balancers(&held).err()];
+        let error = errors.into_iter().flatten().next().unwrap();
+        assert!(error.place.starts_with(place), "{file}: {error}");
+    }
+}
+
+#[test]
 fn every_option_has_one_name_everywhere() {
     let options = options();
     let mut names: Vec<&str> = options

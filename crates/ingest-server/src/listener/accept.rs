@@ -1,27 +1,26 @@
 //! The loop that accepts connections, for every listener on TCP.
 
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-    task::JoinSet,
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use super::{
+    addresses::Place,
+    door::{Door, Stream},
 };
-
-use super::addresses::{Addresses, Place};
 
 /// How long the system may refuse a connection before the next attempt, where it is out of sockets.
 const OUT_OF_SOCKETS: Duration = Duration::from_millis(20);
 
-/// Runs `connection` for each one that comes from where somebody is expected and finds a place, until `stop` says so;
-/// then waits until those that stand have ended.
-pub(super) async fn accept<F>(
+/// Runs `connection` for each one that the door lets in, until `stop` says so; then waits until those that stand have
+/// ended.
+pub(crate) async fn accept<C, F>(
     listener: TcpListener,
-    addresses: &Arc<Addresses>,
+    door: &Arc<Door>,
     mut stop: watch::Receiver<bool>,
-    expects: impl Fn(IpAddr) -> bool,
-    connection: impl Fn(TcpStream, Place) -> F,
+    connection: C,
 ) where
+    C: Fn(Stream, Place) -> F + Clone + Send + 'static,
     F: Future<Output = ()> + Send + 'static,
 {
     let mut tasks = JoinSet::new();
@@ -32,16 +31,22 @@ pub(super) async fn accept<F>(
         };
         while tasks.try_join_next().is_some() {}
         // Out of sockets or the peer gave up: neither is a reason to stop listening.
-        let Ok((stream, from)) = accepted else {
+        let Ok((stream, peer)) = accepted else {
             tokio::time::sleep(OUT_OF_SOCKETS).await;
             continue;
         };
-        if !expects(from.ip()) {
-            continue;
-        }
-        let Some(place) = addresses.enter(from.ip()) else { continue };
-        let _ = stream.set_nodelay(true);
-        tasks.spawn(connection(stream, place));
+        let Some(room) = door.room() else { continue };
+        let (door, mut stop, connection) = (door.clone(), stop.clone(), connection.clone());
+        tasks.spawn(async move {
+            let opened = tokio::select! {
+                opened = door.open(stream, peer, room) => opened,
+                _ = stop.wait_for(|stop| *stop) => None,
+            };
+            if let Some((stream, place)) = opened {
+                // On the heap, so that who says nothing does not hold room for it.
+                Box::pin(connection(stream, place)).await;
+            }
+        });
     }
     while tasks.join_next().await.is_some() {}
 }

@@ -7,16 +7,13 @@
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use device_codec::{Context, Framing, Protocol, Step, decode};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::watch,
-};
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{
-    Limits,
     accept::accept,
-    addresses::{Addresses, Place},
+    addresses::Place,
     buffer::Buffers,
+    door::{Door, Stream},
     guard::Guard,
 };
 use crate::{
@@ -36,49 +33,24 @@ pub(super) struct Framed(Arc<Inner>);
 struct Inner {
     intake: Arc<Intake>,
     guard: Arc<Guard>,
-    limits: Limits,
-    addresses: Arc<Addresses>,
     buffers: Buffers,
     protocol: Protocol,
     framing: Framing,
 }
 
 impl Framed {
-    pub(super) fn new(
-        host: &Host,
-        guard: Arc<Guard>,
-        limits: Limits,
-        protocol: Protocol,
-        framing: Framing,
-    ) -> Self {
-        let intake = host.intake.clone();
-        let addresses =
-            Addresses::new(limits.connections, limits.each_address, Listener::Port, intake.metrics().clone());
-        let buffers = Buffers::new(limits.buffer_bytes);
-        Self(Arc::new(Inner { intake, guard, limits, addresses, buffers, protocol, framing }))
+    pub(super) fn new(host: &Host, guard: Arc<Guard>, protocol: Protocol, framing: Framing) -> Self {
+        let buffers = Buffers::new(guard.limits.buffer_bytes);
+        Self(Arc::new(Inner { intake: host.intake.clone(), guard, buffers, protocol, framing }))
     }
 
-    pub(super) async fn serve(self, listener: TcpListener, stop: watch::Receiver<bool>) {
-        let expects = |from| {
-            let expected = self.expects(from);
-            if !expected {
-                self.0.intake.metrics().refused(Listener::Port, Refused::Address, 1);
-            }
-            expected
-        };
-        let connection = |stream, place| self.clone().connection(stream, place, stop.clone());
-        accept(listener, &self.0.addresses, stop.clone(), expects, connection).await;
+    pub(super) async fn serve(self, listener: TcpListener, door: Arc<Door>, stop: watch::Receiver<bool>) {
+        let stopped = stop.clone();
+        let connection = move |stream, place| self.clone().connection(stream, place, stopped.clone());
+        accept(listener, &door, stop, connection).await;
     }
 
-    /// Whether any device of the protocol may come from there.
-    fn expects(&self, from: IpAddr) -> bool {
-        self.0.guard.directory.devices().iter().any(|device| {
-            device.protocol == self.0.protocol.name()
-                && self.0.guard.unproven(device, from, Refused::Address).is_ok()
-        })
-    }
-
-    async fn connection(self, mut stream: TcpStream, place: Place, mut stop: watch::Receiver<bool>) {
+    async fn connection(self, mut stream: Stream, place: Place, mut stop: watch::Receiver<bool>) {
         let mut buffer = self.0.buffers.buffer();
         let (mut noise, mut refused, mut begun) = (0, 0, None);
         loop {
@@ -86,7 +58,9 @@ impl Framed {
                 read = tokio::time::timeout(self.patience(begun), buffer.read(&mut stream)) => read,
                 _ = stop.wait_for(|stop| *stop) => return,
             };
-            let Ok(read) = read else { break };
+            let Ok(read) = read else {
+                return self.0.intake.metrics().refused(Listener::Port, Refused::Deadline, 1);
+            };
             if !matches!(read, Ok(1..)) {
                 return;
             }
@@ -96,7 +70,7 @@ impl Framed {
                 match self.0.framing.next(rest) {
                     Step::Frame { len } => {
                         let len = len.min(rest.len());
-                        match self.frame(rest.get(..len).unwrap_or_default(), place.from()).await {
+                        match self.frame(rest.get(..len).unwrap_or_default(), place.from().ip()).await {
                             Ok(()) => refused = 0,
                             Err(why) => {
                                 self.0.intake.metrics().refused(Listener::Port, why, 1);
@@ -119,7 +93,7 @@ impl Framed {
                 _ => Some(moment()),
             };
             buffer.took(taken, wanted);
-            if noise >= self.0.limits.noise_bytes || refused >= self.0.limits.refused {
+            if noise >= self.0.guard.limits.noise_bytes || refused >= self.0.guard.limits.refused {
                 break;
             }
         }
@@ -128,13 +102,14 @@ impl Framed {
 
     /// How long the next bytes may take.
     fn patience(&self, begun: Option<Moment>) -> Duration {
-        let frame = |begun| self.0.limits.frame.saturating_sub(moment().duration_since(begun));
-        begun.map_or(self.0.limits.idle, frame)
+        let limits = &self.0.guard.limits;
+        begun.map_or(limits.idle, |begun| limits.frame.saturating_sub(moment().duration_since(begun)))
     }
 
     async fn frame(&self, payload: &[u8], from: IpAddr) -> Result<(), Refused> {
         let since = moment();
         let device = self.whose(payload, from)?;
+        self.0.guard.paces(&device, Listener::Port, since)?;
         let record = FrameRecord {
             device: Some(&device.id),
             protocol: &device.protocol,

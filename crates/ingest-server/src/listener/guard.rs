@@ -9,12 +9,17 @@ use std::{
     },
 };
 
-use device_codec::native::{AckStatus, Frame, Key};
+use device_codec::{
+    Protocol,
+    native::{AckStatus, Frame, Key},
+};
 use parking_types::Instant;
 
+use super::{Limits, rate::Rate};
 use crate::{
+    clock::{Moment, moment},
     directory::{Device, Directory},
-    metrics::Refused,
+    metrics::{Listener, Refused},
     record::Sender,
     secrets::{Secret, Secrets},
 };
@@ -27,6 +32,12 @@ pub struct Guard {
     pub secrets: Secrets,
     /// Whether the server is open: no tokens are configured, so it listens on loopback only and takes whoever is there.
     pub open: bool,
+    /// What connections and devices may do.
+    pub limits: Limits,
+    /// What came in through each listener.
+    rates: [Rate; Listener::ALL.len()],
+    /// Since when that is counted.
+    since: Moment,
 }
 
 /// A device as a connection knows it.
@@ -71,6 +82,28 @@ impl Known {
 }
 
 impl Guard {
+    /// A guard at whose listeners nothing has come in yet.
+    pub fn new(directory: Arc<Directory>, secrets: Secrets, open: bool, limits: Limits) -> Self {
+        Self { directory, secrets, open, limits, rates: Default::default(), since: moment() }
+    }
+
+    /// Whether one more frame keeps to the paces of its device and its listener.
+    ///
+    /// # Errors
+    /// [`Refused::Rate`].
+    pub fn paces(&self, device: &Device, listener: Listener, at: Moment) -> Result<(), Refused> {
+        let now_ns = at.saturating_duration_since(self.since).as_nanos() as u64;
+        let listeners = self.rates.get(listener as usize);
+        let keep = device.rate.take(self.limits.device, now_ns)
+            && listeners.is_none_or(|rate| rate.take(self.limits.listener, now_ns));
+        if keep { Ok(()) } else { Err(Refused::Rate) }
+    }
+
+    /// Whether any device of these protocols that proves nothing may speak from this address.
+    pub fn expects(&self, protocols: &[Protocol], from: IpAddr) -> bool {
+        protocols.iter().any(|protocol| self.directory.expects(*protocol, from, self.open))
+    }
+
     /// A number that is another one after each change of site or secrets: what was asked before holds while it stays.
     pub fn generation(&self) -> (u64, u64) {
         (self.directory.generation(), self.secrets.generation())
@@ -121,9 +154,11 @@ impl Guard {
 pub fn status(why: Refused) -> AckStatus {
     match why {
         Refused::NoTag | Refused::UnknownKey | Refused::BadTag => AckStatus::BAD_TAG,
-        Refused::Busy | Refused::Limit => AckStatus::BUSY,
-        Refused::Malformed | Refused::TooLarge => AckStatus::BAD_FRAME,
-        Refused::UnknownDevice | Refused::Address | Refused::Token => AckStatus::UNKNOWN_DEVICE,
+        Refused::Busy | Refused::Limit | Refused::Rate | Refused::Deadline => AckStatus::BUSY,
+        Refused::Malformed | Refused::TooLarge | Refused::Handshake | Refused::Proxy => AckStatus::BAD_FRAME,
+        Refused::UnknownDevice | Refused::Address | Refused::Token | Refused::Role | Refused::Route => {
+            AckStatus::UNKNOWN_DEVICE
+        }
     }
 }
 
@@ -146,7 +181,7 @@ pub(crate) mod tests {
             {"id": "c", "protocol": "vz-http", "key": "c"}]});
         let directory = Arc::new(Directory::new(site.as_object().unwrap(), 1));
         let secrets = Secrets::open(Source::Text(Text(KEYS.to_owned())), &directory).unwrap();
-        Guard { directory, secrets, open }
+        Guard::new(directory, secrets, open, Limits::default())
     }
 
     fn at(text: &str) -> Instant {

@@ -19,18 +19,18 @@ use std::{
 use device_codec::native::{Ack, AckStatus, Head, Message, TimeReply};
 use parking_types::Instant;
 use tokio::{
-    io::AsyncWriteExt,
-    net::{TcpListener, TcpStream, tcp::OwnedWriteHalf},
+    io::{AsyncWriteExt, WriteHalf},
+    net::TcpListener,
     sync::{mpsc, watch},
     task::AbortHandle,
 };
 
 use self::{acks::Acks, read::Reading};
 use super::{
-    Limits,
     accept::accept,
-    addresses::{Addresses, Place},
+    addresses::Place,
     buffer::Buffers,
+    door::{Door, Stream},
     guard::{Guard, Known, status},
 };
 use crate::{
@@ -53,8 +53,6 @@ struct Inner {
     desk: Arc<Desk>,
     clock: Clock,
     guard: Arc<Guard>,
-    limits: Limits,
-    addresses: Arc<Addresses>,
     buffers: Buffers,
     /// Who delivers commands to a device: its newest connection.
     couriers: Mutex<HashMap<String, AbortHandle>>,
@@ -89,31 +87,30 @@ struct Stored {
 
 impl Tcp {
     /// A listener for a running host.
-    pub fn new(host: &Host, guard: Arc<Guard>, limits: Limits) -> Self {
+    pub fn new(host: &Host, guard: Arc<Guard>) -> Self {
         let intake = host.intake.clone();
-        let addresses =
-            Addresses::new(limits.connections, limits.each_address, Listener::Tcp, intake.metrics().clone());
         let (desk, clock) = (host.desk.clone(), host.clock.clone());
-        let (buffers, couriers) = (Buffers::new(limits.buffer_bytes), Mutex::default());
-        Self(Arc::new(Inner { intake, desk, clock, guard, limits, addresses, buffers, couriers }))
+        let (buffers, couriers) = (Buffers::new(guard.limits.buffer_bytes), Mutex::default());
+        Self(Arc::new(Inner { intake, desk, clock, guard, buffers, couriers }))
     }
 
     /// Accepts connections until `stop` says so; connections end then too, with what they have read acknowledged.
-    pub async fn serve(self, listener: TcpListener, stop: watch::Receiver<bool>) {
-        let connection = |stream, place| self.clone().connection(stream, place, stop.clone());
-        accept(listener, &self.0.addresses, stop.clone(), |_| true, connection).await;
+    pub async fn serve(self, listener: TcpListener, door: Arc<Door>, stop: watch::Receiver<bool>) {
+        let stopped = stop.clone();
+        let connection = move |stream, place| self.clone().connection(stream, place, stopped.clone());
+        accept(listener, &door, stop, connection).await;
     }
 
-    async fn connection(self, stream: TcpStream, place: Place, stop: watch::Receiver<bool>) {
-        let (read, write) = stream.into_split();
+    async fn connection(self, stream: Stream, place: Place, stop: watch::Receiver<bool>) {
+        let (read, write) = tokio::io::split(stream);
         let (queue, work) = mpsc::channel(QUEUE);
         let writer = tokio::spawn(self.clone().write(write, work));
-        Reading::new(&self, place.from(), queue).run(read, stop).await;
+        Reading::new(&self, place.from().ip(), queue).run(read, stop).await;
         let _ = writer.await;
         drop(place);
     }
 
-    async fn write(self, mut socket: OwnedWriteHalf, mut work: mpsc::Receiver<Write>) {
+    async fn write(self, mut socket: WriteHalf<Stream>, mut work: mpsc::Receiver<Write>) {
         let (mut acks, mut known) = (Acks::default(), HashMap::new());
         while let Some(next) = work.recv().await {
             let bytes = match next {
@@ -132,6 +129,7 @@ impl Tcp {
                 return;
             }
         }
+        let _ = socket.shutdown().await;
     }
 
     async fn stored(&self, stored: Stored, acks: &mut Acks, known: &Devices) -> Vec<u8> {

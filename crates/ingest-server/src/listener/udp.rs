@@ -92,6 +92,7 @@ impl Udp {
         let device = device.ok_or(Refused::UnknownDevice)?;
         // It has no place for a token, so an address is all that can speak for it.
         self.guard.unproven(&device, from.ip(), Refused::Address)?;
+        self.guard.paces(&device, Listener::Udp, moment())?;
         Ok(Taken { device, from, payload: payload.to_vec(), occupied })
     }
 

@@ -238,7 +238,7 @@ pub fn request(
 
 /// A native device, 0x1001 unless another is set.
 pub struct Device {
-    stream: TcpStream,
+    stream: Option<TcpStream>,
     received: Vec<u8>,
     pub device_id: u64,
     pub boot_id: u32,
@@ -252,7 +252,16 @@ impl Device {
         let stream = TcpStream::connect(to)?;
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, received: Vec::new(), device_id: 0x1001, boot_id, seq: 0, key: None })
+        Ok(Self { stream: Some(stream), ..Self::unconnected(boot_id) })
+    }
+
+    /// One that makes frames for others to send.
+    pub fn unconnected(boot_id: u32) -> Self {
+        Self { stream: None, received: Vec::new(), device_id: 0x1001, boot_id, seq: 0, key: None }
+    }
+
+    fn stream(&mut self) -> std::io::Result<&mut TcpStream> {
+        self.stream.as_mut().ok_or_else(|| std::io::ErrorKind::NotConnected.into())
     }
 
     /// The bytes of the next report; the clock is not set, so the time of receipt counts.
@@ -267,7 +276,7 @@ impl Device {
     }
 
     pub fn send(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.stream.write_all(bytes)
+        self.stream()?.write_all(bytes)
     }
 
     /// The next message from the server.
@@ -294,7 +303,7 @@ impl Device {
                 return Ok(message);
             }
             let mut buffer = [0; 4096];
-            match self.stream.read(&mut buffer)? {
+            match self.stream()?.read(&mut buffer)? {
                 0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
                 len => self.received.extend_from_slice(&buffer[..len]),
             }

@@ -1,6 +1,6 @@
 //! The frames of one device in the order of their numbers, copies gone, with their times.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parking_types::{Instant, Span};
 use session_core::{Number, Policy};
@@ -74,9 +74,17 @@ fn take_copy(first: &mut Placed, sent: &Sent, policy: &Policy) {
 fn numbered(frames: &[&Sent], policy: &Policy) -> Vec<Placed> {
     let mut runs: Vec<Run> = Vec::new();
     let mut all: BTreeMap<(u64, i64), Placed> = BTreeMap::new();
+    let mut boots: BTreeSet<u32> = BTreeSet::new();
     for sent in frames {
         let order = match sent.number {
-            Some(Number::Boot { boot, seq }) => (u64::from(boot), i64::from(seq)),
+            // The current boot and the one before: what is older was recorded.
+            Some(Number::Boot { boot, .. }) if boots.iter().nth_back(1).is_some_and(|b| boot < *b) => {
+                continue;
+            }
+            Some(Number::Boot { boot, seq }) => {
+                boots.insert(boot);
+                (u64::from(boot), i64::from(seq))
+            }
             Some(Number::Cyclic { value, first, last, run }) => {
                 cyclic(sent, (value, first, last), run, &mut runs, &all, policy)
             }

@@ -5,7 +5,7 @@ use std::{collections::HashMap, net::IpAddr, ops::Range, sync::Arc, time::Durati
 use device_codec::native::{Frame, Head, Message, Split};
 use parking_types::Instant;
 use tokio::{
-    net::tcp::OwnedReadHalf,
+    io::ReadHalf,
     sync::{mpsc, watch},
     task::AbortHandle,
 };
@@ -13,7 +13,7 @@ use tokio::{
 use super::{Stored, Tcp, Write};
 use crate::{
     clock::{Moment, moment},
-    listener::{buffer::Buffer, guard::Known},
+    listener::{buffer::Buffer, door::Stream, guard::Known},
     log::{Batch, lock},
     metrics::{Listener, Refused},
     record::Frames,
@@ -69,7 +69,7 @@ impl<'t> Reading<'t> {
         }
     }
 
-    pub(super) async fn run(mut self, mut socket: OwnedReadHalf, mut stop: watch::Receiver<bool>) {
+    pub(super) async fn run(mut self, mut socket: ReadHalf<Stream>, mut stop: watch::Receiver<bool>) {
         let mut buffer = self.tcp.0.buffers.buffer();
         loop {
             let wait = self.patience();
@@ -78,7 +78,7 @@ impl<'t> Reading<'t> {
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             let went_on = match read {
-                Err(_) => self.limit(),
+                Err(_) => self.closed(Refused::Deadline),
                 Ok(Ok(1..)) => self.frames(&mut buffer).await,
                 Ok(_) => None,
             };
@@ -89,14 +89,14 @@ impl<'t> Reading<'t> {
     }
 
     /// The connection is closed for what it did not do, or did too often.
-    fn limit<T>(&self) -> Option<T> {
-        self.tcp.0.intake.metrics().refused(Listener::Tcp, Refused::Limit, 1);
+    fn closed<T>(&self, why: Refused) -> Option<T> {
+        self.tcp.0.intake.metrics().refused(Listener::Tcp, why, 1);
         None
     }
 
     /// How long the next bytes may take.
     fn patience(&self) -> Duration {
-        let limits = &self.tcp.0.limits;
+        let limits = &self.tcp.0.guard.limits;
         let left = |whole: Duration, since: Moment| whole.saturating_sub(moment().duration_since(since));
         let first = if self.taken { limits.idle } else { left(limits.first_frame, self.opened) };
         self.begun.map_or(first, |begun| first.min(left(limits.frame, begun)))
@@ -113,7 +113,7 @@ impl<'t> Reading<'t> {
         let wanted = loop {
             let used = match Frame::split(rest) {
                 Split::Complete(frame) => {
-                    self.sort(frame, taken, now, &mut groups).await?;
+                    self.sort(frame, taken, (now, since), &mut groups).await?;
                     frame.len()
                 }
                 Split::NeedMore(wanted) => break wanted,
@@ -135,8 +135,9 @@ impl<'t> Reading<'t> {
             self.store(partition, group, bytes, since).await?;
         }
         buffer.took(taken, wanted);
-        let limits = &self.tcp.0.limits;
-        if self.noise < limits.noise_bytes && self.refused < limits.refused { Some(()) } else { self.limit() }
+        let limits = &self.tcp.0.guard.limits;
+        let bearable = self.noise < limits.noise_bytes && self.refused < limits.refused;
+        if bearable { Some(()) } else { self.closed(Refused::Limit) }
     }
 
     /// Puts a frame that begins at `at` to those of its partition.
@@ -144,11 +145,16 @@ impl<'t> Reading<'t> {
         &mut self,
         frame: Frame<'_>,
         at: usize,
-        now: Instant,
+        (now, since): (Instant, Moment),
         groups: &mut HashMap<u32, Group>,
     ) -> Option<()> {
         let head = frame.head();
-        let known = match self.proved(&frame, &head, now).await? {
+        let proved = self.proved(&frame, &head, now).await?;
+        let paced = proved.and_then(|known| {
+            self.tcp.0.guard.paces(&known.device, Listener::Tcp, since)?;
+            Ok(known)
+        });
+        let known = match paced {
             Ok(known) => known,
             Err(why) => {
                 self.refused += 1;

@@ -1,0 +1,414 @@
+#!/usr/bin/env python3
+"""Attacks a server of its own under honest load, and says what came of it.
+
+    cargo build --release -p ingest-server
+    scripts/attack.py target/release/parkline              # ten minutes and more; needs 13,000 open files a process
+    scripts/attack.py target/release/parkline --short      # one minute, a tenth of the connections
+
+Honest devices (`parkline load`) send all the time; first alone, then under each attack. What is asked of the server: refused
+with the right answer, counted, memory flat, honest devices keep their p99, no secret and no plate in anything that it says.
+Prints one JSON object; exit code 1 where something was not as it should be.
+"""
+import argparse
+import asyncio
+import hashlib
+import hmac
+import itertools
+import json
+import os
+import pathlib
+import random
+import resource
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ADMIN, READ, DEVICE = "admin-0123456789abcdef", "read-0123456789abcdef", "device-0123456789abcdef"
+PLATE = "粤B7K35Q"
+STOLEN = bytes(range(32))
+PROXY = b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x21, 0x11, 0, 12, 192, 0, 2, 7, 10, 0, 0, 1, 0xC3, 0x50, 0x1D, 0x4C])
+TABLE = []
+for byte in range(256):
+    for _ in range(8):
+        byte = byte >> 1 ^ (0x82F63B78 if byte & 1 else 0)
+    TABLE.append(byte)
+
+
+def crc32c(data):
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = crc >> 8 ^ TABLE[(crc ^ byte) & 255]
+    return crc ^ 0xFFFFFFFF
+
+
+def heartbeat(device, boot, seq, key=None, key_id=0):
+    """A native heartbeat (docs/native-frame.md)."""
+    fixed = struct.pack("<IIHhBBbB", 0, 0, 3600, 215, 1, 2, -71, 0)
+    body = struct.pack("<BBHHHIIQIIq", 1, 6, 8 if key else 0, 1, len(fixed), len(fixed), key_id, device, boot, seq, 0) + fixed
+    if key:
+        body += hmac.new(key, body, hashlib.sha256).digest()[:16]
+    return b"\xf5PK\x0a" + struct.pack("<I", crc32c(body)) + body
+
+
+class Server:
+    """A server on loopback with devices of the simulator's, and one whose key will be stolen."""
+
+    def __init__(self, binary, folder, devices):
+        self.binary, self.folder = binary, folder
+        run(binary, "load", "--write-site", folder, "--devices", devices, "--cameras", 10)
+        site = json.loads((folder / "site.json").read_text())
+        site["devices"].append({"id": "stolen", "serial": f"{0x5701:016x}", "protocol": "parkline", "lot": "load-0", "key": "stolen"})
+        (folder / "site.json").write_text(json.dumps(site))
+        self.load_secret = (folder / "secrets").read_text()
+        self.key(1, STOLEN)
+        (folder / "tokens").write_text(f"admin {ADMIN}\nread {READ}\ndevice {DEVICE}\n")
+        self.said = open(folder / "said", "ab+")
+        self.process = subprocess.Popen(
+            [binary, "serve", "--site", folder / "site.json", "--data", folder / "data", "--tokens", folder / "tokens",
+             "--secrets", folder / "secrets", "--http", "127.0.0.1:0", "--tcp", "127.0.0.1:0"],
+            stdout=subprocess.PIPE, stderr=self.said)
+        ready = json.loads(self.process.stdout.readline())
+        self.http, self.tcp = (tuple([a.rsplit(":", 1)[0], int(a.rsplit(":", 1)[1])]) for a in (ready["http"], ready["tcp"]))
+
+    def key(self, number, key):
+        (self.folder / "secrets").write_text(f"{self.load_secret}stolen {number} {key.hex()}\n")
+
+    def rss_mib(self):
+        for line in open(f"/proc/{self.process.pid}/status"):
+            if line.startswith("VmRSS"):
+                return int(line.split()[1]) / 1024
+        return 0
+
+    def ask(self, path, token=None, method="GET", body=None):
+        url = f"http://{self.http[0]}:{self.http[1]}{path}"
+        request = urllib.request.Request(url, data=body, method=method, headers={"authorization": f"Bearer {token}"} if token else {})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def refused(self):
+        _, text = self.ask("/metrics")
+        lines = (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("parkline_refused_total"))
+        return {name[len("parkline_refused_total"):]: int(value) for name, value in lines}
+
+    def load(self, seconds, rate):
+        return subprocess.Popen(
+            [self.binary, "load", "--devices", "1000", "--rate", str(rate), "--seconds", str(seconds), "--cameras", "10",
+             "--camera-rate", "20", "--secrets", self.folder / "secrets", "--token", DEVICE,
+             "--tcp", "%s:%d" % self.tcp, "--http", "%s:%d" % self.http],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def run(*words):
+    subprocess.run([str(word) for word in words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def source(index):
+    """An address of its own for each few connections: all of 127/8 is ours."""
+    return f"127.{1 + index // 60000 % 200}.{index // 240 % 250}.{2 + index % 240}"
+
+
+async def connect(to, index):
+    return await asyncio.open_connection(*to, local_addr=(source(index), 0))
+
+
+class Tally:
+    def __init__(self):
+        self.done = {}
+
+    def add(self, what, times=1):
+        self.done[what] = self.done.get(what, 0) + times
+
+
+async def until(deadline, tally, what, attempt):
+    """Tries again and again; a connection that is refused or closed is what is wanted."""
+    for turn in itertools.count():
+        if time.monotonic() > deadline:
+            return
+        try:
+            tally.add(what + (await attempt(turn) or ""))
+        except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
+            tally.add(f"{what}: {type(error).__name__}")
+            await asyncio.sleep(0.2)
+
+
+async def held(stream, deadline, drip=None, every=2.0):
+    """Holds a connection, with a byte now and then, until the other side ends it."""
+    reader, writer = stream
+    try:
+        while time.monotonic() < deadline:
+            try:
+                read = await asyncio.wait_for(reader.read(4096), min(every, max(0.01, deadline - time.monotonic())))
+                if not read:
+                    return ", closed by the server"
+            except asyncio.TimeoutError:
+                if drip:
+                    writer.write(drip)
+        return ", still open"
+    finally:
+        writer.close()
+
+
+def idle(server, index, deadline):
+    async def attempt(turn):
+        return await held(await connect(server.tcp if index % 2 else server.http, index), deadline, every=30)
+    return attempt
+
+
+def loris(server, index, deadline):
+    async def attempt(turn):
+        kind = index % 4
+        stream = await connect(server.tcp if kind == 0 else server.http, index)
+        first, drip = [
+            (heartbeat(0x5701, 1, 1)[:20], b"\0"),
+            (b"GET /livez HTTP/1.1\r\nhost: x\r\n", b"x: y\r\n"),
+            (b"POST /vz/load-cam-1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer " + DEVICE.encode() + b"\r\ncontent-length: 90000\r\n\r\n", b"x"),
+            (b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\nG", b""),
+        ][kind]
+        stream[1].write(first)
+        return await held(stream, deadline, drip)
+    return attempt
+
+
+ROUTES = ["/v1/sessions", "/v1/sessions/x", "/v1/charges/x", "/v1/feed/frames", "/v1/quote", "/v1/reference", "/v1/reference/devices",
+          "/v1/reference/devices/x", "/v1/actions", "/v1/devices/load-cam-0/frames", "/vz", "/vz/load-cam-0",
+          "/devicemanagement/php/plateresult.php", "/livez", "/readyz", "/metrics"]
+TRICKS = ["/..", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "/..%2f..%2fmetrics", "//", "/./", "/%00", "/%ff%fe", "/;a=b", "/\\..\\",
+          "?token=" + "x" * 5000, "/" + "a" * 9000, "%0d%0aset-cookie:%20x", "/%252e%252e", "/*"]
+
+
+def exchange(to, data, most=65536):
+    """One connection, blocking: what the server says until it is done or silent."""
+    with socket.create_connection(to, timeout=10) as stream:
+        try:
+            stream.sendall(data)
+            stream.shutdown(socket.SHUT_WR)
+            answer = b""
+            while len(answer) < most:
+                read = stream.recv(65536)
+                if not read:
+                    break
+                answer += read
+            return answer
+        except OSError:
+            return b""
+
+
+def paths(server, tally, wrong):
+    """Every route with every trick, without a token and with tokens of other roles."""
+    for route, trick in itertools.product(ROUTES, [""] + TRICKS):
+        for method, token in (("GET", None), ("POST", None), ("DELETE", READ), ("PUT", DEVICE)):
+            line = f"{method} {route}{trick} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 2\r\n"
+            line += f"authorization: Bearer {token}\r\n" if token else ""
+            answer = exchange(server.http, line.encode() + b"\r\n{}")
+            status = answer.split(b" ")[1].decode() if answer.startswith(b"HTTP/1.1 ") else "closed"
+            tally.add(f"paths: {status}")
+            public = route in ("/livez", "/readyz", "/metrics") and method == "GET" and trick[:1] in ("", "?")
+            if status == "200" and not public or status[:1] == "5" and status != "503" or b"root:" in answer:
+                wrong.append(f"{method} {route}{trick[:40]} with {token}: {status}")
+
+
+def roles(server, wrong):
+    """What each role must not do, and that no token of another tenant or of a device does anything."""
+    for method, path, token, wanted in [
+        ("POST", "/v1/actions", READ, 403), ("PUT", "/v1/reference/lists/x", READ, 403), ("POST", "/v1/actions", DEVICE, 403),
+        ("GET", "/v1/sessions", DEVICE, 403), ("GET", "/v1/feed/frames", DEVICE, 403), ("DELETE", "/v1/reference/lots/load-0", READ, 403),
+        ("GET", "/v1/sessions", "another-tenants-token-1", 401), ("GET", "/v1/sessions", None, 401), ("POST", "/vz/load-cam-0", READ, 403),
+        ("POST", "/vz/load-cam-0", None, 403), ("POST", "/vz", None, 403), ("POST", "/v1/devices/stolen/frames", DEVICE, 403),
+        ("POST", "/v1/devices/nobody/frames", DEVICE, 404), ("GET", "/nowhere", ADMIN, 404), ("PATCH", "/v1/sessions", ADMIN, 405),
+    ]:
+        status, _ = server.ask(path, token, method, b"{}" if method != "GET" else None)
+        if status != wanted:
+            wrong.append(f"{method} {path} with {token}: {status} instead of {wanted}")
+
+
+def statuses(data):
+    """The statuses of the acknowledgements that the server sent."""
+    found, at = [], 0
+    while at + 48 <= len(data) and data[at:at + 4] == b"\xf5PK\x0a":
+        size = struct.unpack_from("<I", data, at + 16)[0]
+        found.append(data[at + 48 + 16])
+        at += 48 + size + (16 if data[at + 10] & 8 else 0)
+    return found
+
+
+def frames(server, tally, wrong, turns):
+    """Forged, recorded and stolen frames."""
+    before = server.refused()
+    say = lambda *frames: statuses(exchange(server.tcp, b"".join(frames)))
+    # Its own frames of three boots, which a stranger records.
+    recorded = [heartbeat(0x5701, boot, 1, STOLEN, 1) for boot in (1, 2, 3)]
+    if say(*recorded)[-1:] != [0]:
+        wrong.append("the device's own frames are not taken")
+    if set(say(*recorded * 50)) - {0}:
+        wrong.append("a recorded frame is answered otherwise than as stored")
+    for turn in range(turns):
+        number = random.getrandbits(63)
+        forged = [heartbeat(0x5701, 4, turn + 1), heartbeat(0x5701, 4, turn + 1, b"x" * 32, 1), heartbeat(0x5701, 4, 1, STOLEN, 9),
+                  heartbeat(number, 1, 1), heartbeat(number, 1, 1, STOLEN, 1)]
+        answer = say(*forged)
+        tally.add("forged frames", len(forged))
+        if answer and answer != [2, 2, 2, 5, 5]:
+            wrong.append(f"forged frames are answered {answer}")
+    broken = bytearray(recorded[0])
+    broken[60] ^= 1
+    say(bytes(broken))
+    # The key is changed, and stolen a moment before.
+    server.key(2, STOLEN[::-1])
+    server.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and say(heartbeat(0x5701, 4, 1, STOLEN, 1)) != [2]:
+        time.sleep(0.1)
+    if say(heartbeat(0x5701, 5, 1, STOLEN, 1)) != [2]:
+        wrong.append("a stolen key is good after its rotation")
+    if say(heartbeat(0x5701, 5, 1, STOLEN[::-1], 2)) != [0]:
+        wrong.append("the new key is not taken")
+    after = server.refused()
+    for reason, least in (("no_tag", turns), ("bad_tag", turns), ("unknown_key", turns), ("unknown_device", 2 * turns)):
+        label = f'{{listener="tcp",reason="{reason}"}}'
+        if after[label] - before[label] < least:
+            wrong.append(f"{label}: {after[label] - before[label]} counted, {least} sent")
+    status, feed = server.ask("/v1/feed/dead-letters?limit=10000&wait=5", ADMIN)
+    replays = feed.count('"code":"replay"')
+    tally.add("dead letters replay", replays)
+    if replays == 0:
+        wrong.append("recorded frames of an older boot are no dead letters")
+
+
+def proxies(server, tally, wrong):
+    before = server.refused()
+    for _ in range(20):
+        for to, rest in ((server.http, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"), (server.tcp, heartbeat(0x5701, 9, 9))):
+            tally.add("PROXY headers")
+            if exchange(to, PROXY + rest):
+                wrong.append("a stranger's PROXY header is answered")
+    after = server.refused()
+    counted = sum(after[f'{{listener="{which}",reason="proxy"}}'] - before[f'{{listener="{which}",reason="proxy"}}'] for which in ("tcp", "http"))
+    if counted < 40:
+        wrong.append(f"of 40 PROXY headers {counted} are counted")
+
+
+async def flood(server, deadline, tally, wide):
+    """Noise, bodies without end, requests that nobody may make, connections that come and go."""
+    noise = random.randbytes(1 << 20)
+
+    async def noisy(turn):
+        reader, writer = await connect(server.tcp, turn)
+        writer.write(noise)
+        await asyncio.wait_for(reader.read(), 20)
+        writer.close()
+
+    async def endless(turn):
+        reader, writer = await connect(server.http, turn)
+        token = DEVICE if turn % 2 else "nobody"
+        writer.write(f"POST /vz/load-cam-1 HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}\r\ntransfer-encoding: chunked\r\n\r\n".encode())
+        for _ in range(8):
+            writer.write(b"100000\r\n" + noise + b"\r\n")
+            await asyncio.wait_for(writer.drain(), 20)
+        answer = await asyncio.wait_for(reader.read(4096), 20)
+        writer.close()
+        return f" {answer[9:12].decode()}"
+
+    async def asks(turn):
+        reader, writer = await connect(server.http, turn)
+        writer.write(b"GET /v1/sessions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer guessed\r\n\r\n" * 50)
+        await asyncio.wait_for(reader.read(4096), 20)
+        writer.close()
+
+    async def comes(turn):
+        (await connect(server.tcp if turn % 2 else server.http, turn))[1].close()
+
+    kinds = [("noise", noisy), ("endless bodies", endless), ("guessed tokens", asks), ("come and go", comes)]
+    await asyncio.gather(*(until(deadline, tally, name, kind) for name, kind in kinds for _ in range(wide)))
+
+
+async def crowd(server, deadline, tally, many, slow):
+    idlers = [until(deadline, tally, "idle", idle(server, index, deadline)) for index in range(many)]
+    slows = [until(deadline, tally, "slow", loris(server, many + index, deadline)) for index in range(slow)]
+    await asyncio.gather(*idlers, *slows)
+
+
+def measured(load):
+    out, _ = load.communicate(timeout=600)
+    report = json.loads(out)
+    pick = lambda part: {name: report[part][name] for name in ("sent", "acknowledged", "refused")} | {"p99_ms": report[part]["latency_ms"]["p99"]}
+    return {"native": pick("native"), "cameras": pick("cameras")}
+
+
+def under(server, name, seconds, rate, attack, report):
+    """Runs an attack under honest load; what was seen goes into the report."""
+    load, tally, before = server.load(seconds, rate), Tally(), server.rss_mib()
+    time.sleep(1)
+    most = attack(tally) or 0
+    report[name] = {"honest": measured(load), "rss_mib": [round(before, 1), round(max(most, server.rss_mib()), 1)], "done": tally.done}
+    print(json.dumps({name: report[name]}, ensure_ascii=False), file=sys.stderr)
+
+
+def with_asyncio(server, make):
+    async def watched():
+        most, task = 0, asyncio.ensure_future(make())
+        while not task.done():
+            most = max(most, server.rss_mib())
+            await asyncio.wait([task], timeout=0.5)
+        await task
+        return most
+    return asyncio.run(watched())
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("binary", type=pathlib.Path)
+    arguments.add_argument("--short", action="store_true")
+    arguments.add_argument("--rate", type=int, default=500, help="honest native frames a second")
+    arguments.add_argument("--p99-ms", type=float, help="what honest p99 may reach under attack; default: twice that without, and 50 ms")
+    given = arguments.parse_args()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    many, slow, seconds, turns = (1000, 100, 15, 50) if given.short else (10_000, 1_000, 60, 1_000)
+    wrong, report = [], {}
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(given.binary.absolute(), pathlib.Path(folder), 1000)
+        try:
+            under(server, "alone", seconds, given.rate, lambda tally: time.sleep(seconds - 2), report)
+            until_then = lambda: time.monotonic() + seconds - 5
+            under(server, "idle and slow", seconds, given.rate,
+                  lambda tally: with_asyncio(server, lambda: crowd(server, until_then(), tally, many, slow)), report)
+            under(server, "floods", seconds, given.rate, lambda tally: with_asyncio(server, lambda: flood(server, until_then(), tally, 4)), report)
+            under(server, "forged, recorded, stolen", seconds, given.rate, lambda tally: frames(server, tally, wrong, turns), report)
+            under(server, "PROXY, paths, roles", seconds, given.rate,
+                  lambda tally: (proxies(server, tally, wrong), roles(server, wrong), paths(server, tally, wrong))[0], report)
+            rss = [report[name]["rss_mib"][1] for name in report]
+            report["refused"] = {name: times for name, times in server.refused().items() if times}
+            _, metrics = server.ask("/metrics")
+            server.process.send_signal(signal.SIGTERM)
+            server.process.wait(60)
+            server.said.seek(0)
+            said = server.said.read().decode() + metrics
+            for secret in (ADMIN, READ, DEVICE, STOLEN.hex(), STOLEN[::-1].hex(), server.load_secret.split()[2], PLATE, "粤"):
+                if secret in said:
+                    wrong.append("a secret or a plate is told")
+        finally:
+            server.process.kill()
+    alone = report["alone"]["honest"]
+    for name in ("idle and slow", "floods", "forged, recorded, stolen", "PROXY, paths, roles"):
+        for part, honest in report[name]["honest"].items():
+            if honest["acknowledged"] < honest["sent"]:
+                wrong.append(f"{name}: {part} lost {honest['sent'] - honest['acknowledged']} of {honest['sent']}")
+            allowed = given.p99_ms or max(50.0, 2 * alone[part]["p99_ms"])
+            if honest["p99_ms"] > allowed:
+                wrong.append(f"{name}: {part} p99 is {honest['p99_ms']} ms, alone {alone[part]['p99_ms']} ms")
+    if max(rss) > rss[0] + 256:
+        wrong.append(f"memory is not flat: {rss} MiB")
+    print(json.dumps({"report": report, "wrong": wrong}, ensure_ascii=False, indent=1))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
