@@ -9,6 +9,7 @@ use crate::{
     draft::{Draft, DraftState},
     effect::{ActionNote, Certainty, Moment, SessionState},
     hash::Map,
+    ledger::Held,
     session::{Mark, Marks, SessionId},
 };
 
@@ -87,6 +88,9 @@ pub(crate) struct Session {
     pub(crate) more: bool,
     pub(crate) payments: Vec<PaymentKey>,
     pub(crate) price: Price,
+    /// What was asked for while a flicker holds it back; not saved, as asking again gives the same.
+    #[serde(skip)]
+    pub(crate) held: Option<Box<Held>>,
     /// Reference data as of here prices it, where no price was to be had at its exit.
     pub(crate) priced_as_of: Option<Instant>,
     pub(crate) outstanding: Amount,
@@ -147,6 +151,7 @@ impl Session {
             more: false,
             payments: Vec::new(),
             price: Price::None,
+            held: None,
             priced_as_of: None,
             outstanding: Amount::ZERO,
             settled: false,

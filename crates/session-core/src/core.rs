@@ -330,7 +330,7 @@ impl Core {
     pub fn finish<W: World>(&mut self, world: &W) {
         for (at, timer) in self.timers.take_publish() {
             if let Timer::Publish(session) = timer {
-                self.release_publish(session, at);
+                self.release_publish(session, at, false);
             }
         }
         self.publish_dirty(world);
@@ -362,7 +362,7 @@ impl Core {
 
     fn fire<W: World>(&mut self, at: Instant, timer: Timer, world: &W) {
         match timer {
-            Timer::Publish(session) => self.release_publish(session, at),
+            Timer::Publish(session) => self.release_publish(session, at, true),
             Timer::ArmWait(lot) => self.wait_over(lot, at, world),
             Timer::Silence(device) => self.maybe_silent(device, at, world),
             Timer::GroundLock(berth) => self.raise_lock(berth, at, world),

@@ -32,10 +32,19 @@ pub(crate) struct Ledger {
 }
 
 /// A session's price and what it was made from.
+#[derive(Clone, Debug)]
 pub(crate) struct Quote {
     pub(crate) price: Result<Priced, Unpriced>,
     /// What the plate had used before.
     before: Vec<(Date, Used)>,
+}
+
+/// The price of a session that a flicker holds back.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) quote: Quote,
+    /// Nothing has changed since: it is published with this price.
+    pub(crate) stands: bool,
 }
 
 impl Ledger {

@@ -9,7 +9,7 @@ use crate::{
     draft::DraftState,
     effect::{ChargeRecord, Effect, Order, PaymentRecord, SessionRecord, SessionState},
     hash::stable_hash,
-    ledger::{Quote, subject},
+    ledger::{Held, Quote, subject},
     session::{Mark, SessionId},
     timers::Timer,
     words::AlertKind,
@@ -49,12 +49,15 @@ impl Core {
         Some(first)
     }
 
-    /// What a flicker held back may be published from now on.
-    pub(crate) fn release_publish(&mut self, id: SessionId, at: Instant) {
+    /// What a flicker held back may be published from now on. `alone`: it is published next, before anything can change.
+    pub(crate) fn release_publish(&mut self, id: SessionId, at: Instant, alone: bool) {
         if let Some(session) = self.ledger.book.sessions.get_mut(&id)
             && session.draft.publish_from.is_some_and(|from| from <= at)
         {
             session.draft.publish_from = None;
+            if let Some(held) = &mut session.held {
+                held.stands = alone;
+            }
             self.ledger.book.dirty.insert(id);
         }
     }
@@ -79,7 +82,11 @@ impl Core {
         let Some(mut session) = self.ledger.book.sessions.remove(&id) else { return };
         let before = session.indexed.take().map(|indexed| *indexed).unwrap_or_default();
         let now = self.now();
-        let quote = session.is_priced().then(|| self.ledger.quote(&session, world, now)).flatten();
+        let quote = match session.held.take().filter(|held| held.stands) {
+            Some(held) => Some(held.quote),
+            None if session.is_priced() => self.ledger.quote(&session, world, now),
+            None => None,
+        };
         self.set_price(&mut session, quote.as_ref());
         self.judge_settled(&mut session, world);
         let after = Indexed::of(&session);
@@ -104,6 +111,11 @@ impl Core {
             None => parking_types::Date::from_days((at.as_secs() / 86_400) as i32),
         });
         self.ledger.join_passes(id, world, now, moved);
+        if held.is_some()
+            && let Some(session) = self.ledger.book.sessions.get_mut(&id)
+        {
+            session.held = quote.map(|quote| Box::new(Held { quote, stands: false }));
+        }
     }
 
     fn set_price(&mut self, session: &mut Session, quote: Option<&Quote>) {
