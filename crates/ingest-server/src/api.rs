@@ -46,6 +46,8 @@ struct Inner {
     desk: Arc<Desk>,
     health: Arc<Health>,
     ownership: Arc<Ownership>,
+    /// Whether the sessions of all partitions are followed.
+    follows: bool,
     guard: Arc<Guard>,
     keeper: Arc<Keeper>,
     clock: Clock,
@@ -62,6 +64,7 @@ impl Api {
             desk: host.desk.clone(),
             health: host.health.clone(),
             ownership: host.ownership.clone(),
+            follows: host.relay.as_ref().is_some_and(|relay| relay.follows()),
             guard,
             keeper,
             clock: host.clock.clone(),

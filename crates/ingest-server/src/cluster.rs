@@ -1,5 +1,7 @@
 //! The server on Apache Kafka: the log, the site in its reference topic, and this process's share of the partitions.
 
+mod hearing;
+
 use std::sync::Arc;
 
 use parking_types::Instant;
@@ -7,12 +9,14 @@ use serde_json::{Map, Value, json};
 
 use crate::{
     clock::Clock,
+    host::Host,
     keeper::Reference,
     log::{Entry, Kafka, KafkaOptions, LogError, Name, Ownership, kafka::Member},
     record,
     server::{StartError, same_groups},
     sitefile,
 };
+use hearing::Hearing;
 
 /// Where the cluster is and what this process does there.
 #[derive(Clone, Debug)]
@@ -23,6 +27,26 @@ pub struct Cluster {
     pub instance: Option<String>,
     /// Whether it works on partitions.
     pub works: bool,
+    /// Whether it follows the sessions of all partitions, to list them.
+    pub follows: bool,
+}
+
+/// This process among the others: what it hears of them, and its place in the group. Drop it after the workers have
+/// stopped.
+pub(crate) struct Membership {
+    kafka: Arc<Kafka>,
+    hearing: Option<Hearing>,
+    _member: Option<Member>,
+}
+
+impl Membership {
+    /// Hears what others decide from here on. Blocks on the network.
+    pub(crate) fn hear(&mut self, host: &Host) -> Result<(), LogError> {
+        if let Some(relay) = &host.relay {
+            self.hearing = Some(Hearing::start(&self.kafka, &host.desk, &host.ownership, relay)?);
+        }
+        Ok(())
+    }
 }
 
 /// What a start found and did.
@@ -57,9 +81,10 @@ impl Cluster {
     }
 
     /// Takes part in the work of `reader`, if it is to.
-    pub(crate) fn join(&self, joined: &Joined, reader: &Name) -> Result<Option<Member>, LogError> {
+    pub(crate) fn join(&self, joined: &Joined, reader: &Name) -> Result<Membership, LogError> {
         let instance = self.instance.as_deref();
-        self.works.then(|| joined.log.join(reader, instance, joined.ownership.clone())).transpose()
+        let member = self.works.then(|| joined.log.join(reader, instance, joined.ownership.clone()));
+        Ok(Membership { kafka: joined.log.clone(), hearing: None, _member: member.transpose()? })
     }
 }
 

@@ -156,8 +156,8 @@ pub struct Kafka {
         value_name = "BOOL"
     )]
     pub single_copy: Option<bool>,
-    /// What this process does: all, listener (takes frames and answers, owns no partitions), worker (works on partitions,
-    /// takes no native frames)
+    /// What this process does: all, listener (takes frames and answers, owns no partitions), worker (owns partitions;
+    /// devices connect elsewhere), api (answers questions and takes what people do)
     #[arg(id = "kafka.role", long = "role", value_name = "ROLE")]
     pub role: Option<Role>,
 }
@@ -184,6 +184,25 @@ pub enum Role {
     All,
     /// Takes frames and answers questions, but owns no partitions
     Listener,
-    /// Works on partitions; takes no native frames
+    /// Owns partitions; devices connect elsewhere, and questions are asked elsewhere
     Worker,
+    /// Answers questions and takes what people do; owns no partitions, and devices connect elsewhere
+    Api,
+}
+
+impl Role {
+    /// Whether devices connect to it.
+    pub fn listens(self) -> bool {
+        matches!(self, Self::All | Self::Listener)
+    }
+
+    /// Whether it owns partitions.
+    pub fn works(self) -> bool {
+        matches!(self, Self::All | Self::Worker)
+    }
+
+    /// Whether it knows the sessions of all partitions.
+    pub fn follows(self) -> bool {
+        self != Self::Worker
+    }
 }

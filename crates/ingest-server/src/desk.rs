@@ -40,6 +40,8 @@ pub struct Desk {
     clock: Clock,
     /// By partition: the first record that is not applied.
     progress: Vec<watch::Sender<u64>>,
+    /// By partition: up to where a worker that begins must come.
+    goals: Vec<AtomicU64>,
     devices: Mutex<HashMap<String, Waiting>>,
     /// How many records were published, by the topics of [`TOPICS`].
     published: [AtomicU64; TOPICS.len()],
@@ -77,8 +79,9 @@ impl Desk {
     /// An empty desk for so many partitions.
     pub fn new(partitions: u32, clock: Clock) -> Self {
         let progress = (0..partitions).map(|_| watch::Sender::new(0)).collect();
+        let goals = (0..partitions).map(|_| AtomicU64::new(0)).collect();
         let (devices, published, dead) = (Mutex::default(), Default::default(), Mutex::default());
-        Self { clock, progress, devices, published, dead, view: View::default() }
+        Self { clock, progress, goals, devices, published, dead, view: View::default() }
     }
 
     /// How many records of each topic were published since the start.
@@ -89,6 +92,37 @@ impl Desk {
     /// The first record of a partition that is not applied.
     pub fn applied_to(&self, partition: u32) -> u64 {
         self.progress.get(partition as usize).map_or(0, |progress| *progress.borrow())
+    }
+
+    /// How far a partition is restored: the first record that is not applied, and the first that was not committed
+    /// when its worker began.
+    pub fn restored(&self, partition: u32) -> (u64, u64) {
+        let goal = self.goals.get(partition as usize).map_or(0, |goal| goal.load(Ordering::Relaxed));
+        (self.applied_to(partition), goal)
+    }
+
+    /// Takes what the worker of another process decided: offset, topic and record.
+    pub fn told<'t>(
+        &self,
+        partition: u32,
+        next: u64,
+        decisions: impl Iterator<Item = (u64, &'t str, Bytes)>,
+    ) {
+        for (offset, topic, record) in decisions {
+            match topic {
+                "commands" => self.command(&record),
+                "dead-letters" => self.note_dead(Position { partition, offset }, &record),
+                _ => {}
+            }
+        }
+        if let Some(progress) = self.progress.get(partition as usize) {
+            // A successor runs again what its predecessor has told: that stays applied.
+            progress.send_if_modified(|applied| {
+                let news = next > *applied;
+                *applied = next.max(*applied);
+                news
+            });
+        }
     }
 
     /// Waits until the record at `position` is applied; `false` where it was not within `limit`.
@@ -172,6 +206,15 @@ impl Observer for Desk {
 
     fn restore(&self, partition: u32, saved: &[u8]) {
         self.view.restore(partition, saved);
+    }
+
+    fn begin(&self, partition: u32, from: u64, to: u64) {
+        if let (Some(progress), Some(goal)) =
+            (self.progress.get(partition as usize), self.goals.get(partition as usize))
+        {
+            progress.send_replace(from);
+            goal.store(to, Ordering::Relaxed);
+        }
     }
 }
 

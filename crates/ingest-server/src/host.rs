@@ -17,7 +17,8 @@ use crate::{
     desk::Desk,
     intake::Intake,
     log::{Entry, LogError, Name, Ownership, SharedLog, lock},
-    worker::{Setting, Worker, WorkerError},
+    relay::Relay,
+    worker::{Observer, Setting, Worker, WorkerError},
 };
 
 /// The topic of frames, ticks, outages and reference lines.
@@ -66,6 +67,8 @@ pub struct Host {
     pub intake: Arc<Intake>,
     /// Where outputs meet those who wait.
     pub desk: Arc<Desk>,
+    /// What tells other processes, where there are any.
+    pub relay: Option<Arc<Relay>>,
     /// How it is.
     pub health: Arc<Health>,
     /// Which partitions its workers have.
@@ -85,6 +88,8 @@ pub struct HostOptions {
     pub budget_bytes: u32,
     /// What is published instead of a record that the stage failed on twice.
     pub poison: fn(&Entry) -> parkline::stage::Output,
+    /// Whether, where others own partitions too, their sessions are followed, so that all can be listed here.
+    pub follows: bool,
 }
 
 impl Host {
@@ -105,6 +110,10 @@ impl Host {
         let intake = Arc::new(Intake::new(log.clone(), source.clone(), clock.clone(), options.budget_bytes));
         let desk = Arc::new(Desk::new(partitions, clock.clone()));
         let health = Arc::new(Health::default());
+        let relay = ownership.is_shared().then(|| {
+            Relay::new(desk.clone(), log.clone(), clock.clone(), ownership.clone(), options.follows)
+        });
+        let relay = relay.transpose()?.map(Arc::new);
         let stop = Arc::new(AtomicBool::new(false));
         let make = Arc::new(make);
         let mut threads = Vec::new();
@@ -118,7 +127,7 @@ impl Host {
                 reader: options.reader.clone(),
                 partition,
                 intake: intake.clone(),
-                observer: desk.clone(),
+                observer: relay.clone().map_or_else(|| desk.clone() as Arc<dyn Observer>, |relay| relay),
                 clock: clock.clone(),
                 poison: options.poison,
             };
@@ -128,7 +137,7 @@ impl Host {
             let thread = thread::Builder::new().name(format!("worker-{partition}")).spawn(run);
             threads.push(thread.map_err(|e| LogError::io("start a thread for", "worker".as_ref(), &e))?);
         }
-        Ok(Self { log, intake, desk, health, ownership, clock, stop, threads })
+        Ok(Self { log, intake, desk, relay, health, ownership, clock, stop, threads })
     }
 
     /// Lets the workers finish what is durable, commit and leave a checkpoint.
@@ -199,8 +208,8 @@ impl Owner {
         self.ownership.caught_up(partition);
         while !self.stopped() {
             if !self.ownership.is_ours(partition) {
-                // Who takes the partition over reads on from here.
-                return worker.finish();
+                // Who takes the partition over reads on from here; who has it already has fenced us.
+                return if self.ownership.is_lost(partition) { Ok(()) } else { worker.finish() };
             }
             self.went_on(worker.turn(PAUSE).map(drop), &mut full)?;
         }
@@ -230,8 +239,9 @@ impl Owner {
     fn let_go(&self) {
         let partition = self.setting.partition;
         if self.ownership.is_shared() {
+            self.setting.log.leave(&self.setting.reader, partition);
             self.setting.intake.pass_through(partition);
-            self.setting.observer.restore(partition, &[]);
+            self.setting.observer.leave(partition);
         }
         self.ownership.end(partition);
     }

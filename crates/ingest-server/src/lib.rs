@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod partition;
 pub mod quoter;
 pub mod record;
+pub mod relay;
 pub mod reply;
 mod saved;
 pub mod secrets;

@@ -113,6 +113,9 @@ pub trait Log: Send + Sync + 'static {
     /// [`LogError`] where the log cannot be read.
     fn resume(&self, reader: &Name, partition: u32) -> Result<Resume, LogError>;
 
+    /// Gives a partition up: what is queued and not yet committed fails, and a transaction under way is aborted.
+    fn leave(&self, _reader: &Name, _partition: u32) {}
+
     /// The newest committed record of a topic with this key.
     ///
     /// # Errors

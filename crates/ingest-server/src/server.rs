@@ -67,6 +67,16 @@ pub enum Place {
     Cluster(crate::cluster::Cluster),
 }
 
+impl ServerOptions {
+    fn follows(&self) -> bool {
+        match &self.log {
+            Place::Folder(_) => false,
+            #[cfg(feature = "kafka")]
+            Place::Cluster(cluster) => cluster.follows,
+        }
+    }
+}
+
 /// Why the server did not start.
 #[derive(Debug)]
 pub enum StartError {
@@ -200,9 +210,11 @@ impl Server {
         let Opened { log, ownership, kept, torn, written, membership } =
             open_log(options, &merged, &tenant, &reader, &clock).await?;
         let genesis = parse("the site that the log began with", &kept.genesis)?;
-        let host_options = HostOptions { reader, budget_bytes: BUDGET_BYTES, poison };
+        let follows = options.follows();
+        let host_options = HostOptions { reader, budget_bytes: BUDGET_BYTES, poison, follows };
         let make = move || Pipeline::new(genesis.clone());
         let host = Host::start(log, ownership, clock, &host_options, make)?;
+        let (host, membership) = hear(host, membership).await?;
         let directory = Arc::new(Directory::new(kept.now(), host.log.partitions()));
         let elsewhere = kept.is_elsewhere();
         let (keeper, pending) = Keeper::new(kept, &host, directory.clone())?;
@@ -325,9 +337,26 @@ impl Server {
 
 /// A place in a consumer group, where there is one; left when dropped.
 #[cfg(feature = "kafka")]
-type Membership = Option<crate::log::kafka::Member>;
+type Membership = Option<crate::cluster::Membership>;
 #[cfg(not(feature = "kafka"))]
 type Membership = Option<std::convert::Infallible>;
+
+/// Before frames are taken here, what others decide on them is heard.
+#[cfg(feature = "kafka")]
+async fn hear(host: Host, membership: Membership) -> Result<(Host, Membership), StartError> {
+    let hearing = move || {
+        let mut membership = membership;
+        membership.as_mut().map_or(Ok(()), |membership| membership.hear(&host))?;
+        Ok((host, membership))
+    };
+    // The client blocks on the network.
+    let heard = tokio::task::spawn_blocking(hearing).await;
+    heard.unwrap_or_else(|error| Err(StartError::Worker(error.to_string())))
+}
+#[cfg(not(feature = "kafka"))]
+async fn hear(host: Host, membership: Membership) -> Result<(Host, Membership), StartError> {
+    Ok((host, membership))
+}
 
 /// A log that was opened.
 struct Opened {
@@ -356,7 +385,7 @@ async fn open_log(
             let clock = clock.clone();
             let opening = move || {
                 let joined = cluster.open(&merged, &clock)?;
-                let membership = cluster.join(&joined, &reader)?;
+                let membership = Some(cluster.join(&joined, &reader)?);
                 let kept = Kept::elsewhere(joined.genesis, merged);
                 let (log, ownership, written) = (joined.log, joined.ownership, joined.changes);
                 Ok(Opened { log, ownership, kept, torn: Vec::new(), written, membership })

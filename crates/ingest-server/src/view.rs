@@ -1,9 +1,10 @@
 //! The sessions that frames can still change, as the API reads them: a lock-free table that workers write.
 
 use std::{
+    collections::BTreeSet,
     ops::Bound,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
@@ -12,6 +13,8 @@ use bytes::Bytes;
 use crossbeam_skiplist::SkipMap;
 use parking_types::Instant;
 use serde::{Deserialize, Deserializer, de::Error as _};
+
+use crate::log::lock;
 
 /// The newest revision of a session that is not settled.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +31,8 @@ struct Keys {
     session: String,
     #[serde(default)]
     state: String,
+    #[serde(default)]
+    revision: u64,
     #[serde(default)]
     settled: bool,
     plate: Option<String>,
@@ -97,23 +102,31 @@ pub struct View {
     rows: SkipMap<String, Arc<Row>>,
     /// How many of them are open.
     open: AtomicU64,
+    /// Partitions of other processes that are not read yet.
+    lacks: Mutex<BTreeSet<u32>>,
 }
 
 const PAGE: usize = 100;
 const LARGEST_PAGE: usize = 1000;
 
 impl View {
-    /// Takes a session record; a settled one leaves the view.
+    /// Takes a session record unless a later one is known; a settled one leaves the view.
     pub fn put(&self, partition: u32, json: &[u8]) {
         let Ok(keys) = serde_json::from_slice::<Keys>(json) else { return };
-        // A session's records come from one worker, one after the other.
-        let before = self.rows.get(&keys.session).is_some_and(|row| row.value().keys.is_open());
+        // A session's records come from one worker, one after the other, or from what it published.
+        let known = self.rows.get(&keys.session);
+        if known.as_ref().is_some_and(|known| known.value().keys.revision > keys.revision) {
+            return;
+        }
+        let before = known.is_some_and(|known| known.value().keys.is_open());
         self.count(before, keys.is_open() && !keys.settled);
         if keys.settled {
             self.rows.remove(&keys.session);
         } else {
             let row = Row { partition, json: Bytes::copy_from_slice(json), keys };
-            self.rows.insert(row.keys.session.clone(), Arc::new(row));
+            let revision = row.keys.revision;
+            let newer = |known: &Arc<Row>| known.keys.revision <= revision;
+            self.rows.compare_insert(row.keys.session.clone(), Arc::new(row), newer);
         }
     }
 
@@ -128,6 +141,21 @@ impl View {
     /// How many sessions are open.
     pub fn open(&self) -> u64 {
         self.open.load(Relaxed)
+    }
+
+    /// These partitions' sessions come from elsewhere and are yet to be read.
+    pub fn lack(&self, partitions: std::ops::Range<u32>) {
+        lock(&self.lacks).extend(partitions);
+    }
+
+    /// All that was there of a partition has been read.
+    pub fn has_read(&self, partition: u32) {
+        lock(&self.lacks).remove(&partition);
+    }
+
+    /// Of how many partitions sessions may be missing.
+    pub fn lacking(&self) -> usize {
+        lock(&self.lacks).len()
     }
 
     /// One session.

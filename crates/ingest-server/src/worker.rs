@@ -34,6 +34,15 @@ pub trait Observer: Send + Sync {
 
     /// Takes back what [`save`](Self::save) gave, or starts empty where nothing is given.
     fn restore(&self, partition: u32, saved: &[u8]);
+
+    /// The partition is another process's from here on.
+    fn leave(&self, partition: u32) {
+        self.restore(partition, &[]);
+    }
+
+    /// A worker has taken the partition and begins to apply records: the first is `from`, and those before `to` were
+    /// committed.
+    fn begin(&self, _partition: u32, _from: u64, _to: u64) {}
 }
 
 /// Whether records are applied for the first time.
@@ -174,6 +183,8 @@ impl<S: Stage> Worker<S> {
         if let Some((position, state)) = &resume.checkpoint {
             worker.restore(*position, state);
         }
+        let (from, to) = (worker.next, worker.committed);
+        worker.setting.observer.begin(worker.setting.partition, from, to);
         while worker.next < worker.committed {
             worker.repeat()?;
         }

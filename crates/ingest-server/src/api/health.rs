@@ -18,10 +18,31 @@ pub(super) async fn ready(State(api): State<Api>) -> impl IntoResponse {
     let standing = api.0.ownership.standing();
     let mut answer = json!({"ready": why.is_none(), "partitions": partitions, "ours": standing.ours,
         "caught_up": standing.caught_up, "sessions": api.0.desk.view.len()});
+    if let Value::Object(fields) = &mut answer {
+        let restoring =
+            restoring(&api).map(|(partition, (at, of))| json!({"partition": partition, "at": at, "of": of}));
+        let restoring: Vec<Value> = restoring.collect();
+        if !restoring.is_empty() {
+            fields.insert("restoring".to_owned(), Value::Array(restoring));
+        }
+        if follows(&api) {
+            fields.insert("unread".to_owned(), json!(api.0.desk.view.lacking()));
+        }
+    }
     if let (Some(why), Value::Object(fields)) = (why, &mut answer) {
         fields.insert("why".to_owned(), Value::String(why));
     }
     (status, Json(answer))
+}
+
+/// The partitions that are being restored, each with the record that is next and the one behind the committed.
+pub(super) fn restoring(api: &Api) -> impl Iterator<Item = (u32, (u64, u64))> {
+    let partitions = api.0.ownership.restoring();
+    partitions.into_iter().map(|partition| (partition, api.0.desk.restored(partition)))
+}
+
+fn follows(api: &Api) -> bool {
+    api.0.follows
 }
 
 pub(super) fn why_not(api: &Api) -> Option<String> {
@@ -35,6 +56,9 @@ pub(super) fn why_not(api: &Api) -> Option<String> {
     let standing = api.0.ownership.standing();
     if standing.caught_up < standing.ours {
         return Some("partitions are being restored".to_owned());
+    }
+    if follows(api) && api.0.desk.view.lacking() > 0 {
+        return Some("the sessions of other processes are being read".to_owned());
     }
     api.0.intake.ready().err().map(|refusal| refusal.to_string())
 }

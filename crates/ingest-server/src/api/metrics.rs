@@ -2,7 +2,7 @@
 
 use axum::{extract::State, http::header, response::IntoResponse};
 
-use super::Api;
+use super::{Api, health};
 use crate::metrics::{head, line, process, value};
 
 /// A fixed list of metrics (`docs/operations.md`); no plate, device or address is in it.
@@ -25,7 +25,7 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     value(&mut out, "parkline_disk_full", "gauge", "1 while the disk has no room.", u64::from(full));
     let live = inner.desk.view.len() as u64;
     value(&mut out, "parkline_sessions_live", "gauge", "Sessions that frames can still change.", live);
-    let ready = u64::from(super::health::why_not(&api).is_none());
+    let ready = u64::from(health::why_not(&api).is_none());
     value(&mut out, "parkline_ready", "gauge", "1 when frames can be taken.", ready);
     let draining = u64::from(inner.health.is_draining());
     value(&mut out, "parkline_draining", "gauge", "1 when the server is stopping.", draining);
@@ -38,6 +38,14 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
         let lag = inner.intake.durable_to(partition).saturating_sub(inner.desk.applied_to(partition));
         line(&mut out, format_args!("parkline_lag_records{{partition=\"{partition}\"}} {lag}"));
     }
+    let (at, of) =
+        health::restoring(&api).fold((0, 0), |(at, of), (_, part)| (at + part.0.min(part.1), of + part.1));
+    let help = "Records of partitions that are being restored: applied.";
+    value(&mut out, "parkline_restored_records", "gauge", help, at);
+    value(&mut out, "parkline_restored_records_of", "gauge", "… and committed.", of);
+    let lacking = inner.desk.view.lacking() as u64;
+    let help = "Partitions of other processes whose sessions are not read yet.";
+    value(&mut out, "parkline_unread_partitions", "gauge", help, lacking);
     head(&mut out, "parkline_build_info", "gauge", "Which version this is.");
     line(&mut out, format_args!("parkline_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
     process::write(&mut out);

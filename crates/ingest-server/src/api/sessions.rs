@@ -16,6 +16,11 @@ pub(super) async fn list(
     query: Result<Query<view::Query>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Response, Problem> {
     let Query(query) = query.map_err(|error| Problem::bad_request("bad_query", error.body_text()))?;
+    let lacking = api.0.desk.view.lacking();
+    if lacking > 0 {
+        let why = format!("the sessions of {lacking} partitions are not read yet; a worker never reads them");
+        return Err(Problem::later("restoring", why));
+    }
     let (rows, after) = api.0.desk.view.list(&query);
     let mut body = b"{\"sessions\":[".to_vec();
     for (index, row) in rows.iter().enumerate() {

@@ -6,7 +6,7 @@ use super::CannotRun;
 use crate::{
     api::Tokens,
     archive::Retention,
-    config::{self, ConfigError, Effective, Environment, Given, MQTT_PASSWORD, Role, SECRETS, TOKENS},
+    config::{self, ConfigError, Effective, Environment, Given, MQTT_PASSWORD, SECRETS, TOKENS},
     listener::{
         self, Port,
         mqtt::{Broker, Subscription},
@@ -44,14 +44,17 @@ pub(super) fn server(effective: &Effective) -> Result<ServerOptions, ConfigError
         .ok_or_else(|| effective.missing("site", "there is no site (`parkline init` writes an example)"))?;
     let tcp = match settings.listen.tcp.as_deref() {
         None | Some("none") => None,
-        Some(_) if settings.kafka.role == Some(Role::Worker) => None,
+        Some(_) if !settings.kafka.role.unwrap_or_default().listens() => None,
         Some(address) => {
             let wrong = |_| effective.wrong("listen.tcp", format!("{address} is no address and port"));
             Some(address.parse().map_err(wrong)?)
         }
     };
     let http = settings.listen.http.ok_or_else(|| effective.missing("listen.http", "HTTP has no address"))?;
-    let (tokens, log, listeners) = (tokens(effective)?, place(effective)?, listeners(effective)?);
+    let (tokens, log, mut listeners) = (tokens(effective)?, place(effective)?, listeners(effective)?);
+    if !settings.kafka.role.unwrap_or_default().listens() {
+        (listeners.ports, listeners.broker) = (Vec::new(), None);
+    }
     let retention = retention(effective)?;
     Ok(ServerOptions { site, log, tcp, http, tokens, partitions: settings.partitions, listeners, retention })
 }
@@ -120,8 +123,9 @@ fn cluster(effective: &Effective, address: &str) -> Result<Place, ConfigError> {
         let wrong = |line| effective.wrong(PROPERTIES, format!("line {line} is no NAME=VALUE"));
         options.read_properties(&text).map_err(wrong)?;
     }
-    let works = settings.kafka.role != Some(Role::Listener);
-    Ok(Place::Cluster(crate::cluster::Cluster { options, instance: settings.kafka.instance.clone(), works }))
+    let (instance, role) = (settings.kafka.instance.clone(), settings.kafka.role.unwrap_or_default());
+    let (works, follows) = (role.works(), role.follows());
+    Ok(Place::Cluster(crate::cluster::Cluster { options, instance, works, follows }))
 }
 
 #[cfg(not(feature = "kafka"))]

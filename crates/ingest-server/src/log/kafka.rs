@@ -12,6 +12,7 @@ mod member;
 mod options;
 mod reference;
 mod state;
+mod tail;
 mod topics;
 
 use std::{
@@ -33,6 +34,7 @@ use super::{Batch, Commit, Entry, Log, LogError, Name, Ownership, Resume, Ticket
 pub use member::Member;
 pub use options::{AddressError, KafkaOptions};
 pub use reference::Reference;
+pub use tail::{From, Met, Tail};
 pub use topics::{Kept, Topic, Written};
 
 /// How long the brokers may take for what a start asks of them.
@@ -212,6 +214,13 @@ impl Log for Kafka {
         let committer = Committer::start(producer, group, self.names.clone(), reader, partition, mark)?;
         lock(&self.committers).insert(slot, committer);
         Ok(Resume { next, checkpoint })
+    }
+
+    fn leave(&self, reader: &Name, partition: u32) {
+        let left = lock(&self.committers).remove(&(reader.clone(), partition));
+        if let Some(committer) = left {
+            committer.give_up();
+        }
     }
 
     fn find(&self, topic: &Name, partition: u32, key: &[u8]) -> Result<Option<Entry>, LogError> {

@@ -19,6 +19,8 @@ pub struct Ownership {
 struct Share {
     /// It has been given to this process.
     ours: bool,
+    /// It was lost to another, which may be at work on it already.
+    lost: bool,
     /// A worker has it.
     busy: bool,
     /// Its worker has read what the log held.
@@ -87,7 +89,29 @@ impl Ownership {
 
     /// These are ours from now on.
     pub fn give(&self, partitions: &[u32]) {
-        self.change(partitions, |share| share.ours = true);
+        self.change(partitions, |share| (share.ours, share.lost) = (true, false));
+    }
+
+    /// These are another's already, who did not wait for us: what is not committed is given up.
+    pub fn lose(&self, partitions: &[u32]) {
+        self.change(partitions, |share| (share.ours, share.lost) = (false, true));
+    }
+
+    /// Whether a partition that is not ours any more was lost, not given back.
+    pub fn is_lost(&self, partition: u32) -> bool {
+        lock(&self.shares).get(partition as usize).is_some_and(|share| share.lost)
+    }
+
+    /// Whether a partition's worker has read what the log held.
+    pub fn has_caught_up(&self, partition: u32) -> bool {
+        lock(&self.shares).get(partition as usize).is_some_and(|share| share.caught_up)
+    }
+
+    /// Those of our partitions whose workers have not yet read what the log held.
+    pub fn restoring(&self) -> Vec<u32> {
+        let shares = lock(&self.shares);
+        let restoring = |(_, share): &(u32, &Share)| share.ours && !share.caught_up;
+        (0..).zip(shares.iter()).filter(restoring).map(|(partition, _)| partition).collect()
     }
 
     /// These are not ours any more; waits until no worker is on them, at most so long.
@@ -136,6 +160,20 @@ mod tests {
         ownership.take(&[1], Duration::from_secs(60));
         assert!(worker.join().is_ok());
         assert_eq!(ownership.standing(), Standing::default());
+    }
+
+    #[test]
+    fn what_is_lost_is_not_finished() {
+        let ownership = Ownership::none(2);
+        ownership.give(&[0, 1]);
+        assert!(ownership.begin(0, Duration::ZERO));
+        assert_eq!(ownership.restoring(), [0, 1]);
+        ownership.caught_up(0);
+        assert!(ownership.has_caught_up(0) && ownership.restoring() == [1]);
+        ownership.lose(&[0]);
+        assert!(ownership.is_lost(0) && !ownership.is_ours(0));
+        ownership.give(&[0]);
+        assert!(!ownership.is_lost(0) && ownership.is_ours(0));
     }
 
     #[test]

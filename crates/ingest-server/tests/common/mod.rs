@@ -85,6 +85,14 @@ impl Server {
 
     /// The same with the log that the arguments name.
     pub fn start_with(folder: &Path, arguments: &[&str]) -> Self {
+        Self::try_start_with(folder, arguments).unwrap_or_else(|| {
+            let said = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
+            panic!("it does not start: {said}")
+        })
+    }
+
+    /// The same; nothing where it ends before it is ready.
+    pub fn try_start_with(folder: &Path, arguments: &[&str]) -> Option<Self> {
         let mut command = binary();
         command.args(["serve", "--tcp", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
         command.arg("--site").arg(folder.join("site.json")).args(arguments);
@@ -92,11 +100,13 @@ impl Server {
         let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let said = || fs::read_to_string(folder.join("stderr")).unwrap_or_default();
-        let ready: Value =
-            serde_json::from_str(&line).unwrap_or_else(|_| panic!("it does not start: {}", said()));
-        let address = |field: &str| ready[field].as_str().unwrap().parse().unwrap();
-        Self { http: address("http"), tcp: address("tcp"), ports: ready["ports"].clone(), child }
+        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
+            child.wait().unwrap();
+            return None;
+        };
+        // A process that nothing connects to says so.
+        let address = |field: &str| ready[field].as_str().unwrap_or("0.0.0.0:0").parse().unwrap();
+        Some(Self { http: address("http"), tcp: address("tcp"), ports: ready["ports"].clone(), child })
     }
 
     pub fn get(&self, path: &str) -> (u16, String) {
@@ -184,6 +194,11 @@ impl Server {
         }
     }
 
+    /// SIGSTOP or SIGCONT: it stands, or goes on.
+    pub fn signal(&self, signal: &str) {
+        Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
+    }
+
     /// SIGHUP.
     pub fn hang_up(&self) {
         Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap();
@@ -262,6 +277,11 @@ impl Device {
 
     fn stream(&mut self) -> std::io::Result<&mut TcpStream> {
         self.stream.as_mut().ok_or_else(|| std::io::ErrorKind::NotConnected.into())
+    }
+
+    /// How long it waits for an answer.
+    pub fn patience(&self, wait: Duration) -> std::io::Result<()> {
+        self.stream.set_read_timeout(Some(wait))
     }
 
     /// The bytes of the next report; the clock is not set, so the time of receipt counts.

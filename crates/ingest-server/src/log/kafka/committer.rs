@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread::{self, JoinHandle},
@@ -89,6 +89,7 @@ impl Group {
 /// The handle on the thread. Dropping it waits until what is queued is committed or has failed.
 pub(super) struct Committer {
     jobs: Option<Sender<Job>>,
+    given_up: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -107,6 +108,8 @@ const ATTEMPTS: u32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 /// One look for delivery reports. The client's own flush looks every 100 ms, which every commit would then take.
 const LOOK: Duration = Duration::from_millis(1);
+
+const GIVEN_UP: &str = "the partition was given up";
 
 /// The opaque number of the record whose offset is wanted: the first piece of a checkpoint.
 const FIRST_PIECE: usize = 1;
@@ -168,11 +171,17 @@ impl Committer {
         mark: Option<Mark>,
     ) -> Result<Self, LogError> {
         let (sender, jobs) = channel();
-        let mut work = Work { producer, group, names, partition, mark };
+        let given_up = Arc::<AtomicBool>::default();
+        let mut work = Work { producer, group, names, partition, mark, given_up: given_up.clone() };
         let thread = thread::Builder::new().name(format!("commit-{reader}-{partition}"));
         let thread = thread.spawn(move || work.run(&jobs));
         let thread = thread.map_err(|e| LogError::io("start a thread for", "commits".as_ref(), &e))?;
-        Ok(Self { jobs: Some(sender), thread: Some(thread) })
+        Ok(Self { jobs: Some(sender), given_up, thread: Some(thread) })
+    }
+
+    /// What is not committed yet fails, and the transaction under way is aborted.
+    pub(super) fn give_up(self) {
+        self.given_up.store(true, Ordering::SeqCst);
     }
 
     pub(super) fn queue(&self, commit: Commit) -> Ticket {
@@ -199,7 +208,9 @@ impl Drop for Committer {
 enum Trouble {
     /// Nothing of it was or will be: it may be tried again.
     NotCommitted(KafkaError),
-    /// Nobody knows, or the producer is fenced.
+    /// Nothing of it was or will be, and it is not tried again.
+    Over(String),
+    /// Nobody knows, or the producer is fenced: there is nothing to abort.
     Unknown(String),
 }
 
@@ -209,6 +220,7 @@ struct Work {
     names: Arc<Names>,
     partition: u32,
     mark: Option<Mark>,
+    given_up: Arc<AtomicBool>,
 }
 
 impl Work {
@@ -244,7 +256,10 @@ impl Work {
                     return Ok(());
                 }
                 Err(Trouble::Unknown(why)) => return Err(why),
-                Err(Trouble::NotCommitted(error)) if attempt >= ATTEMPTS => return Err(error.to_string()),
+                Err(Trouble::Over(why)) => return Err(self.abort().err().unwrap_or(why)),
+                Err(Trouble::NotCommitted(error)) if attempt >= ATTEMPTS || self.is_given_up() => {
+                    return Err(self.abort().err().unwrap_or_else(|| error.to_string()));
+                }
                 Err(Trouble::NotCommitted(_)) => {
                     attempt += 1;
                     self.abort()?;
@@ -254,6 +269,11 @@ impl Work {
         }
     }
 
+    fn is_given_up(&self) -> bool {
+        self.given_up.load(Ordering::SeqCst)
+    }
+
+    /// So that readers do not wait for the end of the transaction until it times out.
     fn abort(&self) -> Result<(), String> {
         self.producer.abort_transaction(STEP).map_err(|error| format!("abort: {error}"))?;
         // The reports of what was purged belong to the transaction that is gone.
@@ -264,6 +284,9 @@ impl Work {
 
     fn attempt(&self, jobs: &[Job]) -> Result<Option<Mark>, Trouble> {
         let Some(last) = jobs.last() else { return Ok(self.mark) };
+        if self.is_given_up() {
+            return Err(Trouble::Unknown(GIVEN_UP.to_owned()));
+        }
         self.producer.begin_transaction().map_err(|error| self.judge(error))?;
         for output in jobs.iter().flat_map(|job| &job.commit.outputs) {
             self.send(&output.topic, &output.key, &output.value, OTHER)?;
@@ -283,6 +306,9 @@ impl Work {
         }
         self.send_position(last.commit.next, mark)?;
         self.delivered()?;
+        if self.is_given_up() {
+            return Err(Trouble::Over(GIVEN_UP.to_owned()));
+        }
         // Whatever goes wrong from here on, the commit may have reached the brokers.
         self.producer
             .commit_transaction(STEP)
@@ -291,7 +317,7 @@ impl Work {
     }
 
     fn send(&self, topic: &Name, key: &[u8], value: &[u8], which: usize) -> Result<(), Trouble> {
-        let whole = self.names.whole(topic).map_err(|error| Trouble::Unknown(error.to_string()))?;
+        let whole = self.names.whole(topic).map_err(|error| Trouble::Over(error.to_string()))?;
         let mut record =
             BaseRecord::with_opaque_to(whole, which).partition(self.partition as i32).key(key).payload(value);
         loop {
@@ -309,7 +335,7 @@ impl Work {
     fn send_position(&self, next: u64, mark: Option<Mark>) -> Result<(), Trouble> {
         let failed = |error| self.judge(error);
         let source =
-            self.names.whole(&self.names.source).map_err(|error| Trouble::Unknown(error.to_string()))?;
+            self.names.whole(&self.names.source).map_err(|error| Trouble::Over(error.to_string()))?;
         let mut positions = TopicPartitionList::new();
         let mut position = positions.add_partition(source, self.partition as i32);
         position.set_offset(Offset::Offset(i64::try_from(next).unwrap_or(i64::MAX))).map_err(failed)?;
@@ -317,7 +343,7 @@ impl Work {
             position.set_metadata(mark.note());
         }
         let Some(metadata) = self.group.metadata() else {
-            return Err(Trouble::Unknown("the group is closed".to_owned()));
+            return Err(Trouble::Over("the group is closed".to_owned()));
         };
         self.producer.send_offsets_to_transaction(&positions, &metadata, STEP).map_err(failed)
     }
@@ -328,7 +354,7 @@ impl Work {
         while self.producer.in_flight_count() > 0 {
             self.producer.poll(LOOK);
             if moment() >= until {
-                return Err(Trouble::Unknown("records were not delivered in time".to_owned()));
+                return Err(Trouble::Over("records were not delivered in time".to_owned()));
             }
         }
         let failed = lock(&self.producer.context().failed).take();
@@ -345,7 +371,7 @@ impl Work {
         match fatal {
             Some((_, why)) => Trouble::Unknown(why),
             None if retriable => Trouble::NotCommitted(error),
-            None => Trouble::Unknown(error.to_string()),
+            None => Trouble::Over(error.to_string()),
         }
     }
 }

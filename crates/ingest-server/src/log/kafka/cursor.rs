@@ -144,7 +144,7 @@ impl Cursor {
             return self.more(entry, limit);
         }
         let until = moment() + SLOW;
-        if self.end(until)? <= self.next {
+        if end_of(&self.consumer, &self.topic, self.partition, until)? <= self.next {
             self.rest()?;
             return Ok(Vec::new());
         }
@@ -162,18 +162,6 @@ impl Cursor {
             }
         }
         Err(LogError::Broker { what: "read", why: "no answer in time".to_owned() })
-    }
-
-    /// The offset behind everything that is committed.
-    fn end(&self, until: Instant) -> Result<u64, LogError> {
-        loop {
-            match self.consumer.fetch_watermarks(&self.topic, self.partition, PATIENCE) {
-                Ok((_, end)) => return Ok(u64::try_from(end).unwrap_or(0)),
-                // The leader may just have moved.
-                Err(error) if passes(&error) && moment() < until => thread::sleep(AGAIN),
-                Err(error) => return Err(broker("ask for the end of a partition", &error)),
-            }
-        }
     }
 
     fn read_within(&mut self, limit: usize, wait: Duration) -> Result<Vec<Entry>, LogError> {
@@ -223,9 +211,26 @@ impl Cursor {
     }
 }
 
+/// The offset behind everything that is committed in a partition.
+pub(super) fn end_of(
+    consumer: &BaseConsumer,
+    topic: &str,
+    partition: i32,
+    until: Instant,
+) -> Result<u64, LogError> {
+    loop {
+        match consumer.fetch_watermarks(topic, partition, PATIENCE) {
+            Ok((_, end)) => return Ok(u64::try_from(end).unwrap_or(0)),
+            // The leader may just have moved.
+            Err(error) if passes(&error) && moment() < until => thread::sleep(AGAIN),
+            Err(error) => return Err(broker("ask for the end of a partition", &error)),
+        }
+    }
+}
+
 /// Whether the client goes on by itself after an error: brokers that are away, leaders that move, a broker that has
 /// not heard of a new topic yet (that they are there was seen when the log was opened).
-fn passes(error: &KafkaError) -> bool {
+pub(super) fn passes(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::*;
     let lasting =
         [OffsetOutOfRange, AutoOffsetReset, UnknownTopic, UnknownPartition, UnknownTopicOrPartition];

@@ -49,8 +49,11 @@ impl ConsumerContext for Rebalanced {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, change: &Rebalance<'_>) {
         if let Rebalance::Revoke(partitions) = change {
             // What is lost is another's already: nothing is gained by waiting.
-            let wait = if consumer.assignment_lost() { Duration::ZERO } else { FINISH };
-            self.ownership.take(&numbers(partitions), wait);
+            if consumer.assignment_lost() {
+                self.ownership.lose(&numbers(partitions));
+            } else {
+                self.ownership.take(&numbers(partitions), FINISH);
+            }
         }
     }
 

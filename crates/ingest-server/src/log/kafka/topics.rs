@@ -8,6 +8,7 @@ use rdkafka::{
     },
     client::DefaultClientContext,
     metadata::Metadata,
+    types::RDKafkaErrorCode,
 };
 
 use super::{
@@ -81,6 +82,7 @@ impl Topic {
             ("dead-letters", Published, Days(90), false),
             ("state", Published, Newest, false),
             ("reference", Appended, ForEver, true),
+            ("decisions", Appended, Days(1), false),
         ];
         let topic = |(name, written, kept, single): (&str, Written, Kept, bool)| {
             Some(Self { name: Name::new(name)?, written, kept, single })
@@ -97,6 +99,8 @@ pub(super) struct Found {
 
 /// Copies of a topic that this makes, where there are brokers enough.
 const COPIES: usize = 3;
+/// How often topics are asked for that brokers were too slow to make.
+const ATTEMPTS: u32 = 4;
 /// Between two looks at what the brokers know.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -106,13 +110,15 @@ pub(super) fn agree(options: &KafkaOptions) -> Result<Found, LogError> {
         options.client().create().map_err(|error| broker("make a client", &error))?;
     let before = metadata(&admin)?;
     let partitions = partitions(options, &before)?;
-    let missing: Vec<&Topic> = options
-        .topics
-        .iter()
-        .filter(|topic| counts(&before, &options.whole(&topic.name)).is_none())
-        .collect();
-    if !missing.is_empty() {
-        make(&admin, options, &missing, partitions, before.brokers().len())?;
+    let mut known = before;
+    for _ in 0..ATTEMPTS {
+        let absent = |topic: &&Topic| counts(&known, &options.whole(&topic.name)).is_none();
+        let missing: Vec<&Topic> = options.topics.iter().filter(absent).collect();
+        // A broker that took too long may have made them all the same.
+        if missing.is_empty() || make(&admin, options, &missing, partitions, known.brokers().len())? {
+            break;
+        }
+        known = metadata(&admin)?;
     }
     let after = settled(&admin, options)?;
     let copies = check(&admin, options, &after, partitions)?;
@@ -154,13 +160,14 @@ fn properties(topic: &Topic, replicas: usize) -> Vec<(&'static str, String)> {
     properties
 }
 
+/// Asks for topics; `false` where the brokers could not make them in time and should be asked once more.
 fn make(
     admin: &AdminClient<DefaultClientContext>,
     options: &KafkaOptions,
     missing: &[&Topic],
     partitions: u32,
     brokers: usize,
-) -> Result<(), LogError> {
+) -> Result<bool, LogError> {
     let replicas = brokers.clamp(1, COPIES);
     let wholes: Vec<(String, Vec<(&str, String)>)> =
         missing.iter().map(|topic| (options.whole(&topic.name), properties(topic, replicas))).collect();
@@ -171,19 +178,32 @@ fn make(
     });
     let new: Vec<NewTopic<'_>> = new.collect();
     let asked = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
-    let results =
-        block_on(admin.create_topics(&new, &asked))?.map_err(|error| broker("make topics", &error))?;
+    let results = match block_on(admin.create_topics(&new, &asked))? {
+        Ok(results) => results,
+        Err(error) if error.rdkafka_error_code().is_some_and(too_slow) => return Ok(false),
+        Err(error) => return Err(broker("make topics", &error)),
+    };
+    let mut made = true;
     for ((topic, result), (whole, properties)) in missing.iter().zip(results).zip(&wholes) {
         // Another instance may have made it in the meantime.
         let Err((_, code)) = result else { continue };
-        if code != rdkafka::types::RDKafkaErrorCode::TopicAlreadyExists {
+        if too_slow(code) {
+            made = false;
+        } else if code != RDKafkaErrorCode::TopicAlreadyExists {
             let count = if topic.single { 1 } else { partitions };
             let command = create_command(options, whole, count, replicas, properties);
             let why = format!("it is missing and could not be made ({code})");
             return Err(LogError::Topic { topic: whole.clone(), why, command });
         }
     }
-    Ok(())
+    Ok(made)
+}
+
+/// Whether the brokers may do the same a moment later, or have done it without telling in time.
+fn too_slow(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::*;
+    [RequestTimedOut, OperationTimedOut, MessageTimedOut, NotController, BrokerTransportFailure]
+        .contains(&code)
 }
 
 fn create_command(
