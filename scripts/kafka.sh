@@ -99,7 +99,7 @@ start() { # start N: starts broker N and waits until it answers
 
 answers() { # answers N: waits until broker N takes connections
     local n=$1 i
-    for i in $(seq 300); do
+    for i in $(seq 900); do
         (exec 3<>"/dev/tcp/127.0.0.1/$(client_port "$n")") 2>/dev/null && return
         [ -d "/proc/$(cat "$home/broker-$n/pid")" ] || { tail -n 20 "$home/broker-$n/log" >&2; fail "broker $n ended"; }
         sleep 0.2

@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     desk::Desk,
     intake::Intake,
-    log::{Entry, LogError, Name, Ownership, SharedLog, lock},
+    log::{LogError, Name, Ownership, SharedLog, lock},
     relay::Relay,
     worker::{Observer, Setting, Worker, WorkerError},
 };
@@ -87,7 +87,7 @@ pub struct HostOptions {
     /// Bytes of a partition that may be under way: on their way to the disk, or not yet applied.
     pub budget_bytes: u32,
     /// What is published instead of a record that the stage failed on twice.
-    pub poison: fn(&Entry) -> parkline::stage::Output,
+    pub poison: fn(&[u8]) -> parkline::stage::Output,
     /// Whether, where others own partitions too, their sessions are followed, so that all can be listed here.
     pub follows: bool,
 }
@@ -172,22 +172,19 @@ impl Owner {
     /// Has a worker while the partition is ours: makes it anew where the stage failed or the log was away, gives up
     /// where the log failed for good.
     fn run<S: Stage>(&self, make: &(impl Fn() -> S + ?Sized)) {
-        let mut attempts: BTreeMap<u64, u32> = BTreeMap::new();
+        let mut attempts: BTreeMap<(u64, u32), u32> = BTreeMap::new();
         while !self.stopped() {
             if !self.ownership.begin(self.setting.partition, PAUSE) {
                 continue;
             }
-            let left_out = attempts
-                .iter()
-                .filter(|(_, failed)| **failed >= ATTEMPTS)
-                .map(|(offset, _)| *offset)
-                .collect();
+            let left_out =
+                attempts.iter().filter(|(_, failed)| **failed >= ATTEMPTS).map(|(frame, _)| *frame).collect();
             let worked =
                 Worker::start(make(), self.setting.clone(), left_out).and_then(|worker| self.work(worker));
             self.let_go();
             match worked {
                 Ok(()) => {}
-                Err(WorkerError::Failed { at }) => *attempts.entry(at.offset).or_insert(0) += 1,
+                Err(WorkerError::Failed { at, line }) => *attempts.entry((at.offset, line)).or_insert(0) += 1,
                 Err(WorkerError::Log(error)) if error.passes() => {
                     eprintln!("partition {}: {error}; its worker starts again", self.setting.partition);
                     thread::park_timeout(AGAIN);

@@ -184,9 +184,14 @@ fn text_field(name: &str, value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(&serde_json::to_vec(value).unwrap_or_default());
 }
 
+/// The frame records of a record of the log: a line each.
+pub fn lines(record: &[u8]) -> impl Iterator<Item = &[u8]> {
+    record.split(|byte| *byte == b'\n')
+}
+
 const RECEIVED: &[u8] = b"{\"received_at\":\"";
 
-/// When a record was received. What the server wrote begins with it; anything else is parsed.
+/// When a frame record was received. What the server wrote begins with it; anything else is parsed.
 pub fn received_at(record: &[u8]) -> Option<Instant> {
     #[derive(serde::Deserialize)]
     struct Received<'a> {

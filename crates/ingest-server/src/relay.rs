@@ -188,7 +188,7 @@ pub fn hear(desk: &Desk, partition: u32, record: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::{Embedded, Log, Options};
+    use crate::log::{Embedded, Options};
     use parking_types::Span;
     use parkline::stage::Position;
     use std::time::Duration;

@@ -30,7 +30,7 @@ use crate::{
         guard::Guard,
         tls::{Certificates, TlsError},
     },
-    log::{Embedded, Entry, Log, LogError, Name, Options, Ownership, SharedLog, TornTail},
+    log::{Embedded, Log, LogError, Name, Options, Ownership, SharedLog, TornTail},
     metrics::Listener,
     secrets::{self, Lacking, Secrets},
     sitefile::{SiteDocuments, SiteFileError},
@@ -473,8 +473,8 @@ async fn caught_up(host: &Host) -> Result<(), StartError> {
 }
 
 /// A dead letter for a record that the pipeline failed on twice.
-fn poison(entry: &Entry) -> Output {
-    let frame: Value = serde_json::from_slice(&entry.value).unwrap_or_default();
+fn poison(frame: &[u8]) -> Output {
+    let frame: Value = serde_json::from_slice(frame).unwrap_or_default();
     let key = frame.get("device").and_then(Value::as_str).unwrap_or("").to_owned();
     let error = serde_json::json!({"code": "poison", "message": "the pipeline failed on it twice"});
     let letter = serde_json::json!({"v": 1, "frame": frame, "error": error});

@@ -72,7 +72,7 @@ pub struct Setting {
     /// The time.
     pub clock: Clock,
     /// What is published instead of a record that the stage failed on twice.
-    pub poison: fn(&Entry) -> Output,
+    pub poison: fn(&[u8]) -> Output,
 }
 
 /// Why a turn failed.
@@ -85,6 +85,8 @@ pub enum WorkerError {
     Failed {
         /// The record.
         at: Position,
+        /// Which of its frames.
+        line: u32,
     },
 }
 
@@ -92,7 +94,9 @@ impl fmt::Display for WorkerError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Log(error) => error.fmt(f),
-            Self::Failed { at } => write!(f, "the stage failed on record {}-{}", at.partition, at.offset),
+            Self::Failed { at, line } => {
+                write!(f, "the stage failed on record {}-{}.{line}", at.partition, at.offset)
+            }
         }
     }
 }
@@ -120,7 +124,8 @@ pub enum Turn {
 pub struct Worker<S> {
     stage: S,
     setting: Setting,
-    left_out: BTreeSet<u64>,
+    /// Records and the frames in them that the stage is not given.
+    left_out: BTreeSet<(u64, u32)>,
     /// The first record that is not yet applied.
     next: u64,
     /// The partition's clock: the greatest `received_at` applied.
@@ -157,11 +162,12 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const CHECKPOINT: Span = Span::from_secs(30);
 
 impl<S: Stage> Worker<S> {
-    /// Restores the stage to the committed position. `stage` must be fresh; records in `left_out` are not given to it.
+    /// Restores the stage to the committed position. `stage` must be fresh; what `left_out` names, record and line,
+    /// is not given to it.
     ///
     /// # Errors
     /// [`WorkerError`] where the log cannot be read or the stage fails on a record.
-    pub fn start(stage: S, setting: Setting, left_out: BTreeSet<u64>) -> Result<Self, WorkerError> {
+    pub fn start(stage: S, setting: Setting, left_out: BTreeSet<(u64, u32)>) -> Result<Self, WorkerError> {
         let resume = setting.log.resume(&setting.reader, setting.partition)?;
         let checkpoint_at = setting.clock.now() + CHECKPOINT;
         let mut worker = Self {
@@ -207,12 +213,13 @@ impl<S: Stage> Worker<S> {
         let entries =
             setting.log.read(&setting.source, setting.partition, self.next, READ_BYTES, PATIENCE)?;
         if entries.is_empty() {
-            // The position was committed after the record was durable, so the record must be there.
-            return Err(WorkerError::Log(LogError::Failed));
+            // The position was committed after the record was durable, so the record is there, wherever brokers are.
+            let why = "records that are committed did not come in time".to_owned();
+            return Err(WorkerError::Log(LogError::Broker { what: "restore a partition", why }));
         }
         let committed = self.committed;
         for entry in entries.iter().take_while(|entry| entry.offset < committed) {
-            self.apply(entry)?;
+            self.apply(entry, &mut Outcomes::default())?;
         }
         let outputs = std::mem::take(&mut self.outputs);
         self.output_bytes = 0;
@@ -258,7 +265,7 @@ impl<S: Stage> Worker<S> {
         let waited = first.map_or(Duration::ZERO, |at| duration(setting.clock.now() - at));
         let (began, mut publishing, mut outcomes) = (moment(), Duration::ZERO, Outcomes::default());
         for entry in &entries {
-            outcomes.add(self.apply(entry)?);
+            self.apply(entry, &mut outcomes)?;
             if self.output_bytes >= COMMIT_BYTES {
                 let since = moment();
                 self.publish(None)?;
@@ -277,24 +284,26 @@ impl<S: Stage> Worker<S> {
         Ok(if entries.is_empty() { Turn::Idle } else { Turn::Applied(entries.len()) })
     }
 
-    fn apply(&mut self, entry: &Entry) -> Result<Outcome, WorkerError> {
+    fn apply(&mut self, entry: &Entry, outcomes: &mut Outcomes) -> Result<(), WorkerError> {
         let position = Position { partition: self.setting.partition, offset: entry.offset };
         let mut outputs = Vec::new();
-        let outcome = if self.left_out.contains(&entry.offset) {
-            outputs.push((self.setting.poison)(entry));
-            Outcome::DeadLetter
-        } else {
-            let record = Record { position, value: &entry.value };
-            // A stage that panicked may be half changed: it is thrown away with the worker.
-            let step = AssertUnwindSafe(|| self.stage.apply(record, &mut outputs));
-            catch_unwind(step).map_err(|_| WorkerError::Failed { at: position })?
-        };
+        for (line, value) in (0..).zip(record::lines(&entry.value)) {
+            outcomes.add(if self.left_out.contains(&(entry.offset, line)) {
+                outputs.push((self.setting.poison)(value));
+                Outcome::DeadLetter
+            } else {
+                let record = Record { position, value };
+                // A stage that panicked may be half changed: it is thrown away with the worker.
+                let step = AssertUnwindSafe(|| self.stage.apply(record, &mut outputs));
+                catch_unwind(step).map_err(|_| WorkerError::Failed { at: position, line })?
+            });
+            self.time = self.time.max(record::received_at(value));
+        }
         self.output_bytes +=
             outputs.iter().map(|output| output.value.len() + output.key.len()).sum::<usize>();
         self.outputs.extend(outputs.into_iter().map(|output| (entry.offset, output)));
         self.next = entry.offset + 1;
-        self.time = self.time.max(record::received_at(&entry.value));
-        Ok(outcome)
+        Ok(())
     }
 
     /// Shows the outputs to the observer and queues the commit; waits while too many are on their way.

@@ -1,183 +1,90 @@
-//! Servers on a real Apache Kafka, killed at random moments under load: every partition's outputs are, byte for byte and
-//! in order, what the pure pipeline makes of its frames. `scripts/kafka_crash.sh` runs it for longer.
-//! `PARKLINE_KAFKA` has the brokers' addresses; without it nothing is tested.
+//! Servers on a real Apache Kafka under load while servers are killed, servers stand past their session's end, and
+//! brokers are killed: every partition's outputs are, byte for byte and in order, what the pure pipeline makes of its
+//! frames. `scripts/kafka_crash.sh` runs it for longer. `PARKLINE_KAFKA` has the brokers' addresses; without it nothing
+//! is tested. What this comparison finds is the business of `kafka_faults.rs`.
 #![cfg(feature = "kafka")]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeSet,
     net::SocketAddr,
     path::Path,
+    process::Command,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use common::{DEADLINE, Device, Server, site, write_site};
-use device_codec::native::{BayState, Head, Message, Occupancy, Reason};
-use ingest_server::{
-    clock::Clock,
-    desk::Desk,
-    intake::Intake,
-    log::{Batch, Commit, Entry, Kafka, KafkaOptions, Log, LogError, Name, Resume, Ticket},
-    record::FrameRecord,
-    worker::{Setting, Turn, Worker, WorkerError},
+use common::{
+    DEADLINE, Device, Server,
+    exact::{DEVICE, LOTS, PARTITIONS, address, frame, lines, open, setting, site_of_lots, verified, whole},
+    write_site,
 };
-use parkline::{
-    pipeline::Pipeline,
-    site::Site,
-    stage::{Output, Position, Record, Stage},
-};
-use serde_json::{Value, json};
-
-const PARTITIONS: u32 = 3;
-const LOTS: u64 = 6;
-const DEVICE: u64 = 0x3000;
-/// What the pipeline publishes.
-const TOPICS: [&str; 5] = ["sessions", "charges", "commands", "alerts", "dead-letters"];
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
-}
-
-/// A log of its own for each test and run, or nothing where no brokers are named.
-fn address(test: &str) -> Option<String> {
-    let brokers = std::env::var("PARKLINE_KAFKA").ok()?;
-    Some(format!("kafka://{brokers}/{test}-{}", std::process::id()))
-}
-
-fn open(address: &str) -> Kafka {
-    let mut options = KafkaOptions::at(address).unwrap();
-    (options.single_copy, options.partitions) = (true, Some(PARTITIONS));
-    Kafka::open(options).unwrap()
-}
-
-/// Lots in all partitions, with a native detector each.
-fn site_of_lots() -> Value {
-    let mut site = site();
-    let lot = site["lots"][0].clone();
-    site["lots"] = json!([]);
-    for field in ["berths", "lanes", "devices"] {
-        site[field] = json!([]);
-    }
-    let mut push = |list: &str, value: Value| site[list].as_array_mut().unwrap().push(value);
-    for number in 1..=LOTS {
-        let mut lot = lot.clone();
-        lot["id"] = json!(format!("K{number}"));
-        push("lots", lot);
-        push("berths", json!({"id": format!("B{number}"), "lot": format!("K{number}")}));
-        push(
-            "devices",
-            json!({"id": format!("d-{number}"), "serial": format!("{:016x}", DEVICE + number),
-                "protocol": "parkline", "berth": format!("B{number}")}),
-        );
-    }
-    site
-}
-
-fn parsed(site: &Value) -> Site {
-    Site::parse(&[("site", site.to_string().as_bytes())]).unwrap()
-}
-
-/// Everything that is committed in a partition of a topic.
-fn whole(log: &Kafka, topic: &str, partition: u32) -> Vec<Entry> {
-    let mut all: Vec<Entry> = Vec::new();
-    loop {
-        let from = all.last().map_or(0, |entry| entry.offset + 1);
-        let more = log.read(&name(topic), partition, from, 4 << 20, Duration::ZERO).unwrap();
-        if more.is_empty() {
-            return all;
-        }
-        all.extend(more);
-    }
-}
-
-/// What a topic should have, or has, in a partition: keys and values in order.
-type Published = BTreeMap<(&'static str, u32), Vec<(String, String)>>;
-
-/// What the pure pipeline makes of the frames.
-fn oracle(log: &Kafka, site: &Value) -> Published {
-    let mut published = Published::new();
-    for partition in 0..PARTITIONS {
-        let mut pipeline = Pipeline::new(parsed(site));
-        let mut outputs: Vec<Output> = Vec::new();
-        for entry in whole(log, "frames", partition) {
-            let position = Position { partition, offset: entry.offset };
-            pipeline.apply(Record { position, value: &entry.value }, &mut outputs);
-        }
-        for topic in TOPICS {
-            let of_topic = outputs.iter().filter(|output| output.topic == topic);
-            let text =
-                |output: &Output| (output.key.clone(), String::from_utf8_lossy(&output.value).into_owned());
-            published.insert((topic, partition), of_topic.map(text).collect());
-        }
-    }
-    published
-}
-
-fn committed(log: &Kafka) -> Published {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let records = |topic, partition| {
-        whole(log, topic, partition).iter().map(|entry| (text(&entry.key), text(&entry.value))).collect()
-    };
-    let places = TOPICS.iter().flat_map(|topic| (0..PARTITIONS).map(|partition| (*topic, partition)));
-    places.map(|(topic, partition)| ((topic, partition), records(topic, partition))).collect()
-}
-
-/// Nothing lost, nothing doubled, nothing out of order.
-fn verify(expected: &Published, found: &Published) -> Result<usize, String> {
-    for (place, expected) in expected {
-        let found = &found[place];
-        let differs = expected.iter().zip(found).position(|(one, other)| one != other);
-        if let Some(at) = differs {
-            return Err(format!("{place:?}: record {at} is {:?}, not {:?}", found[at], expected[at]));
-        }
-        if expected.len() != found.len() {
-            return Err(format!("{place:?}: {} records, not {}", found.len(), expected.len()));
-        }
-    }
-    let charges = expected.iter().filter(|((topic, _), _)| *topic == "charges");
-    Ok(charges.map(|(_, records)| records.len()).sum())
-}
-
-/// Until everything that was committed is seen by readers.
-fn verified(log: &Kafka, site: &Value) -> Result<usize, String> {
-    let expected = oracle(log, site);
-    let since = Instant::now();
-    loop {
-        let verdict = verify(&expected, &committed(log));
-        if verdict.is_ok() || since.elapsed() > Duration::from_secs(10) {
-            return verdict;
-        }
-        thread::yield_now();
-    }
-}
-
-/// A native device's report: occupied at odd numbers, vacant at even ones. Its clock is not set.
-fn frame(device_id: u64, seq: u32) -> Vec<u8> {
-    let head = Head { device_id, boot_id: 1, seq, ..Head::default() };
-    let state = if seq % 2 == 1 { Occupancy::OCCUPIED } else { Occupancy::VACANT };
-    Message::BayState(BayState { state, reason: Reason::CHANGE, ..BayState::default() }).encode(&head, None)
-}
+use ingest_server::log::Entry;
+use serde_json::Value;
 
 /// Where servers take native frames now.
 type Addresses = Arc<Mutex<Vec<SocketAddr>>>;
 
-/// Reports `reports` changes of a berth to whichever server answers, and sends again what was not acknowledged.
-fn report(addresses: &Addresses, number: u64, reports: u32, acknowledged: &AtomicU64) {
-    let frames: Vec<Vec<u8>> = (1..=reports).map(|seq| frame(DEVICE + number, seq)).collect();
-    let (mut done, mut turn, since) = (0, number as usize, Instant::now());
+/// The names of the servers.
+const NAMES: [&str; 3] = ["a", "b", "c"];
+/// How long a device waits for an acknowledgement before it connects elsewhere.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// For how long a server stands: its session ends after ten seconds.
+const STANDS: Duration = Duration::from_secs(13);
+/// How long a fault waits for the load that it is to hit.
+const LOAD: Duration = Duration::from_secs(3);
+
+/// What is done to the cluster, and how far it is.
+struct Plan {
+    kills: u64,
+    pauses: u64,
+    bounces: u64,
+    /// What each device reports, and how many frames at once.
+    reports: u32,
+    burst: usize,
+    done: AtomicU64,
+    acknowledged: AtomicU64,
+}
+
+impl Plan {
+    fn faults(&self) -> u64 {
+        self.kills + self.pauses + self.bounces
+    }
+
+    /// How many frames a device may have sent by now, so that there is load until the last fault.
+    fn allowed(&self) -> usize {
+        let share = (self.done.load(Ordering::SeqCst) + 1) * u64::from(self.reports);
+        usize::try_from(share / self.faults().max(1)).unwrap_or(usize::MAX).max(self.burst)
+    }
+
+    /// Until a fault hits frames that are under way, or the load has stopped.
+    fn wait_for_load(&self, state: &mut u64) {
+        let (since, from) = (Instant::now(), self.acknowledged.load(Ordering::SeqCst));
+        let wanted = random(state) % (2 * self.burst as u64) + 1;
+        while self.acknowledged.load(Ordering::SeqCst) < from + wanted && since.elapsed() < LOAD {
+            thread::park_timeout(Duration::from_millis(1));
+        }
+        // The moment of the crash is the point of the test, not something that is waited for.
+        thread::park_timeout(Duration::from_millis(random(state) % 30));
+    }
+}
+
+/// Reports changes of a berth to whichever server answers, and sends again what was not acknowledged.
+fn report(addresses: &Addresses, number: u64, plan: &Plan) {
+    let frames: Vec<Vec<u8>> = (1..=plan.reports).map(|seq| frame(DEVICE + number, seq)).collect();
+    let (mut done, mut turn, mut moved) = (0, number as usize, Instant::now());
     while done < frames.len() {
-        assert!(since.elapsed() < DEADLINE * 10, "device {number}: only {done} of {reports} acknowledged");
+        assert!(
+            moved.elapsed() < DEADLINE * 5,
+            "device {number}: only {done} of {} acknowledged",
+            plan.reports
+        );
         turn += 1;
         let at = {
             let addresses = addresses.lock().unwrap();
@@ -187,8 +94,13 @@ fn report(addresses: &Addresses, number: u64, reports: u32, acknowledged: &Atomi
             thread::park_timeout(Duration::from_millis(20));
             continue;
         };
+        device.patience(PATIENCE).unwrap();
         while done < frames.len() {
-            let burst = &frames[done..frames.len().min(done + 4)];
+            while done >= plan.allowed() {
+                moved = Instant::now();
+                thread::park_timeout(Duration::from_millis(2));
+            }
+            let burst = &frames[done..frames.len().min(done + plan.burst)];
             let until = (done + burst.len()) as u32;
             let answered = device.send(&burst.concat()).and_then(|()| {
                 let mut up_to = 0;
@@ -204,7 +116,8 @@ fn report(addresses: &Addresses, number: u64, reports: u32, acknowledged: &Atomi
             if answered.is_err() {
                 break;
             }
-            acknowledged.fetch_add(burst.len() as u64, Ordering::SeqCst);
+            moved = Instant::now();
+            plan.acknowledged.fetch_add(burst.len() as u64, Ordering::SeqCst);
             done = until as usize;
         }
     }
@@ -218,42 +131,86 @@ fn random(state: &mut u64) -> u64 {
     *state
 }
 
+/// A server under its name; started again where brokers that are down kept it from starting.
 fn serve(folder: &Path, address: &str, instance: &str) -> Server {
     let partitions = PARTITIONS.to_string();
     let more = ["--log", address, "--single-copy", "--instance", instance, "--partitions", &partitions];
-    Server::start_with(folder, &more)
+    for _ in 0..20 {
+        if let Some(server) = Server::try_start_with(folder, &more) {
+            return server;
+        }
+    }
+    panic!("it does not start: {}", std::fs::read_to_string(folder.join("stderr")).unwrap())
+}
+
+/// Kills a broker at once and starts it again on its data.
+fn bounce(brokers: u64, state: &mut u64) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/kafka.sh");
+    let broker = (random(state) % brokers + 1).to_string();
+    let run = |verb: &str| Command::new(script).args([verb, &broker]).status().unwrap().success();
+    assert!(run("kill"));
+    thread::park_timeout(Duration::from_millis(random(state) % 2000));
+    assert!(run("start"), "broker {broker} does not start again");
 }
 
 #[test]
 fn killed_workers_lose_nothing_and_charge_nothing_twice() {
     let Some(address) = address("crash") else { return };
-    let kills = setting("PARKLINE_KAFKA_KILLS", 4);
-    let reports = setting("PARKLINE_KAFKA_REPORTS", 400) as u32;
+    let plan = Arc::new(Plan {
+        kills: setting("PARKLINE_KAFKA_KILLS", 4),
+        pauses: setting("PARKLINE_KAFKA_PAUSES", 0),
+        bounces: setting("PARKLINE_KAFKA_BOUNCES", 0),
+        reports: setting("PARKLINE_KAFKA_REPORTS", 400) as u32,
+        burst: setting("PARKLINE_KAFKA_BURST", 40) as usize,
+        done: AtomicU64::new(0),
+        acknowledged: AtomicU64::new(0),
+    });
     let seed = setting("PARKLINE_CRASH_SEED", 0x9e37_79b9_7f4a_7c15);
+    let brokers = address.matches(':').count() as u64 - 1;
     let folder = tempfile::tempdir().unwrap();
     let site = site_of_lots();
     write_site(folder.path(), &site);
-    let mut servers = vec![serve(folder.path(), &address, "a"), serve(folder.path(), &address, "b")];
+    let mut servers: Vec<Server> = NAMES.iter().map(|name| serve(folder.path(), &address, name)).collect();
+    let copies = if brokers >= 3 { 2 } else { 1 };
+    assert_eq!(open(&address).copies(), copies, "on {brokers} brokers");
+    let since = Instant::now();
     let addresses: Addresses = Arc::new(Mutex::new(servers.iter().map(|server| server.tcp).collect()));
-    let acknowledged = Arc::new(AtomicU64::new(0));
     let devices: Vec<_> = (1..=LOTS)
         .map(|number| {
-            let (addresses, acknowledged) = (addresses.clone(), acknowledged.clone());
-            thread::spawn(move || report(&addresses, number, reports, &acknowledged))
+            let (addresses, plan) = (addresses.clone(), plan.clone());
+            thread::spawn(move || report(&addresses, number, &plan))
         })
         .collect();
+    let bouncing = {
+        let (plan, mut state) = (plan.clone(), seed ^ 0x5555);
+        thread::spawn(move || {
+            for _ in 0..plan.bounces {
+                plan.wait_for_load(&mut state);
+                bounce(brokers, &mut state);
+                plan.done.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+    };
     let mut state = seed;
-    let mut killed = 0;
-    while killed < kills {
-        // The moment of the crash is the point of the test, not something that is waited for.
-        thread::park_timeout(Duration::from_millis(100 + random(&mut state) % 900));
-        let which = (random(&mut state) % 2) as usize;
-        servers.remove(which).kill();
-        let again = serve(folder.path(), &address, ["a", "b"][which]);
-        addresses.lock().unwrap()[which] = again.tcp;
-        servers.insert(which, again);
-        killed += 1;
+    for fault in 0..plan.kills + plan.pauses {
+        plan.wait_for_load(&mut state);
+        let which = (random(&mut state) % NAMES.len() as u64) as usize;
+        // The pauses are spread over the kills.
+        if (fault + 1) * plan.pauses / (plan.kills + plan.pauses)
+            > fault * plan.pauses / (plan.kills + plan.pauses)
+        {
+            servers[which].signal("-STOP");
+            thread::park_timeout(STANDS);
+            servers[which].signal("-CONT");
+        } else {
+            servers.remove(which).kill();
+            let again = serve(folder.path(), &address, NAMES[which]);
+            addresses.lock().unwrap()[which] = again.tcp;
+            servers.insert(which, again);
+        }
+        plan.done.fetch_add(1, Ordering::SeqCst);
     }
+    bouncing.join().unwrap();
     devices.into_iter().for_each(|device| device.join().unwrap());
     // Everybody's share is worked in, then everything durable is committed on the way out.
     all_caught_up(&servers, folder.path());
@@ -261,17 +218,39 @@ fn killed_workers_lose_nothing_and_charge_nothing_twice() {
 
     let log = open(&address);
     let frames: Vec<Entry> = (0..PARTITIONS).flat_map(|partition| whole(&log, "frames", partition)).collect();
-    let stored: BTreeSet<(u64, u32)> = frames.iter().filter_map(numbers).collect();
-    let expected = (1..=LOTS).flat_map(|number| (1..=reports).map(move |seq| (DEVICE + number, seq)));
+    let stored: BTreeSet<(u64, u32)> =
+        frames.iter().flat_map(|entry| lines(&entry.value).filter_map(numbers).collect::<Vec<_>>()).collect();
+    let expected = (1..=LOTS).flat_map(|number| (1..=plan.reports).map(move |seq| (DEVICE + number, seq)));
     let lost: Vec<_> = expected.filter(|frame| !stored.contains(frame)).collect();
     assert!(lost.is_empty(), "seed {seed}: acknowledged and not there: {lost:?}");
     let charges = verified(&log, &site).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     assert!(charges > 0);
+    let said = std::fs::read_to_string(folder.path().join("stderr")).unwrap();
+    let times = |what: &str| said.lines().filter(|line| line.contains(what)).count();
     println!(
-        "{killed} kills, {} frames acknowledged, {} records in the log, {charges} charge records exactly once",
-        acknowledged.load(Ordering::SeqCst),
-        frames.len()
+        "{} kills, {} pauses, {} broker kills in {} s; {} frames acknowledged, {} frame records in {} records of the \
+         log; {charges} charge records exactly once; about {} frames a transaction; {} workers began anew, {} of them \
+         fenced",
+        plan.kills,
+        plan.pauses,
+        plan.bounces,
+        since.elapsed().as_secs(),
+        plan.acknowledged.load(Ordering::SeqCst),
+        frames.iter().map(|entry| lines(&entry.value).count()).sum::<usize>(),
+        frames.len(),
+        frames_a_transaction(&log, stored.len()),
+        times("its worker starts again"),
+        times("fenced") + times("Fenced"),
     );
+}
+
+/// Each transaction takes a number in every partition that it writes to: those that no session record has.
+fn frames_a_transaction(log: &ingest_server::log::Kafka, frames: usize) -> usize {
+    let ends = (0..PARTITIONS).map(|partition| {
+        let sessions = whole(log, "sessions", partition);
+        sessions.last().map_or(0, |last| last.offset as usize + 2 - sessions.len())
+    });
+    frames / ends.sum::<usize>().max(1)
 }
 
 fn all_caught_up(servers: &[Server], folder: &Path) {
@@ -289,142 +268,17 @@ fn all_caught_up(servers: &[Server], folder: &Path) {
             return;
         }
         let said = || std::fs::read_to_string(folder.join("stderr")).unwrap_or_default();
-        assert!(since.elapsed() < DEADLINE, "ours and caught up: {standings:?}; they said {}", said());
+        assert!(since.elapsed() < DEADLINE * 4, "ours and caught up: {standings:?}; they said {}", said());
         thread::yield_now();
     }
 }
 
 /// Device and number of a native frame record, at their places in the header.
-fn numbers(entry: &Entry) -> Option<(u64, u32)> {
-    let record: Value = serde_json::from_slice(&entry.value).ok()?;
+fn numbers(line: &[u8]) -> Option<(u64, u32)> {
+    let record: Value = serde_json::from_slice(line).ok()?;
     let device = record["device"].as_str()?.strip_prefix("d-")?.parse::<u64>().ok()?;
     let payload = record["payload"].as_str()?;
     let bytes: Vec<u8> =
         (36..40).map(|byte| u8::from_str_radix(&payload[byte * 2..byte * 2 + 2], 16).unwrap()).collect();
     Some((DEVICE + device, u32::from_le_bytes(bytes.try_into().ok()?)))
-}
-
-/// A log whose owner dies after every third commit of outputs; a careless one commits the position apart from them.
-struct Dying {
-    log: Arc<Kafka>,
-    careless: bool,
-    commits: AtomicU64,
-    position: AtomicU64,
-    dead: AtomicBool,
-}
-
-impl Log for Dying {
-    fn partitions(&self) -> u32 {
-        self.log.partitions()
-    }
-    fn append(&self, topic: &Name, partition: u32, batch: Batch) -> Ticket {
-        self.log.append(topic, partition, batch)
-    }
-    fn commit(&self, partition: u32, commit: Commit) -> Ticket {
-        let dead = || Ticket::resolved(Err(LogError::Lost { why: "it died".to_owned() }));
-        if self.dead.load(Ordering::SeqCst) {
-            return dead();
-        }
-        if self.commits.fetch_add(1, Ordering::SeqCst) % 3 != 2 {
-            self.position.store(commit.next, Ordering::SeqCst);
-            return self.log.commit(partition, commit);
-        }
-        self.dead.store(true, Ordering::SeqCst);
-        if self.careless {
-            let position = self.position.load(Ordering::SeqCst);
-            let outputs_alone = Commit { next: position, state: None, ..commit };
-            self.log.commit(partition, outputs_alone).wait().unwrap();
-        }
-        dead()
-    }
-    fn read(
-        &self,
-        topic: &Name,
-        partition: u32,
-        from: u64,
-        limit: usize,
-        wait: Duration,
-    ) -> Result<Vec<Entry>, LogError> {
-        self.log.read(topic, partition, from, limit, wait)
-    }
-    fn resume(&self, reader: &Name, partition: u32) -> Result<Resume, LogError> {
-        self.dead.store(false, Ordering::SeqCst);
-        self.log.resume(reader, partition)
-    }
-    fn find(&self, topic: &Name, partition: u32, key: &[u8]) -> Result<Option<Entry>, LogError> {
-        self.log.find(topic, partition, key)
-    }
-}
-
-/// Runs the pipeline's worker on a log whose owner dies again and again; says what the harness finds.
-fn verdict(test: &str, careless: bool) -> Option<Result<usize, String>> {
-    let address = address(test)?;
-    let kafka = Arc::new(open(&address));
-    let site = site_of_lots();
-    let log = Arc::new(Dying {
-        log: kafka.clone(),
-        careless,
-        commits: AtomicU64::new(0),
-        position: AtomicU64::new(0),
-        dead: AtomicBool::new(false),
-    });
-    let clock = Clock::manual("2026-03-02T08:00:00Z".parse().unwrap());
-    let intake = Arc::new(Intake::new(log.clone(), name("frames"), clock.clone(), 1 << 20));
-    let poison = |_: &Entry| Output { topic: "dead-letters", key: String::new(), value: Vec::new() };
-    let setting = Setting {
-        log,
-        source: name("frames"),
-        reader: name("pipeline"),
-        partition: 0,
-        intake: intake.clone(),
-        observer: Arc::new(Desk::new(PARTITIONS, clock.clone())),
-        clock: clock.clone(),
-        poison,
-    };
-    let mut turns = 0;
-    while turns < 12 {
-        let worker = Worker::start(Pipeline::new(parsed(&site)), setting.clone(), BTreeSet::new());
-        let worked = worker.and_then(|mut worker| {
-            worker.catch_up()?;
-            while turns < 12 {
-                let payload = frame(DEVICE + 1, turns + 1);
-                let record = FrameRecord {
-                    device: Some("d-1"),
-                    protocol: "parkline",
-                    payload: &payload,
-                    listener: "tcp",
-                    ..FrameRecord::default()
-                };
-                let write = |at, batch: &mut Batch| batch.push_with(|out| record.encode(at, out));
-                drop(intake.note(0, write).unwrap());
-                turns += 1;
-                clock.advance(parking_types::Span::from_mins(1));
-                while worker.turn(Duration::from_millis(200))? != Turn::Idle {}
-                worker.catch_up()?;
-            }
-            Ok(())
-        });
-        assert!(matches!(worked, Ok(()) | Err(WorkerError::Log(LogError::Lost { .. }))), "{worked:?}");
-    }
-    // What the last death left undone is done once more.
-    loop {
-        let worker = Worker::start(Pipeline::new(parsed(&site)), setting.clone(), BTreeSet::new());
-        if worker.and_then(|mut worker| worker.catch_up()).is_ok() {
-            break;
-        }
-    }
-    Some(verified(&kafka, &site))
-}
-
-#[test]
-fn a_worker_that_dies_between_two_commits_publishes_everything_once() {
-    let Some(verdict) = verdict("dies", false) else { return };
-    assert!(verdict.unwrap() > 0);
-}
-
-#[test]
-fn a_position_that_is_committed_apart_from_its_outputs_is_found() {
-    let Some(verdict) = verdict("careless", true) else { return };
-    let why = verdict.unwrap_err();
-    assert!(why.contains("records, not") || why.contains("record "), "{why}");
 }

@@ -11,7 +11,7 @@ use std::{
 use ingest_server::{
     clock::Clock,
     intake::Intake,
-    log::{Batch, Embedded, Entry, Log, Name, Options},
+    log::{Batch, Embedded, Log, Name, Options},
     record,
     worker::{Again, Observer, Setting, Turn, Worker, WorkerError},
 };
@@ -97,8 +97,8 @@ fn start() -> Instant {
     "2026-03-02T08:00:00Z".parse().unwrap()
 }
 
-fn poison(entry: &Entry) -> Output {
-    Output { topic: "dead-letters", key: String::new(), value: entry.value.to_vec() }
+fn poison(frame: &[u8]) -> Output {
+    Output { topic: "dead-letters", key: String::new(), value: frame.to_vec() }
 }
 
 fn rig(data: &Path, clock: &Clock) -> Rig {
@@ -121,8 +121,11 @@ fn rig(data: &Path, clock: &Clock) -> Rig {
 
 impl Rig {
     fn worker(&self, left_out: &[u64]) -> Result<Worker<Sum>, WorkerError> {
-        let mut worker =
-            Worker::start(Sum::default(), self.setting.clone(), left_out.iter().copied().collect())?;
+        let mut worker = Worker::start(
+            Sum::default(),
+            self.setting.clone(),
+            left_out.iter().map(|record| (*record, 0)).collect(),
+        )?;
         worker.catch_up().map(|()| worker)
     }
 
@@ -238,8 +241,8 @@ fn a_record_that_fails_twice_is_left_out_and_what_follows_goes_on() {
     rig.send("!");
     rig.send("2");
     let failed = worker.turn(Duration::ZERO).unwrap_err();
-    let WorkerError::Failed { at } = failed else { panic!("{failed}") };
-    assert_eq!(rig.worker(&[]).map(|_| ()).unwrap_err(), WorkerError::Failed { at }, "it fails again");
+    let WorkerError::Failed { at, line } = failed else { panic!("{failed}") };
+    assert_eq!(rig.worker(&[]).map(|_| ()).unwrap_err(), WorkerError::Failed { at, line }, "it fails again");
     let worker = rig.worker(&[at.offset]).unwrap();
     assert_eq!(worker.stage().sum, 3);
     worker.finish().unwrap();

@@ -13,6 +13,7 @@ use super::{Api, problem::Problem};
 use crate::{
     clock::moment,
     log::{Entry, LogError, Name, SharedLog},
+    record,
 };
 
 /// What is asked of a feed.
@@ -36,23 +37,28 @@ const LONGEST_WAIT: u64 = 30;
 /// How often a waiting request looks again.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// How many records of each partition a reader has: `12.0.7`.
+/// How many records of each partition a reader has, and how many lines of the next: `12.0.7`, or `12.0-3.7`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Position(Vec<u64>);
+struct Position(Vec<(u64, usize)>);
 
 impl Position {
     fn parse(text: Option<&str>, partitions: u32) -> Option<Self> {
-        let Some(text) = text else { return Some(Self(vec![0; partitions as usize])) };
-        let numbers: Option<Vec<u64>> = text.split('.').map(|number| number.parse().ok()).collect();
+        let Some(text) = text else { return Some(Self(vec![(0, 0); partitions as usize])) };
+        let number = |text: &str| {
+            let (record, lines) = text.split_once('-').unwrap_or((text, "0"));
+            Some((record.parse().ok()?, lines.parse().ok()?))
+        };
+        let numbers: Option<Vec<(u64, usize)>> = text.split('.').map(number).collect();
         numbers.filter(|numbers| numbers.len() == partitions as usize).map(Self)
     }
 }
 
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().enumerate().try_for_each(|(index, number)| match index {
-            0 => write!(f, "{number}"),
-            _ => write!(f, ".{number}"),
+        self.0.iter().enumerate().try_for_each(|(index, (record, lines))| {
+            f.write_str(if index == 0 { "" } else { "." })?;
+            write!(f, "{record}")?;
+            if *lines == 0 { Ok(()) } else { write!(f, "-{lines}") }
         })
     }
 }
@@ -87,34 +93,53 @@ fn page(log: &SharedLog, topic: &Name, mut position: Position, limit: usize) -> 
     for partition in 0..log.partitions() {
         let slot = partition as usize;
         while left > 0 && lines.len() < PAGE_BYTES {
-            let from = position.0.get(slot).copied().unwrap_or(0);
+            let (from, _) = position.0.get(slot).copied().unwrap_or_default();
             let bytes = left.saturating_mul(TYPICAL_BYTES).min(PAGE_BYTES);
             let entries = log.read(topic, partition, from, bytes, Duration::ZERO)?;
             if entries.is_empty() {
                 break;
             }
-            for entry in entries.iter().take(left) {
-                if let Some(number) = position.0.get_mut(slot) {
-                    *number = entry.offset + 1;
+            for entry in &entries {
+                let values: Vec<&[u8]> = record::lines(&entry.value).collect();
+                let read = position.0.get(slot).filter(|at| at.0 == entry.offset).map_or(0, |at| at.1);
+                for (index, value) in values.iter().enumerate().skip(read).take(left) {
+                    let all = index + 1 == values.len();
+                    if let Some(at) = position.0.get_mut(slot) {
+                        *at = if all { (entry.offset + 1, 0) } else { (entry.offset, index + 1) };
+                    }
+                    let index = (values.len() > 1).then_some(index);
+                    line(&mut lines, &position, partition, entry, index, value);
+                    left -= 1;
                 }
-                line(&mut lines, &position, partition, entry);
-                left -= 1;
+                if left == 0 {
+                    break;
+                }
             }
         }
     }
     Ok(lines)
 }
 
-fn line(lines: &mut Vec<u8>, position: &Position, partition: u32, entry: &Entry) {
+fn line(
+    lines: &mut Vec<u8>,
+    position: &Position,
+    partition: u32,
+    entry: &Entry,
+    index: Option<usize>,
+    value: &[u8],
+) {
     let head = format!("{{\"position\":\"{position}\",\"partition\":{partition},\"offset\":{}", entry.offset);
     lines.extend_from_slice(head.as_bytes());
+    if let Some(index) = index {
+        lines.extend_from_slice(format!(",\"index\":{index}").as_bytes());
+    }
     if !entry.key.is_empty() {
         lines.extend_from_slice(b",\"key\":");
         lines
             .extend_from_slice(&serde_json::to_vec(&String::from_utf8_lossy(&entry.key)).unwrap_or_default());
     }
     lines.extend_from_slice(b",\"record\":");
-    lines.extend_from_slice(&entry.value);
+    lines.extend_from_slice(value);
     lines.extend_from_slice(b"}\n");
 }
 
@@ -127,7 +152,8 @@ mod tests {
         let position = Position::parse(Some("12.0.7"), 3).unwrap();
         assert_eq!(position.to_string(), "12.0.7");
         assert_eq!(Position::parse(None, 2).unwrap().to_string(), "0.0");
-        for bad in ["", "1", "1.2", "1.2.x", "1.2.3.4"] {
+        assert_eq!(Position::parse(Some("12.0-3.7"), 3).unwrap().to_string(), "12.0-3.7");
+        for bad in ["", "1", "1.2", "1.2.x", "1.2.3.4", "1.2-.3", "1.-2.3"] {
             assert_eq!(Position::parse(Some(bad), 3), None, "{bad}");
         }
     }

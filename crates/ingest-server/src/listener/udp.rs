@@ -106,6 +106,7 @@ impl Udp {
         let since = moment();
         let bytes: usize = group.iter().map(|taken| taken.payload.len()).sum();
         let write = |at, batch: &mut Batch| {
+            batch.share();
             for taken in &group {
                 let record = FrameRecord {
                     device: Some(&taken.device.id),

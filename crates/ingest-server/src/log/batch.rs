@@ -5,6 +5,7 @@
 pub struct Batch {
     bytes: Vec<u8>,
     ends: Vec<usize>,
+    may_share: bool,
 }
 
 impl Batch {
@@ -29,6 +30,17 @@ impl Batch {
     pub fn push_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         write(&mut self.bytes);
         self.ends.push(self.bytes.len());
+    }
+
+    /// Small frames, which may share a record of the log with each other and with those of other batches, a line each.
+    /// They hold no line end, and nobody needs to know them by position.
+    pub fn share(&mut self) {
+        self.may_share = true;
+    }
+
+    /// Whether its records may share one.
+    pub fn may_share(&self) -> bool {
+        self.may_share
     }
 
     /// How many records.

@@ -7,6 +7,7 @@
 mod appender;
 mod committer;
 mod cursor;
+mod event;
 mod keys;
 mod member;
 mod options;

@@ -7,6 +7,9 @@
     reason = "shared by test files that use different parts"
 )]
 
+#[cfg(feature = "kafka")]
+pub mod exact;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},

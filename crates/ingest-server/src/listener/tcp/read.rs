@@ -209,6 +209,7 @@ impl<'t> Reading<'t> {
     async fn store(&mut self, partition: u32, group: Group, read: &[u8], since: Moment) -> Option<()> {
         let Group { frames, heads, times, bytes } = group;
         let write = |at: Instant, batch: &mut Batch| {
+            batch.share();
             let records = Frames::new(at, "tcp");
             for (known, place) in &frames {
                 let payload = read.get(place.clone()).unwrap_or_default();

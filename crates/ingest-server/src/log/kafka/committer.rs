@@ -20,13 +20,14 @@ use rdkafka::{
     ClientContext, Message, Offset, TopicPartitionList,
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
     error::{KafkaError, KafkaResult},
+    message::OwnedHeaders,
     producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
     types::RDKafkaErrorCode,
 };
 
 use super::{
     super::{Commit, LogError, Name, Ticket, TicketSender, lock},
-    KafkaOptions, PATIENCE, broker,
+    KafkaOptions, PATIENCE, broker, event,
     member::Rebalanced,
     options::MAX_MESSAGE,
     state::{self, Mark},
@@ -37,6 +38,7 @@ use crate::clock::moment;
 /// The whole names of the topics, made once.
 pub(super) struct Names {
     wholes: HashMap<Name, (String, Written)>,
+    events: HashMap<Name, OwnedHeaders>,
     source: Name,
     state: Name,
 }
@@ -45,7 +47,15 @@ impl Names {
     pub(super) fn new(options: &KafkaOptions) -> Self {
         let whole = |topic: &super::Topic| (topic.name.clone(), (options.whole(&topic.name), topic.written));
         let wholes = options.topics.iter().map(whole).collect();
-        Self { wholes, source: options.source.clone(), state: options.state.clone() }
+        let published = options.topics.iter().filter(|topic| {
+            // Checkpoints concern nobody else.
+            topic.written == Written::Published && topic.name != options.state
+        });
+        let event = |topic: &super::Topic| {
+            (topic.name.clone(), event::of_topic(&options.prefix, topic.name.as_str()))
+        };
+        let events = published.map(event).collect();
+        Self { wholes, events, source: options.source.clone(), state: options.state.clone() }
     }
 
     pub(super) fn whole(&self, name: &Name) -> Result<&str, LogError> {
@@ -320,6 +330,9 @@ impl Work {
         let whole = self.names.whole(topic).map_err(|error| Trouble::Over(error.to_string()))?;
         let mut record =
             BaseRecord::with_opaque_to(whole, which).partition(self.partition as i32).key(key).payload(value);
+        if let Some(event) = self.names.events.get(topic) {
+            record = record.headers(event::of(event, key, value));
+        }
         loop {
             match self.producer.send(record) {
                 Ok(()) => return Ok(()),
