@@ -21,7 +21,7 @@ use rdkafka::{
     consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata},
     error::{KafkaError, KafkaResult},
     message::OwnedHeaders,
-    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext},
+    producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext, PurgeConfig},
     types::RDKafkaErrorCode,
 };
 
@@ -285,6 +285,12 @@ impl Work {
 
     /// So that readers do not wait for the end of the transaction until it times out.
     fn abort(&self) -> Result<(), String> {
+        // What has not left need not; what has is waited for here, as the abort itself would look for no report.
+        self.producer.purge(PurgeConfig::default().queue());
+        let until = moment() + STEP;
+        while self.producer.in_flight_count() > 0 && moment() < until {
+            self.producer.poll(LOOK);
+        }
         self.producer.abort_transaction(STEP).map_err(|error| format!("abort: {error}"))?;
         // The reports of what was purged belong to the transaction that is gone.
         self.producer.poll(Duration::ZERO);
