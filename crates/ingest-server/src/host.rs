@@ -18,7 +18,7 @@ use crate::{
     intake::Intake,
     log::{LogError, Name, Ownership, SharedLog, lock},
     relay::Relay,
-    worker::{Observer, Setting, Worker, WorkerError},
+    worker::{Setting, Worker, WorkerError},
 };
 
 /// The topic of frames, ticks, outages and reference lines.
@@ -127,7 +127,10 @@ impl Host {
                 reader: options.reader.clone(),
                 partition,
                 intake: intake.clone(),
-                observer: relay.clone().map_or_else(|| desk.clone() as Arc<dyn Observer>, |relay| relay),
+                observer: match &relay {
+                    Some(relay) => relay.clone(),
+                    None => desk.clone(),
+                },
                 clock: clock.clone(),
                 poison: options.poison,
             };

@@ -53,6 +53,7 @@ struct Uncommitted {
     log: Arc<Kafka>,
     waiting: Mutex<Vec<TicketSender>>,
     commits: AtomicU64,
+    killed: AtomicBool,
 }
 
 impl Log for Uncommitted {
@@ -65,7 +66,10 @@ impl Log for Uncommitted {
     fn commit(&self, _: u32, _: Commit) -> Ticket {
         self.commits.fetch_add(1, Ordering::SeqCst);
         let (sender, ticket) = Ticket::pair();
-        self.waiting.lock().unwrap().push(sender);
+        let mut waiting = self.waiting.lock().unwrap();
+        if !self.killed.load(Ordering::SeqCst) {
+            waiting.push(sender);
+        }
         ticket
     }
     fn read(
@@ -87,15 +91,12 @@ impl Log for Uncommitted {
 }
 
 /// An owner of the only partition that steps and tells, and dies before its first commit.
-fn owner_until(
-    address: &str,
-    site: &Value,
-    killed: &Arc<AtomicBool>,
-) -> (thread::JoinHandle<u64>, Arc<Uncommitted>) {
+fn owner(address: &str, site: &Value) -> (thread::JoinHandle<u64>, Arc<Uncommitted>) {
     let mut options = KafkaOptions::at(address).unwrap();
     options.single_copy = true;
     let kafka = Arc::new(Kafka::open(options).unwrap());
-    let log = Arc::new(Uncommitted { log: kafka, waiting: Mutex::default(), commits: AtomicU64::new(0) });
+    let (waiting, commits, killed) = (Mutex::default(), AtomicU64::new(0), AtomicBool::new(false));
+    let log = Arc::new(Uncommitted { log: kafka, waiting, commits, killed });
     let clock = Clock::system();
     let desk = Arc::new(Desk::new(1, clock.clone()));
     let ownership = Arc::new(Ownership::all(1));
@@ -111,12 +112,15 @@ fn owner_until(
         poison: |_| Output { topic: "dead-letters", key: String::new(), value: Vec::new() },
     };
     let pipeline = Pipeline::new(Site::parse(&[("site", site.to_string().as_bytes())]).unwrap());
-    let (killed, taken) = (killed.clone(), log.clone());
+    let taken = log.clone();
     // The partition is taken before this returns.
     let mut worker = Worker::start(pipeline, setting, BTreeSet::new()).unwrap();
     let owner = thread::spawn(move || {
-        while !killed.load(Ordering::SeqCst) {
-            worker.turn(Duration::from_millis(20)).unwrap();
+        // It waits for its commit until it is killed.
+        while !log.killed.load(Ordering::SeqCst) {
+            if worker.turn(Duration::from_millis(20)).is_err() {
+                break;
+            }
         }
         worker.next()
     });
@@ -130,13 +134,13 @@ fn a_resend_elsewhere_gets_the_first_answer_though_its_owner_died_before_the_com
     write_site(folder.path(), &site());
     let one = serve(folder.path(), &address, 1, "listener");
     let other = serve(folder.path(), &address, 1, "listener");
-    let killed = Arc::new(AtomicBool::new(false));
-    let (owner, log) = owner_until(&address, &site(), &killed);
+    let (owner, log) = owner(&address, &site());
     let entry = push("aaaaaaaa-11111111", 41, "粤B7K35Q");
     let (status, first) = one.push("/vz/c-in", &[], &entry);
     assert_eq!((status, first.contains(r#""info":"ok""#)), (200, true), "opened: {first}");
     // The reply is lost on its way; the owner dies between its answer and its commit.
-    killed.store(true, Ordering::SeqCst);
+    log.killed.store(true, Ordering::SeqCst);
+    log.waiting.lock().unwrap().clear();
     owner.join().unwrap();
     assert!(log.commits.load(Ordering::SeqCst) > 0, "it had something to commit");
     assert!(other.feed("sessions").is_empty(), "and nothing of it is committed");

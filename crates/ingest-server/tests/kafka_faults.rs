@@ -1,7 +1,7 @@
 //! Planted faults: what the comparison with the pure pipeline must find, so that its silence says something. Those that
 //! need a cluster run on a real Apache Kafka, whose addresses `PARKLINE_KAFKA` has; without it they are not tested.
 #![cfg(feature = "kafka")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 
@@ -187,13 +187,16 @@ fn expected() -> Published {
     oracle_of(&site, records)
 }
 
+/// What is done to the records of a topic.
+type Change<'c> = &'c dyn Fn(&mut Vec<(String, String)>);
+
 #[test]
 fn each_kind_of_wrong_record_is_found() {
     let expected = expected();
     assert!(verify(&expected, &expected).unwrap() > 50);
     let (place, charges) =
         expected.iter().find(|((topic, _), records)| *topic == "charges" && records.len() > 9).unwrap();
-    let found = |change: &dyn Fn(&mut Vec<(String, String)>)| {
+    let found = |change: Change<'_>| {
         let mut found = expected.clone();
         change(found.get_mut(place).unwrap());
         verify(&expected, &found).unwrap_err()

@@ -3,7 +3,7 @@
 //! frames. `scripts/kafka_crash.sh` runs it for longer. `PARKLINE_KAFKA` has the brokers' addresses; without it nothing
 //! is tested. What this comparison finds is the business of `kafka_faults.rs`.
 #![cfg(feature = "kafka")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
 
 mod common;
 

@@ -103,7 +103,7 @@ fn disk(full: &Arc<AtomicBool>) -> Fault {
 fn host(data: &Path, gate: &Arc<Gate>, fault: Option<Fault>) -> Host {
     let options = Options { partitions: Some(1), fault, ..Options::new("default", vec![name(FRAMES)]) };
     let log = Arc::new(Embedded::open(data, &options).unwrap());
-    let options = HostOptions { reader: name("echo"), budget_bytes: BUDGET, poison };
+    let options = HostOptions { reader: name("echo"), budget_bytes: BUDGET, follows: false, poison };
     let gate = gate.clone();
     let make = move || Echo(gate.clone());
     let host = Host::start(log, Arc::new(Ownership::all(1)), Clock::system(), &options, make).unwrap();

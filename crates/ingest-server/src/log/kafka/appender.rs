@@ -135,8 +135,8 @@ impl Appender {
         let place = (partition, topic.to_owned());
         let mut pack = sending.packs.remove(&place).unwrap_or_default();
         for record in batch.records() {
-            let fits = pack.bytes.len() + record.len() < PACK_BYTES;
-            if !pack.bytes.is_empty() && !(batch.may_share() && fits) {
+            let joins = batch.may_share() && pack.bytes.len() + record.len() < PACK_BYTES;
+            if !joins && !pack.bytes.is_empty() {
                 sending.send(topic, partition, std::mem::take(&mut pack));
             }
             pack.add(record, &on_its_way);

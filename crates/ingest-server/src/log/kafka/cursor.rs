@@ -221,11 +221,15 @@ pub(super) fn end_of(
     loop {
         match consumer.fetch_watermarks(topic, partition, PATIENCE) {
             Ok((_, end)) => return Ok(u64::try_from(end).unwrap_or(0)),
-            // The leader may just have moved.
-            Err(error) if passes(&error) && moment() < until => thread::sleep(AGAIN),
+            // The leader may just have moved, or the broker that is asked not have heard of a new topic yet.
+            Err(error) if (passes(&error) || is_new(&error)) && moment() < until => thread::sleep(AGAIN),
             Err(error) => return Err(broker("ask for the end of a partition", &error)),
         }
     }
+}
+
+fn is_new(error: &KafkaError) -> bool {
+    error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition)
 }
 
 /// Whether the client goes on by itself after an error: brokers that are away, leaders that move, a broker that has

@@ -7,6 +7,7 @@ use rdkafka::{
         AdminClient, AdminOptions, NewTopic, OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
     },
     client::DefaultClientContext,
+    error::KafkaError,
     metadata::Metadata,
     types::RDKafkaErrorCode,
 };
@@ -180,7 +181,7 @@ fn make(
     let asked = AdminOptions::new().operation_timeout(Some(PATIENCE)).request_timeout(Some(PATIENCE));
     let results = match block_on(admin.create_topics(&new, &asked))? {
         Ok(results) => results,
-        Err(error) if error.rdkafka_error_code().is_some_and(too_slow) => return Ok(false),
+        Err(KafkaError::AdminOp(code)) if too_slow(code) => return Ok(false),
         Err(error) => return Err(broker("make topics", &error)),
     };
     let mut made = true;
