@@ -8,6 +8,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod action;
+pub mod ask;
 mod bind;
 mod hash;
 mod output;

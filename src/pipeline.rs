@@ -91,6 +91,10 @@ impl Pipeline {
         &self.site
     }
 
+    pub(crate) const fn core(&self) -> &Core {
+        &self.core
+    }
+
     /// What became of the frames so far.
     pub const fn counts(&self) -> Counts {
         self.counts
@@ -331,6 +335,11 @@ impl Stage for Pipeline {
 
     fn next_deadline(&self) -> Option<Instant> {
         self.core.next_deadline()
+    }
+
+    /// Takes a [`Question`](crate::ask::Question).
+    fn ask(&self, question: &[u8]) -> Option<Vec<u8>> {
+        Some(self.answer(&serde_json::from_slice(question).ok()?))
     }
 
     fn save(&self) -> Vec<u8> {

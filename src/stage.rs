@@ -83,6 +83,13 @@ pub trait Stage {
     /// The earliest timer: when no record has come by then, the owner of the partition appends a tick.
     fn next_deadline(&self) -> Option<Instant>;
 
+    /// Answers a question about the state as it is between two records; `None` for what is no question to this stage.
+    /// Asking changes nothing, and takes about as long as a record at most: the worker does no other work meanwhile.
+    fn ask(&self, question: &[u8]) -> Option<Vec<u8>> {
+        let _ = question;
+        None
+    }
+
     /// The whole state, deterministically.
     fn save(&self) -> Vec<u8>;
 

@@ -1,6 +1,7 @@
 //! What comes out, as JSON in the order of the contract (`docs/records.md`).
 
 mod alert;
+pub(crate) mod asked;
 mod charge;
 mod command;
 mod dead;

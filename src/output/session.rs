@@ -62,7 +62,7 @@ pub(super) fn write(out: &mut Vec<u8>, session: &SessionRecord, site: &Site) {
     object.close();
 }
 
-const fn state(state: SessionState) -> &'static str {
+pub(super) const fn state(state: SessionState) -> &'static str {
     match state {
         SessionState::Open => "open",
         SessionState::Closed => "closed",

@@ -336,6 +336,15 @@ impl Book {
         open.or_else(|| candidates().next()).map(|session| session.draft.id)
     }
 
+    /// The sessions of a place that fit and are open or owe something, the open one first, then the oldest.
+    pub(crate) fn owing(&self, place: &Id, most: usize, fits: impl Fn(&Session) -> bool) -> Vec<SessionId> {
+        let sessions = self.live.get(place).into_iter().flatten();
+        let sessions = sessions.filter_map(|(_, id)| self.sessions.get(id)).filter(|session| fits(session));
+        let mut found: Vec<&Session> = sessions.map(Box::as_ref).collect();
+        found.sort_by_key(|session| session.state() != SessionState::Open);
+        found.iter().take(most).map(|session| session.draft.id).collect()
+    }
+
     /// The sum of a session's payments.
     pub(crate) fn payments_of<'a>(
         &'a self,

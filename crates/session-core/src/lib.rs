@@ -2,6 +2,7 @@
 #![deny(clippy::float_arithmetic)]
 
 mod alerts;
+mod asked;
 mod berths;
 mod book;
 mod calm;
@@ -36,6 +37,7 @@ mod words;
 mod world;
 
 pub use crate::core::{Core, DeadCode, Verdict};
+pub use asked::{BerthNow, Owed, Paid, Whose};
 pub use effect::*;
 pub use event::*;
 pub use hash::stable_hash;

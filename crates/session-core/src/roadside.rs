@@ -63,9 +63,9 @@ pub(crate) enum RoadEvent<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Roadside {
     /// What the detectors last said.
-    occupied: Option<bool>,
+    pub(crate) occupied: Option<bool>,
     /// When they last said so.
-    last_contact: Option<Instant>,
+    pub(crate) last_contact: Option<Instant>,
     /// A person overruled them: their repeats say nothing until their next edge.
     overruled: bool,
     /// Everything of theirs was silent, and nothing has come since; kept to judge a vacancy without number.
