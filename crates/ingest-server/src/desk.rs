@@ -16,8 +16,10 @@ use serde::Deserialize;
 use tokio::sync::{Notify, watch};
 
 use crate::{
+    alerts::OpenAlerts,
     clock::Clock,
     log::lock,
+    owing::Owing,
     view::View,
     worker::{Again, Observer},
 };
@@ -49,6 +51,10 @@ pub struct Desk {
     dead: Mutex<VecDeque<(Position, Bytes)>>,
     /// The sessions that frames can still change.
     pub view: View,
+    /// Which sessions a plate may have to pay for.
+    pub owing: Owing,
+    /// What a person must look at.
+    pub alerts: OpenAlerts,
 }
 
 #[derive(Default)]
@@ -81,7 +87,8 @@ impl Desk {
         let progress = (0..partitions).map(|_| watch::Sender::new(0)).collect();
         let goals = (0..partitions).map(|_| AtomicU64::new(0)).collect();
         let (devices, published, dead) = (Mutex::default(), Default::default(), Mutex::default());
-        Self { clock, progress, goals, devices, published, dead, view: View::default() }
+        let (view, owing, alerts) = Default::default();
+        Self { clock, progress, goals, devices, published, dead, view, owing, alerts }
     }
 
     /// How many records of each topic were published since the start.
@@ -188,7 +195,12 @@ impl Observer for Desk {
                 count.fetch_add(1, Ordering::Relaxed);
             }
             match output.topic {
-                "sessions" => self.view.put(partition, &output.value),
+                "sessions" => {
+                    self.view.put(partition, &output.value);
+                    self.owing.put(partition, &output.value);
+                }
+                "charges" => self.owing.put(partition, &output.value),
+                "alerts" => self.alerts.put(partition, &output.value),
                 // After a start too: what may still be delivered is, and what expired is passed over.
                 "commands" => self.command(&output.value),
                 "dead-letters" => self.note_dead(Position { partition, offset: *offset }, &output.value),
@@ -200,12 +212,24 @@ impl Observer for Desk {
         }
     }
 
+    /// Three parts, each with its length before it.
     fn save(&self, partition: u32) -> Vec<u8> {
-        self.view.save(partition)
+        let parts = [self.view.save(partition), self.owing.save(partition), self.alerts.save(partition)];
+        let long = |part: Vec<u8>| [&(part.len() as u64).to_le_bytes()[..], &part].concat();
+        parts.into_iter().flat_map(long).collect()
     }
 
-    fn restore(&self, partition: u32, saved: &[u8]) {
-        self.view.restore(partition, saved);
+    fn restore(&self, partition: u32, mut saved: &[u8]) {
+        let mut part = || {
+            let (len, rest) = saved.split_at_checked(8)?;
+            let len = usize::try_from(u64::from_le_bytes(len.try_into().ok()?)).ok()?;
+            let (part, rest) = rest.split_at_checked(len)?;
+            saved = rest;
+            Some(part)
+        };
+        self.view.restore(partition, part().unwrap_or_default());
+        self.owing.restore(partition, part().unwrap_or_default());
+        self.alerts.restore(partition, part().unwrap_or_default());
     }
 
     fn begin(&self, partition: u32, from: u64, to: u64) {

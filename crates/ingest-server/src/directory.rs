@@ -11,6 +11,10 @@ use serde_json::{Map, Value};
 
 use crate::{listener::rate::Rate, partition};
 
+mod places;
+
+pub(crate) use places::{Berth, Lot, Places, Spot};
+
 /// A device of the site.
 #[derive(Clone, Debug)]
 pub struct Device {
@@ -91,6 +95,7 @@ struct Entries {
     /// Lot by berth, and lot by lane.
     berths: HashMap<String, String>,
     lanes: HashMap<String, String>,
+    places: Arc<Places>,
 }
 
 /// From where a protocol's devices come.
@@ -168,6 +173,11 @@ impl Directory {
         self.len() == 0
     }
 
+    /// Lots, berths and lanes as they are now.
+    pub(crate) fn places(&self) -> Arc<Places> {
+        self.entries().places.clone()
+    }
+
     /// The partition of an action's target: its session's, else its berth's, lane's or lot's group. What names
     /// nothing known goes to partition 0, whose worker says so.
     pub fn partition_of_action(&self, action: &Value) -> u32 {
@@ -208,6 +218,9 @@ impl Entries {
             let device = Device { id: id.clone(), protocol, partition, sources, key, rate };
             directory.devices.insert(id, Arc::new(device));
         }
+        let group = |lot: &str| directory.groups.get(lot).cloned().unwrap_or_else(|| lot.to_owned());
+        directory.places =
+            Arc::new(Places::new(site, |lot| partition::partition_of(group(lot).as_bytes(), partitions)));
         directory
     }
 

@@ -17,6 +17,7 @@ use crate::{
     desk::Desk,
     intake::Intake,
     log::{LogError, Name, Ownership, SharedLog, lock},
+    questions::Questions,
     relay::Relay,
     worker::{Setting, Worker, WorkerError},
 };
@@ -69,6 +70,8 @@ pub struct Host {
     pub desk: Arc<Desk>,
     /// What tells other processes, where there are any.
     pub relay: Option<Arc<Relay>>,
+    /// What its workers are asked.
+    pub questions: Arc<Questions>,
     /// How it is.
     pub health: Arc<Health>,
     /// Which partitions its workers have.
@@ -109,6 +112,7 @@ impl Host {
         let partitions = log.partitions();
         let intake = Arc::new(Intake::new(log.clone(), source.clone(), clock.clone(), options.budget_bytes));
         let desk = Arc::new(Desk::new(partitions, clock.clone()));
+        let questions = Arc::new(Questions::new(partitions));
         let health = Arc::new(Health::default());
         let relay = ownership.is_shared().then(|| {
             Relay::new(desk.clone(), log.clone(), clock.clone(), ownership.clone(), options.follows)
@@ -131,6 +135,7 @@ impl Host {
                     Some(relay) => relay.clone(),
                     None => desk.clone(),
                 },
+                questions: questions.clone(),
                 clock: clock.clone(),
                 poison: options.poison,
             };
@@ -140,7 +145,7 @@ impl Host {
             let thread = thread::Builder::new().name(format!("worker-{partition}")).spawn(run);
             threads.push(thread.map_err(|e| LogError::io("start a thread for", "worker".as_ref(), &e))?);
         }
-        Ok(Self { log, intake, desk, relay, health, ownership, clock, stop, threads })
+        Ok(Self { log, intake, desk, relay, questions, health, ownership, clock, stop, threads })
     }
 
     /// Lets the workers finish what is durable, commit and leave a checkpoint.

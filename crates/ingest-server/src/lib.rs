@@ -6,6 +6,7 @@
 //! sessions to those who wait for them. `docs/server.md` describes it for those who run it, `docs/log.md` the files,
 //! `docs/kafka.md` the log on Apache Kafka.
 
+mod alerts;
 pub mod api;
 pub mod archive;
 pub mod backup;
@@ -17,13 +18,16 @@ pub mod config;
 pub mod desk;
 pub mod directory;
 pub mod host;
+pub mod images;
 pub mod intake;
 pub mod keeper;
 pub mod listener;
 pub mod load;
 pub mod log;
 pub mod metrics;
+mod owing;
 pub mod partition;
+pub mod questions;
 pub mod quoter;
 pub mod record;
 pub mod relay;

@@ -24,7 +24,7 @@ pub use kafka::{Kafka, KafkaOptions};
 pub use name::Name;
 pub use ownership::{Ownership, Standing};
 pub use segment::{Fault, Torn, TornTail};
-pub(crate) use segment::{SegmentFile, lock, make_folder, segments, write_whole};
+pub(crate) use segment::{SegmentFile, lock, make_folder, segments, sync_folder, write_whole};
 pub use ticket::{Ticket, TicketSender};
 
 use std::{sync::Arc, time::Duration};

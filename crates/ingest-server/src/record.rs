@@ -4,6 +4,8 @@ use device_codec::Milli;
 use parking_types::Instant;
 use serde_json::value::RawValue;
 
+use crate::images::ImageRef;
+
 /// A device's frame as it was received, with what the transport gave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FrameRecord<'a> {
@@ -19,6 +21,8 @@ pub struct FrameRecord<'a> {
     pub content_type: Option<&'a str>,
     /// What a LoRaWAN network knows of it.
     pub uplink: Option<&'a Uplink>,
+    /// The photos that were cut out of it.
+    pub images: &'a [ImageRef],
     /// Which listener took it.
     pub listener: &'a str,
 }
@@ -57,6 +61,14 @@ impl FrameRecord<'_> {
         }
         if let Some(content_type) = self.content_type {
             text_field("content_type", content_type, out);
+        }
+        if !self.images.is_empty() {
+            let cut = |image: &ImageRef| {
+                let ImageRef { hash, offset, bytes } = image;
+                format!("{{\"sha256\":\"{hash}\",\"offset\":{offset},\"bytes\":{bytes}}}")
+            };
+            let cuts: Vec<String> = self.images.iter().map(cut).collect();
+            out.extend_from_slice(format!(",\"images\":[{}]", cuts.join(",")).as_bytes());
         }
         text_field("listener", self.listener, out);
         out.push(b'}');
@@ -219,6 +231,7 @@ pub fn device(record: &[u8]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::images::Hash;
     use serde_json::{Value, json};
 
     fn at() -> Instant {
@@ -241,10 +254,12 @@ mod tests {
             route: Some("/vz/c-1?a=\"b\""),
             content_type: None,
             uplink: None,
+            images: &[ImageRef { hash: Hash::of(b"photo"), offset: 1, bytes: 5 }],
             listener: "http",
         };
         let expected = json!({"received_at": "2026-03-02T08:00:00.25Z", "device": "c-1", "protocol": "vz-http",
-            "payload": "7bff", "route": "/vz/c-1?a=\"b\"", "listener": "http"});
+            "payload": "7bff", "route": "/vz/c-1?a=\"b\"", "listener": "http",
+            "images": [{"sha256": Hash::of(b"photo").to_string(), "offset": 1, "bytes": 5}]});
         assert_eq!(written(|out| frame.encode(at(), out)), expected);
         let plain = FrameRecord { route: None, ..frame };
         let (mut one, mut many) = (Vec::new(), Vec::new());

@@ -1,12 +1,12 @@
 //! What a worker puts into a checkpoint.
 //!
 //! ```text
-//! format u8 = 1 | stage's version u32 | time in ns since 1970 i64 (the least: none) | stage's length u64 | stage | observer
+//! format u8 = 2 | stage's version u32 | time in ns since 1970 i64 (the least: none) | stage's length u64 | stage | observer
 //! ```
 
 use parking_types::Instant;
 
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
 
 /// The parts of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

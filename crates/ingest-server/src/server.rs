@@ -23,6 +23,7 @@ use crate::{
     clock::Clock,
     directory::Directory,
     host::{FRAMES, Host, HostOptions},
+    images::Images,
     keeper::{ChangeError, Keeper, Kept, KeptError},
     listener::{
         self, Sockets,
@@ -223,7 +224,12 @@ impl Server {
         let (http_at, tcp, ports) = (address(&http), sockets.tcp(), sockets.ports());
         let limits = options.listeners.limits;
         let guard = Arc::new(Guard::new(directory, secrets, open, limits));
-        let api = Api::new(&host, guard.clone(), keeper.clone(), options.tokens.clone());
+        let images = match &options.log {
+            Place::Folder(data) => Some(Images::new(data.join(&tenant).join("images"))),
+            #[cfg(feature = "kafka")]
+            Place::Cluster(_) => None,
+        };
+        let api = Api::new(&host, guard.clone(), keeper.clone(), images, options.tokens.clone());
         let metrics = host.intake.metrics().clone();
         let entrance = options.listeners.entrance(Listener::Http, certificates.as_ref());
         let door = Door::new(Listener::Http, entrance, Box::new(|_| true), &metrics);

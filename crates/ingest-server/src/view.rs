@@ -57,6 +57,11 @@ impl Keys {
     fn is_open(&self) -> bool {
         self.state == "open"
     }
+
+    /// The lot and the berth, where it is open and stands on one.
+    fn stands_on(&self) -> Option<(&str, &str)> {
+        self.lot.as_deref().zip(self.berth.as_deref()).filter(|_| self.is_open())
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -96,10 +101,14 @@ pub struct Query {
     pub limit: Option<usize>,
 }
 
-/// The live sessions by id.
+/// The live sessions by id, and which of them stand on a berth now.
 #[derive(Default)]
 pub struct View {
     rows: SkipMap<String, Arc<Row>>,
+    /// The open session of each berth that has one.
+    berths: SkipMap<String, String>,
+    /// How many berths of each lot have one.
+    occupied: SkipMap<String, AtomicU64>,
     /// How many of them are open.
     open: AtomicU64,
     /// Partitions of other processes that are not read yet.
@@ -120,6 +129,7 @@ impl View {
         }
         let before = known.is_some_and(|known| known.value().keys.is_open());
         self.count(before, keys.is_open() && !keys.settled);
+        self.stand(&keys);
         if keys.settled {
             self.rows.remove(&keys.session);
         } else {
@@ -156,6 +166,35 @@ impl View {
     /// Of how many partitions sessions may be missing.
     pub fn lacking(&self) -> usize {
         lock(&self.lacks).len()
+    }
+
+    /// Notes which berth a session stands on now, and that it left the one it stood on before.
+    fn stand(&self, keys: &Keys) {
+        let before = self.find(&keys.session);
+        let (from, to) = (before.as_deref().and_then(|row| row.keys.stands_on()), keys.stands_on());
+        if let Some((lot, berth)) = from.filter(|from| Some(*from) != to) {
+            let own = self.berths.get(berth).filter(|entry| *entry.value() == keys.session);
+            if own.is_some_and(|entry| entry.remove()) {
+                self.occupied.get(lot).map(|count| count.value().fetch_sub(1, Relaxed));
+            }
+        }
+        if let Some((lot, berth)) = to {
+            if !self.berths.contains_key(berth) {
+                let count = self.occupied.get_or_insert_with(lot.to_owned(), AtomicU64::default);
+                count.value().fetch_add(1, Relaxed);
+            }
+            self.berths.insert(berth.to_owned(), keys.session.clone());
+        }
+    }
+
+    /// The open session of a berth.
+    pub fn on_berth(&self, berth: &str) -> Option<Arc<Row>> {
+        self.find(self.berths.get(berth)?.value())
+    }
+
+    /// How many berths of a lot have an open session.
+    pub fn occupied(&self, lot: &str) -> u64 {
+        self.occupied.get(lot).map_or(0, |count| count.value().load(Relaxed))
     }
 
     /// One session.
@@ -204,6 +243,7 @@ impl View {
     pub fn restore(&self, partition: u32, mut saved: &[u8]) {
         for entry in self.rows.iter().filter(|entry| entry.value().partition == partition) {
             self.count(entry.value().keys.is_open(), false);
+            self.stand(&Keys { state: String::new(), ..entry.value().keys.clone() });
             entry.remove();
         }
         while let Some((len, rest)) = saved.split_at_checked(4) {
@@ -237,7 +277,8 @@ fn instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Instant, D::Err
     String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
 }
 
-fn maybe_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Instant>, D::Error> {
+/// An instant as RFC 3339 writes it.
+pub(crate) fn maybe_instant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Instant>, D::Error> {
     instant(deserializer).map(Some)
 }
 
@@ -312,6 +353,28 @@ mod tests {
         assert_eq!((view.find("s002"), view.len()), (None, 9));
         view.put(0, b"no session");
         assert_eq!(view.len(), 9);
+    }
+
+    #[test]
+    fn a_berth_is_occupied_while_its_session_is_open() {
+        let view = View::default();
+        let put = |id: &str, state: &str, berth: &str| {
+            let json = format!(r#"{{"session":"{id}","state":"{state}","lot":"L1","berth":"{berth}"}}"#);
+            view.put(0, json.as_bytes());
+        };
+        let on = |berth: &str| view.on_berth(berth).map(|row| row.keys.session.clone());
+        put("s1", "open", "b1");
+        put("s1", "open", "b1");
+        assert_eq!((on("b1"), view.occupied("L1")), (Some("s1".to_owned()), 1));
+        put("s1", "open", "b2");
+        assert_eq!((on("b1"), on("b2"), view.occupied("L1")), (None, Some("s1".to_owned()), 1));
+        put("s2", "open", "b1");
+        put("s1", "closed", "b2");
+        assert_eq!((on("b2"), view.occupied("L1")), (None, 1));
+        let saved = view.save(0);
+        put("s3", "open", "b3");
+        view.restore(0, &saved);
+        assert_eq!((on("b1"), on("b3"), view.occupied("L1")), (Some("s2".to_owned()), None, 1));
     }
 
     #[test]

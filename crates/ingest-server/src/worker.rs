@@ -21,6 +21,7 @@ use crate::{
     intake::Intake,
     log::{Commit, Entry, LogError, Name, Publication, SharedLog, Ticket},
     metrics::Outcomes,
+    questions::Questions,
     record, saved,
 };
 
@@ -69,6 +70,8 @@ pub struct Setting {
     pub intake: Arc<Intake>,
     /// Who looks on.
     pub observer: Arc<dyn Observer>,
+    /// What it is asked between two batches.
+    pub questions: Arc<Questions>,
     /// The time.
     pub clock: Clock,
     /// What is published instead of a record that the stage failed on twice.
@@ -158,6 +161,10 @@ const QUIET: Span = Span::from_secs(1);
 const HEARTBEAT: Span = Span::from_mins(1);
 /// How long the log may take to bring records that are known to be there.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How long who asks may wait for a worker that has nothing to read.
+const LISTEN: Duration = Duration::from_millis(10);
+/// Questions that are answered before the next batch is read.
+const ANSWERS: usize = 4;
 /// Time between checkpoints.
 const CHECKPOINT: Span = Span::from_secs(30);
 
@@ -246,7 +253,15 @@ impl<S: Stage> Worker<S> {
     pub fn turn(&mut self, wait: Duration) -> Result<Turn, WorkerError> {
         self.commit_again()?;
         let wait = wait.min(duration(self.tick_at() - self.setting.clock.now()));
-        let mut turn = self.work(wait)?;
+        let until = moment() + wait;
+        let mut turn = loop {
+            let asked = self.answer();
+            let left = until.saturating_duration_since(moment());
+            let turn = self.work(if asked { Duration::ZERO } else { left.min(LISTEN) })?;
+            if turn != Turn::Idle || left.is_zero() {
+                break turn;
+            }
+        };
         if turn == Turn::Idle {
             // Else a commit that failed would be noticed by the fifth one behind it.
             self.settle(0)?;
@@ -256,6 +271,15 @@ impl<S: Stage> Worker<S> {
         }
         self.checkpoint_if_due()?;
         Ok(turn)
+    }
+
+    /// Answers some questions; `true` where more may wait.
+    fn answer(&self) -> bool {
+        let Setting { questions, partition, .. } = &self.setting;
+        // Asking changes nothing, so a stage that panics on a question is as good as before.
+        let ask =
+            |question: &[u8]| catch_unwind(AssertUnwindSafe(|| self.stage.ask(question))).ok().flatten();
+        (0..ANSWERS).all(|_| questions.answer(*partition, ask))
     }
 
     fn work(&mut self, wait: Duration) -> Result<Turn, WorkerError> {

@@ -19,7 +19,7 @@ use ingest_server::{
     host::{FRAMES, Host, HostOptions},
     intake::Refusal,
     listener::{self, Limits, Sockets, guard::Guard, rate::Pace},
-    log::{Batch, Embedded, Entry, Fault, Log, Name, Options, Ownership, Torn},
+    log::{Batch, Embedded, Fault, Log, Name, Options, Ownership, Torn},
     record::FrameRecord,
     secrets::Secrets,
 };
@@ -85,7 +85,7 @@ fn name(text: &str) -> Name {
     Name::new(text).unwrap()
 }
 
-fn poison(_: &Entry) -> Output {
+fn poison(_: &[u8]) -> Output {
     Output { topic: "dead-letters", key: String::new(), value: b"poison".to_vec() }
 }
 

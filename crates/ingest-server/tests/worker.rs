@@ -12,6 +12,7 @@ use ingest_server::{
     clock::Clock,
     intake::Intake,
     log::{Batch, Embedded, Log, Name, Options},
+    questions::Questions,
     record,
     worker::{Again, Observer, Setting, Turn, Worker, WorkerError},
 };
@@ -113,6 +114,7 @@ fn rig(data: &Path, clock: &Clock) -> Rig {
         partition: 0,
         intake,
         observer: seen.clone(),
+        questions: Arc::new(Questions::new(1)),
         clock: clock.clone(),
         poison,
     };

@@ -39,6 +39,16 @@ impl Role {
         })
     }
 
+    /// Its word in the list of tokens.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Device => "device",
+            Self::Read => "read",
+            Self::Operate => "operate",
+            Self::Admin => "admin",
+        }
+    }
+
     /// Whether who has this role may do what needs the other.
     pub fn allows(self, needed: Self) -> bool {
         match self {

@@ -172,16 +172,26 @@ async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<
         Ok(device)
     });
     let device = &*device.map_err(|why| refuse(api, why))?;
+    let cut = match (&api.0.images, Protocol::parse(&device.protocol)) {
+        (Some(images), Some(protocol)) => images.take(protocol, &posted.body, &posted.context()).await,
+        _ => Ok(None),
+    };
+    let cut = cut.inspect_err(|_| metrics.refused(Listener::Http, Refused::Busy, 1));
+    let cut = cut.map_err(|_| Problem::later("images", "photos cannot be kept now"))?;
+    let (payload, images) = cut
+        .as_ref()
+        .map_or((&posted.body[..], &[][..]), |(payload, images)| (payload.as_slice(), images.as_slice()));
     let record = FrameRecord {
         device: Some(&device.id),
         protocol: &device.protocol,
-        payload: &posted.body,
+        payload,
         route: Some(&posted.route),
         content_type: posted.content_type(),
-        uplink: None,
+        images,
         listener: "http",
+        ..FrameRecord::default()
     };
-    let bytes = posted.body.len() * 2 + posted.route.len() + 256;
+    let bytes = payload.len() * 2 + images.len() * 128 + posted.route.len() + 256;
     let write = |at, batch: &mut crate::log::Batch| batch.push_with(|out| record.encode(at, out));
     let busy = || metrics.refused(Listener::Http, Refused::Busy, 1);
     let taken = tokio::time::timeout(PATIENCE, api.0.intake.take(device.partition, bytes, write)).await;

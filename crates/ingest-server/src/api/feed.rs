@@ -3,13 +3,13 @@
 use std::{fmt, time::Duration};
 
 use axum::{
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::header,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::{Api, problem::Problem};
+use super::{Api, params::Params, problem::Problem};
 use crate::{
     clock::moment,
     log::{Entry, LogError, Name, SharedLog},
@@ -67,9 +67,8 @@ impl fmt::Display for Position {
 pub(super) async fn feed(
     State(api): State<Api>,
     Path(topic): Path<String>,
-    ask: Result<Query<Ask>, axum::extract::rejection::QueryRejection>,
+    Params(ask): Params<Ask>,
 ) -> Result<Response, Problem> {
-    let Query(ask) = ask.map_err(|error| Problem::bad_request("bad_query", error.body_text()))?;
     let topic =
         Name::new(&topic).ok_or_else(|| Problem::not_found("no_such_topic", "not the name of a topic"))?;
     let position = Position::parse(ask.after.as_deref(), api.0.log.partitions())

@@ -18,6 +18,9 @@ pub struct Problem {
     title: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
     detail: String,
+    /// What of the request differs from what is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'static str>,
     #[serde(skip)]
     retry_secs: Option<u8>,
 }
@@ -25,7 +28,7 @@ pub struct Problem {
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("error");
-        Self { status: status.as_u16(), code, title, detail: detail.into(), retry_secs: None }
+        Self { status: status.as_u16(), code, title, detail: detail.into(), field: None, retry_secs: None }
     }
 
     pub(super) fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
@@ -39,6 +42,16 @@ impl Problem {
     /// More than may come in this time.
     pub(super) fn too_many(detail: impl Into<String>) -> Self {
         Self { retry_secs: Some(1), ..Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many", detail) }
+    }
+
+    /// Another request came before under the same name.
+    pub(super) fn conflict(code: &'static str, field: &'static str, detail: impl Into<String>) -> Self {
+        Self { field: Some(field), ..Self::new(StatusCode::CONFLICT, code, detail) }
+    }
+
+    /// What is there is not what the request wants to change.
+    pub(super) fn changed(field: &'static str, detail: impl Into<String>) -> Self {
+        Self { field: Some(field), ..Self::new(StatusCode::PRECONDITION_FAILED, "changed", detail) }
     }
 
     /// Something that may work a moment later.

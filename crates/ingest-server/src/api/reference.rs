@@ -130,7 +130,7 @@ impl From<ChangeError> for Problem {
             ChangeError::Other(tag) => {
                 let now =
                     tag.map_or_else(|| "there is none".to_owned(), |tag| format!("it is \"{tag}\" now"));
-                Self::new(StatusCode::PRECONDITION_FAILED, "changed", format!("if-match: {now}"))
+                Self::changed("if-match", format!("if-match: {now}"))
             }
             ChangeError::Refused(error) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, error.code(), text),
             ChangeError::Site(error) => {

@@ -1,21 +1,24 @@
 //! Sessions and charges.
 
 use axum::{
-    extract::{Path, Query, State},
-    http::header,
+    extract::{Path, State},
+    http::{HeaderValue, header},
     response::{IntoResponse, Response},
 };
 use bytes::Bytes;
 
-use super::{Api, problem::Problem};
-use crate::{directory::group_hash, log::Name, partition, view};
+use super::{Api, params::Params, problem::Problem};
+use crate::{
+    directory::group_hash,
+    log::{Entry, Name},
+    partition, view,
+};
 
 /// Live sessions that fit the query, a page at a time.
 pub(super) async fn list(
     State(api): State<Api>,
-    query: Result<Query<view::Query>, axum::extract::rejection::QueryRejection>,
+    Params(query): Params<view::Query>,
 ) -> Result<Response, Problem> {
-    let Query(query) = query.map_err(|error| Problem::bad_request("bad_query", error.body_text()))?;
     let lacking = api.0.desk.view.lacking();
     if lacking > 0 {
         let why = format!("the sessions of {lacking} partitions are not read yet; a worker never reads them");
@@ -39,18 +42,35 @@ pub(super) async fn list(
 
 /// The newest revision of a session, live or not.
 pub(super) async fn one(State(api): State<Api>, Path(id): Path<String>) -> Result<Response, Problem> {
-    if let Some(row) = api.0.desk.view.find(&id) {
-        return Ok(json(row.json.clone()));
+    Ok(tagged(session(&api, id).await?))
+}
+
+/// The newest session record.
+pub(super) async fn session(api: &Api, id: String) -> Result<Bytes, Problem> {
+    match api.0.desk.view.find(&id) {
+        Some(row) => Ok(row.json.clone()),
+        None => newest(api, "sessions", id).await,
     }
-    newest(&api, "sessions", id).await
 }
 
 /// The newest charge record of a session.
 pub(super) async fn charge(State(api): State<Api>, Path(session): Path<String>) -> Result<Response, Problem> {
-    newest(&api, "charges", session).await
+    Ok(tagged(newest(&api, "charges", session).await?))
 }
 
-async fn newest(api: &Api, topic: &'static str, session: String) -> Result<Response, Problem> {
+/// The newest record of a session in a topic.
+pub(super) async fn newest(api: &Api, topic: &'static str, session: String) -> Result<Bytes, Problem> {
+    let entry = entry(api, topic, session).await?;
+    let (_, entry) = entry.ok_or_else(|| Problem::not_found("no_such_session", "there is no such record"))?;
+    Ok(entry.value)
+}
+
+/// The same with its partition and where it stands.
+pub(super) async fn entry(
+    api: &Api,
+    topic: &'static str,
+    session: String,
+) -> Result<Option<(u32, Entry)>, Problem> {
     let hash =
         group_hash(&session).ok_or_else(|| Problem::not_found("no_such_session", "not a session's id"))?;
     let log = api.0.log.clone();
@@ -59,11 +79,29 @@ async fn newest(api: &Api, topic: &'static str, session: String) -> Result<Respo
         move || Name::new(topic).map_or(Ok(None), |topic| log.find(&topic, partition, session.as_bytes()));
     let found = tokio::task::spawn_blocking(find).await;
     let found = found.map_err(|_| Problem::later("busy", "the log could not be read"))??;
-    found
-        .map(|entry| json(entry.value))
-        .ok_or_else(|| Problem::not_found("no_such_session", "there is no such record"))
+    Ok(found.map(|entry| (partition, entry)))
 }
 
-fn json(body: Bytes) -> Response {
+/// The revision that a record says.
+pub(super) fn revision(record: &[u8]) -> Option<u64> {
+    #[derive(serde::Deserialize)]
+    struct Revised {
+        revision: u64,
+    }
+    serde_json::from_slice::<Revised>(record).ok().map(|revised| revised.revision)
+}
+
+/// A record with its revision as the tag.
+fn tagged(record: Bytes) -> Response {
+    let tag = revision(&record).and_then(|revision| HeaderValue::from_str(&format!("\"{revision}\"")).ok());
+    let mut response = json(record);
+    if let Some(tag) = tag {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    response
+}
+
+/// An answer that is JSON already.
+pub(super) fn json(body: Bytes) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], body).into_response()
 }

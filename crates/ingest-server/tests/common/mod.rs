@@ -284,7 +284,7 @@ impl Device {
 
     /// How long it waits for an answer.
     pub fn patience(&self, wait: Duration) -> std::io::Result<()> {
-        self.stream.set_read_timeout(Some(wait))
+        self.stream.as_ref().map_or(Ok(()), |stream| stream.set_read_timeout(Some(wait)))
     }
 
     /// The bytes of the next report; the clock is not set, so the time of receipt counts.
