@@ -261,7 +261,7 @@ mod tests {
             "payload": "7bff", "route": "/vz/c-1?a=\"b\"", "listener": "http",
             "images": [{"sha256": Hash::of(b"photo").to_string(), "offset": 1, "bytes": 5}]});
         assert_eq!(written(|out| frame.encode(at(), out)), expected);
-        let plain = FrameRecord { route: None, ..frame };
+        let plain = FrameRecord { route: None, images: &[], ..frame };
         let (mut one, mut many) = (Vec::new(), Vec::new());
         plain.encode(at(), &mut one);
         Frames::new(at(), "http").encode(&Sender::new("c-1", "vz-http"), plain.payload, &mut many);

@@ -58,6 +58,10 @@ impl Stretch<'_> {
         let mut before = 0;
         let mut total = M::ZERO;
         loop {
+            // What windows over midnight bring into the third day is as ever only where the second was free of nothing.
+            if day.number == 1 && last > 3 && self.quick.free_later.is_none() && walk.free_left > 0 {
+                return None;
+            }
             if day.number == 2 && last > 3 && self.quick.apart {
                 total =
                     total.plus(&self.whole_days(&mut walk, states, &mut numbers, before, day, last)?)?;
@@ -87,9 +91,7 @@ impl Stretch<'_> {
         last: i32,
     ) -> Option<M> {
         let (quick, scale) = (self.quick, walk.scale);
-        let settled = (quick.free_later.is_some() || walk.free_left == 0)
-            && (quick.minimum.is_none() || walk.chargeable)
-            && quick.by_day.len() <= 3;
+        let settled = (quick.minimum.is_none() || walk.chargeable) && quick.by_day.len() <= 3;
         if !settled {
             return None;
         }
