@@ -11,6 +11,11 @@
 //!
 //! No option holds a secret: secrets stand in files that options name, or in [variables of their own](SECRET_VARIABLES).
 
+#![allow(
+    rustdoc::broken_intra_doc_links,
+    reason = "the options' sentences are shown to people, with [ ] around what may be absent"
+)]
+
 mod describe;
 mod layers;
 mod protect;
