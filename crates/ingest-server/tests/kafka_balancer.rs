@@ -27,6 +27,7 @@ use ingest_server::{
         Batch, Commit, Entry, Kafka, KafkaOptions, Log, LogError, Name, Ownership, Resume, Ticket,
         TicketSender,
     },
+    questions::Questions,
     relay::Relay,
     worker::{Setting, Worker},
 };
@@ -108,6 +109,7 @@ fn owner(address: &str, site: &Value) -> (thread::JoinHandle<u64>, Arc<Uncommitt
         partition: 0,
         intake: Arc::new(Intake::new(log.clone(), name("frames"), clock.clone(), 1 << 20)),
         observer: Arc::new(relay),
+        questions: Arc::new(Questions::new(1)),
         clock,
         poison: |_| Output { topic: "dead-letters", key: String::new(), value: Vec::new() },
     };

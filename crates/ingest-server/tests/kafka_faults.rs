@@ -25,6 +25,7 @@ use ingest_server::{
     intake::Intake,
     log::{Batch, Commit, Entry, Kafka, Log, LogError, Name, Publication, Resume, Ticket},
     partition::partition_of,
+    questions::Questions,
     record::FrameRecord,
     worker::{Setting, Turn, Worker, WorkerError},
 };
@@ -110,6 +111,7 @@ fn verdict(test: &str, careless: bool) -> Option<Result<usize, String>> {
         partition: 0,
         intake: intake.clone(),
         observer: Arc::new(Desk::new(PARTITIONS, clock.clone())),
+        questions: Arc::new(Questions::new(PARTITIONS)),
         clock: clock.clone(),
         poison,
     };
@@ -283,6 +285,7 @@ fn zombie(test: &str, unfenced: bool) -> Option<(Result<(), LogError>, Result<us
         partition: 0,
         intake: Arc::new(Intake::new(log, name("frames"), clock.clone(), 1 << 20)),
         observer: Arc::new(Desk::new(PARTITIONS, clock.clone())),
+        questions: Arc::new(Questions::new(PARTITIONS)),
         clock: clock.clone(),
         poison: |_| Output { topic: "dead-letters", key: String::new(), value: Vec::new() },
     };
