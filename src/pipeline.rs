@@ -1,7 +1,7 @@
 //! The pipeline: decode ▶ bind ▶ step ▶ price, as a stage of the log.
 
 use parking_types::{Id, Instant};
-use session_core::{Core, Effect, FrameName, Priced, SessionId, Unpriced, Verdict, World};
+use session_core::{Core, Effect, FrameName, Priced, SessionId, Store, Unpriced, Verdict, World};
 
 use crate::{
     action,
@@ -44,7 +44,7 @@ pub struct DeadLetter {
 }
 
 /// The version of this crate's part of a saved state.
-const LAYOUT: u32 = 2;
+const LAYOUT: u32 = 3;
 
 /// Reference data and the state of one partition: records in, sessions, charges, commands, alerts and dead letters out.
 ///
@@ -70,6 +70,8 @@ pub struct Pipeline {
     /// The changes of reference data since the start.
     changes: Vec<Made>,
     register: Register,
+    /// Sessions leave as soon as they have ended.
+    early: bool,
 }
 
 impl Pipeline {
@@ -83,7 +85,25 @@ impl Pipeline {
             dead: Vec::new(),
             changes: Vec::new(),
             register: Register::default(),
+            early: false,
         }
+    }
+
+    /// From now on sessions leave memory for a store when nothing but a person or a payment can change them any more;
+    /// `early`: as soon as they have ended. Without a store they stay for good. See [`Core::keep_in`].
+    pub fn keep_in(&mut self, store: Box<dyn Store>, early: bool) {
+        self.early = early;
+        self.core.keep_in(store, early);
+    }
+
+    /// Takes the store back, for the pipeline that goes on from a saved state.
+    pub fn take_store(&mut self) -> Option<Box<dyn Store>> {
+        self.core.take_store()
+    }
+
+    /// How many sessions are in memory.
+    pub fn sessions_in_memory(&self) -> usize {
+        self.core.sessions_in_memory()
     }
 
     /// The reference data as they stand.
@@ -343,7 +363,16 @@ impl Stage for Pipeline {
     }
 
     fn save(&self) -> Vec<u8> {
-        saved::write(self.counts, &self.changes, &self.register, &self.core)
+        let left = self.core.store().map(Store::changes).unwrap_or_default();
+        saved::write(self.counts, &self.changes, &self.register, &left, &self.core)
+    }
+
+    fn durable(&mut self) {
+        self.core.durable();
+    }
+
+    fn is_sound(&self) -> bool {
+        self.core.store().is_none_or(Store::is_sound)
     }
 
     /// Takes a state into a pipeline that was made with the same reference data and has seen no change of them yet.
@@ -355,8 +384,15 @@ impl Stage for Pipeline {
                 return false;
             }
         }
-        (self.site, self.core) = (site, saved.core);
-        (self.counts, self.changes, self.register) = (saved.counts, saved.changes, saved.register);
-        true
+        let mut store = self.core.take_store();
+        let goes_on = store.as_mut().is_none_or(|store| store.resume(saved.left));
+        if goes_on {
+            (self.site, self.core) = (site, saved.core);
+            (self.counts, self.changes, self.register) = (saved.counts, saved.changes, saved.register);
+        }
+        if let Some(store) = store {
+            self.core.keep_in(store, self.early);
+        }
+        goes_on
     }
 }

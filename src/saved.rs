@@ -2,8 +2,8 @@
 //! session machine.
 //!
 //! Layout, little endian: four counts (u64 each), the number of changes (u32), of each its `received_at` (i64
-//! nanoseconds), length (u32) and text, the length (u32) and bytes of the register, then the session machine's own bytes to
-//! the end.
+//! nanoseconds), length (u32) and text, the length (u32) and bytes of the register, the length (u64) of what the store of
+//! what has left had changed since it was last settled, and that, then the session machine's own bytes to the end.
 
 use parking_types::Instant;
 use session_core::Core;
@@ -18,14 +18,21 @@ pub(crate) struct Made {
 }
 
 /// What [`read`] gives back.
-pub(crate) struct Saved {
+pub(crate) struct Saved<'a> {
     pub(crate) counts: Counts,
     pub(crate) changes: Vec<Made>,
     pub(crate) register: Register,
+    pub(crate) left: &'a [u8],
     pub(crate) core: Core,
 }
 
-pub(crate) fn write(counts: Counts, changes: &[Made], register: &Register, core: &Core) -> Vec<u8> {
+pub(crate) fn write(
+    counts: Counts,
+    changes: &[Made],
+    register: &Register,
+    left: &[u8],
+    core: &Core,
+) -> Vec<u8> {
     let mut out = Vec::with_capacity(4096);
     for count in [counts.applied, counts.duplicate, counts.dead_letters, counts.readings_dead] {
         out.extend_from_slice(&count.to_le_bytes());
@@ -39,12 +46,14 @@ pub(crate) fn write(counts: Counts, changes: &[Made], register: &Register, core:
     let register = register.save();
     out.extend_from_slice(&(register.len() as u32).to_le_bytes());
     out.extend_from_slice(&register);
+    out.extend_from_slice(&(left.len() as u64).to_le_bytes());
+    out.extend_from_slice(left);
     out.extend_from_slice(&core.save());
     out
 }
 
 /// Reads what [`write`] gave, or `None`.
-pub(crate) fn read(saved: &[u8]) -> Option<Saved> {
+pub(crate) fn read(saved: &[u8]) -> Option<Saved<'_>> {
     let mut rest = Rest(saved);
     let counts = Counts {
         applied: u64::from_le_bytes(rest.take()?),
@@ -60,7 +69,9 @@ pub(crate) fn read(saved: &[u8]) -> Option<Saved> {
     }
     let len = u32::from_le_bytes(rest.take()?);
     let register = Register::restore(rest.bytes(len as usize)?)?;
-    Some(Saved { counts, changes, register, core: Core::restore(rest.0)? })
+    let left = u64::from_le_bytes(rest.take()?);
+    let (left, rest) = rest.0.split_at_checked(usize::try_from(left).ok()?)?;
+    Some(Saved { counts, changes, register, left, core: Core::restore(rest)? })
 }
 
 struct Rest<'a>(&'a [u8]);

@@ -93,6 +93,14 @@ pub trait Stage {
     /// The whole state, deterministically.
     fn save(&self) -> Vec<u8>;
 
+    /// The last saved state is durable, and nothing was applied since it was made.
+    fn durable(&mut self) {}
+
+    /// `false`: what it keeps beside its state could not be read or written; what it did last must not be believed.
+    fn is_sound(&self) -> bool {
+        true
+    }
+
     /// Takes a saved state of the same [`version`](Self::version); `false`, and unchanged, when it cannot be read.
     fn restore(&mut self, saved: &[u8]) -> bool;
 }

@@ -24,6 +24,28 @@ fn half_a_day() {
     }
 }
 
+/// The same city with sessions that leave memory says the same.
+#[test]
+fn half_a_day_with_sessions_that_leave() {
+    for (seed, early) in [(1, true), (2, true), (3, false)] {
+        let [stay, left] = [None, Some(early)].map(|early| {
+            let mut run = run::Run::new(seed, 12).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
+            early.into_iter().for_each(|early| run.leave(early));
+            while run.step().unwrap_or_else(|broken| panic!("seed {seed}: {broken}")).is_some() {}
+            run
+        });
+        assert!(stay.check.sessions == left.check.sessions, "seed {seed}: sessions");
+        assert!(stay.check.charges == left.check.charges, "seed {seed}: charges");
+        assert_eq!(
+            (&stay.check.alerts, stay.check.effects),
+            (&left.check.alerts, left.check.effects),
+            "seed {seed}"
+        );
+        let in_memory = [&stay, &left].map(|run| run.pipeline.sessions_in_memory());
+        assert!(!early || in_memory[1] < in_memory[0] / 2, "seed {seed}: {in_memory:?} sessions in memory");
+    }
+}
+
 /// The checks see every fault that is planted, and stop the run for it.
 #[test]
 fn planted_faults_are_caught() {

@@ -5,6 +5,8 @@
 mod matching;
 #[path = "scenarios/run.rs"]
 mod run;
+#[path = "support/shelves.rs"]
+mod shelves;
 
 use std::collections::BTreeSet;
 
@@ -46,6 +48,21 @@ fn scenarios_hold() {
     let unknown: Vec<_> = pending.iter().filter(|name| all.iter().all(|s| s.name != **name)).collect();
     assert!(unknown.is_empty(), "pending scenarios that do not exist: {unknown:?}");
     assert!(surprises.is_empty(), "not as scenarios-pending.txt says: {surprises:#?}");
+}
+
+/// Nobody can tell from what comes out whether sessions have left memory.
+#[test]
+fn scenarios_whose_sessions_leave_memory() {
+    let mut left = 0;
+    for scenario in scenarios() {
+        let (Ok(site), Ok(lines)) = (run::site(&scenario), run::lines(&scenario)) else { continue };
+        let mut three = shelves::Three::new(&site);
+        lines.iter().for_each(|line| _ = three.apply(line));
+        three.finish();
+        let [all, _, ended] = three.in_memory();
+        left += all - ended;
+    }
+    assert!(left > 50, "only {left} sessions have left");
 }
 
 /// Every text of an expectation is looked at: with another one in its place the scenario fails.

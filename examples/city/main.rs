@@ -4,6 +4,7 @@
 //!
 //! `cargo run --release --example city -- --seed 7 --hours 24`
 //!
+//! `--leave ended` or `--leave settled`: sessions leave memory when they have ended, or when frames can no longer change them.
 //! `--trace L2-6` prints what a plate or berth was told and said; `--plant payment_lost` plants a fault that must be caught.
 
 mod check;
@@ -26,6 +27,11 @@ fn simulate(seed: u64, hours: i64) -> Result<(), check::Broken> {
     let mut run = run::Run::new(seed, hours)?;
     run.trace = word("--trace");
     run.plant = word("--plant");
+    match word("--leave").as_deref() {
+        Some("ended") => run.leave(true),
+        Some("settled") => run.leave(false),
+        _ => {}
+    }
     if run.plant.as_deref().is_some_and(|fault| !run::PLANTS.contains(&fault)) {
         return Err(format!("no such fault; there are {}", run::PLANTS.join(", ")));
     }
@@ -56,6 +62,7 @@ fn summary(run: &run::Run) {
     println!("charges                  {:>8}", run.check.charges.len());
     let kept = run.check.kept().unwrap_or_default();
     let money: i64 = kept.values().map(|amount| amount.as_micros()).sum();
+    println!("sessions in memory       {:>8}", run.pipeline.sessions_in_memory());
     println!("money received           {:>8}", money / 1_000_000);
     println!("refused at the garage    {:>8}", run.refused);
     println!("stopped and restored     {:>8}", run.restored);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use parking_types::{Amount, Span};
 use parkline::{pipeline::Pipeline, site::Site, stage::Outcome, stage::Stage};
-use session_core::{CommandAction, Effect, FrameName};
+use session_core::{CommandAction, Effect, FrameName, MemoryStore};
 
 use crate::{
     check::{Broken, Check},
@@ -45,6 +45,8 @@ pub(crate) struct Run {
     inside: u32,
     pub refused: u64,
     pub restored: u64,
+    /// Sessions leave memory: as soon as they have ended, else when nothing but a person can change them.
+    pub early: Option<bool>,
     /// What is printed: records and effects that contain this.
     pub trace: Option<String>,
     /// The fault that is planted between the pipeline and the checks, one of [`PLANTS`].
@@ -71,9 +73,16 @@ impl Run {
             inside: 0,
             refused: 0,
             restored: 0,
+            early: None,
             trace: None,
             plant: None,
         })
+    }
+
+    /// Sessions leave memory from the start; `early`: as soon as they have ended.
+    pub(crate) fn leave(&mut self, early: bool) {
+        self.early = Some(early);
+        self.pipeline.keep_in(Box::new(MemoryStore::default()), early);
     }
 
     /// The next event; `None` when the run is over.
@@ -258,6 +267,9 @@ impl Run {
         let kept = if self.has("state_lost") { other.save() } else { saved.clone() };
         if !other.restore(&kept) || other.save() != saved {
             return Err("a restored state is another one".to_owned());
+        }
+        if let (Some(store), Some(early)) = (self.pipeline.take_store(), self.early) {
+            other.keep_in(store, early);
         }
         self.pipeline = other;
         self.restored += 1;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::{Scenario, matching};
 
-fn site(scenario: &Scenario) -> Result<Site, String> {
+pub(crate) fn site(scenario: &Scenario) -> Result<Site, String> {
     Site::parse(&[("site", scenario.site.to_string())]).map_err(|error| error.to_string())
 }
 
@@ -19,7 +19,7 @@ fn replay(scenario: &Scenario, lines: &[String]) -> Result<Report, String> {
 }
 
 /// The frames as text, with what only the engine knows filled in from a replay of the frames before.
-fn lines(scenario: &Scenario) -> Result<Vec<String>, String> {
+pub(crate) fn lines(scenario: &Scenario) -> Result<Vec<String>, String> {
     let mut lines: Vec<String> = Vec::new();
     for frame in &scenario.frames {
         let mut frame = frame.clone();

@@ -3,10 +3,11 @@
 use parking_types::{Amount, Id, Instant, Plate, PlateColor};
 
 use crate::{
-    book::Session,
     core::Core,
     effect::SessionState,
     session::SessionId,
+    shelf::Kept,
+    store::Who,
     world::{Priced, Unpriced, World},
 };
 
@@ -86,26 +87,25 @@ const MOST: usize = 32;
 impl Core {
     /// What is due, the open session first, then the oldest; at most 32.
     pub fn owed<W: World>(&self, whose: &Whose, at: Instant, world: &W) -> Vec<Owed> {
-        let book = &self.ledger.book;
+        let ledger = &self.ledger;
         let sessions: Vec<SessionId> = match whose {
-            Whose::Session(session) => book.resolve(*session).into_iter().collect(),
-            Whose::Berth(berth) => book.owing(berth, MOST, |_| true),
+            Whose::Session(session) => vec![*session],
+            Whose::Berth(berth) => ledger.owing(berth, Who::Anyone, MOST),
             Whose::Lane(lane) => {
                 let view = world.lane(lane, at);
                 view.and_then(|view| self.waiting_at_lane(&view.lot, lane)).into_iter().collect()
             }
-            Whose::Ticket(lot, ticket) => {
-                book.owing(lot, MOST, |session| session.draft.ticket == Some(*ticket))
-            }
+            Whose::Ticket(lot, ticket) => ledger.owing(lot, Who::Ticket(*ticket), MOST),
         };
-        let session = |id: &SessionId| book.sessions.get(id).map(|session| self.owes(session, at, world));
+        let session = |id: &SessionId| ledger.meant(*id).map(|kept| self.owes(&kept, at, world));
         sessions.iter().filter_map(session).collect()
     }
 
-    fn owes<W: World>(&self, session: &Session, at: Instant, world: &W) -> Owed {
+    fn owes<W: World>(&self, kept: &Kept<'_>, at: Instant, world: &W) -> Owed {
+        let session = kept.session();
         let state = session.state();
         let void = state == SessionState::Void;
-        let price = if void { None } else { self.ledger.quote(session, world, at).map(|quote| quote.price) };
+        let price = if void { None } else { self.ledger.quote_of(kept, world, at).map(|quote| quote.price) };
         let open = state == SessionState::Open;
         let outstanding = match &price {
             _ if void => Some(Amount::ZERO),
@@ -137,22 +137,22 @@ impl Core {
     /// What is known of a berth; `None` where nothing was heard of it.
     pub fn berth_now(&self, berth: &Id) -> Option<BerthNow> {
         let unit = self.berths.get(berth)?;
-        let open = |session: &Session| session.state() == SessionState::Open;
-        let session = self.ledger.book.target(berth, open);
+        // Who is there has not left memory.
+        let session =
+            self.ledger.book.target(berth, |_| true).filter(|(_, _, open)| *open).map(|(_, id, _)| id);
         Some(BerthNow { occupied: unit.current.occupied, contact: unit.current.last_contact, session })
     }
 
     /// Whether an action with this id was carried out.
     pub fn was_done(&self, action: &Id) -> bool {
-        self.actions.contains_key(action)
+        self.actions.contains_key(action) || self.ledger.shelf.action(action).is_some()
     }
 
     /// What became of a payment, part by part.
     pub fn paid(&self, payment: &Id) -> Vec<Paid> {
-        let parts = self.ledger.book.payments.range((*payment, None)..);
-        let parts = parts.take_while(|((id, _), _)| id == payment);
-        let paid = parts.map(|((_, part), payment)| Paid {
-            part: part.clone(),
+        let parts = self.ledger.payment_parts(payment).into_iter();
+        let paid = parts.map(|(part, payment)| Paid {
+            part,
             session: payment.session,
             at: payment.at,
             amount: payment.amount,

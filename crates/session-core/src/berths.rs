@@ -133,7 +133,7 @@ impl Core {
                 continue;
             }
             unit.ids.give(draft.anchor, draft.id);
-            self.ledger.book.update(draft, group);
+            self.ledger.update(draft, group);
         }
         self.watch_lock(berth, &unit, entry.at, world);
         self.berths.insert(berth, unit);
@@ -256,10 +256,11 @@ impl Core {
     pub(crate) fn take_changes(&mut self, changes: Changes, group: Id, ids: &mut Ids) {
         for draft in changes.changed {
             ids.give(draft.anchor, draft.id);
-            self.ledger.book.update(&draft, group);
+            self.ledger.update(&draft, group);
         }
         let moved = !changes.gone.is_empty() || !changes.touched.is_empty();
         for (id, stands) in changes.gone {
+            self.ledger.bring(id);
             self.ledger.book.vanish(id, stands);
         }
         if moved {

@@ -252,18 +252,6 @@ impl Session {
 }
 
 impl Book {
-    /// The session that an id means today.
-    pub(crate) fn resolve(&self, id: SessionId) -> Option<SessionId> {
-        let mut id = id;
-        for _ in 0..64 {
-            match self.sessions.get(&id)?.superseded_by {
-                Some(next) => id = next,
-                None => return Some(id),
-            }
-        }
-        None
-    }
-
     /// Takes a draft in.
     pub(crate) fn update(&mut self, draft: &Draft, group: Id) {
         let id = draft.id;
@@ -310,6 +298,9 @@ impl Book {
             && let Some(set) = self.of_berth.get_mut(&place)
         {
             set.remove(&(key, id));
+            if set.is_empty() {
+                self.of_berth.remove(&place);
+            }
         }
         if let Some((place, key)) = after.berth {
             self.of_berth.entry(place).or_default().insert((key, id));
@@ -322,27 +313,31 @@ impl Book {
         }
     }
 
-    /// The open session of a place that fits, else the oldest that owes something.
-    pub(crate) fn target(&self, place: &Id, fits: impl Fn(&Session) -> bool) -> Option<SessionId> {
+    /// The open session of a place that fits, else the oldest that owes something: since when, and whether it is open.
+    pub(crate) fn target(
+        &self,
+        place: &Id,
+        fits: impl Fn(&Session) -> bool,
+    ) -> Option<(Instant, SessionId, bool)> {
         let candidates = || {
-            self.live
-                .get(place)
-                .into_iter()
-                .flatten()
-                .filter_map(|(_, id)| self.sessions.get(id).map(Box::as_ref))
-                .filter(|session| fits(session))
+            let all = self.live.get(place).into_iter().flatten();
+            all.filter_map(|(since, id)| Some((*since, *id, self.sessions.get(id).filter(|s| fits(s))?)))
         };
-        let open = candidates().filter(|session| session.state() == SessionState::Open).last();
-        open.or_else(|| candidates().next()).map(|session| session.draft.id)
+        let open = candidates().filter(|(_, _, session)| session.state() == SessionState::Open).last();
+        open.map(|(since, id, _)| (since, id, true))
+            .or_else(|| candidates().next().map(|(since, id, _)| (since, id, false)))
     }
 
-    /// The sessions of a place that fit and are open or owe something, the open one first, then the oldest.
-    pub(crate) fn owing(&self, place: &Id, most: usize, fits: impl Fn(&Session) -> bool) -> Vec<SessionId> {
+    /// The sessions of a place that fit and are open or owe something: whether not open, since when.
+    pub(crate) fn owing<'b>(
+        &'b self,
+        place: &Id,
+        fits: impl Fn(&Session) -> bool + 'b,
+    ) -> impl Iterator<Item = (bool, Instant, SessionId)> + 'b {
         let sessions = self.live.get(place).into_iter().flatten();
-        let sessions = sessions.filter_map(|(_, id)| self.sessions.get(id)).filter(|session| fits(session));
-        let mut found: Vec<&Session> = sessions.map(Box::as_ref).collect();
-        found.sort_by_key(|session| session.state() != SessionState::Open);
-        found.iter().take(most).map(|session| session.draft.id).collect()
+        let known = sessions.filter_map(|(since, id)| Some((since, self.sessions.get(id)?)));
+        let fitting = known.filter(move |(_, session)| fits(session));
+        fitting.map(|(since, s)| (s.state() != SessionState::Open, *since, s.draft.id))
     }
 
     /// The sum of a session's payments.
@@ -357,9 +352,11 @@ impl Book {
 /// Where a session stands in the look-ups.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Indexed {
-    live: Option<(Id, Instant)>,
-    berth: Option<(Id, Instant)>,
-    exit: Option<Instant>,
+    pub(crate) live: Option<(Id, Instant)>,
+    pub(crate) berth: Option<(Id, Instant)>,
+    pub(crate) exit: Option<Instant>,
+    /// Its cover by a pass begins here at the earliest.
+    pub(crate) entry: Option<Instant>,
 }
 
 impl Indexed {
@@ -373,6 +370,7 @@ impl Indexed {
             live: (state == SessionState::Open || owes || exception).then(|| (session.place(), since)),
             berth: session.berth().filter(|_| counts).map(|berth| (berth, since)),
             exit: session.exit().filter(|_| counts).map(|exit| exit.at),
+            entry: session.entry().filter(|_| counts).map(|entry| entry.at),
         }
     }
 }

@@ -20,6 +20,7 @@ use crate::{
     policy::Policy,
     roadside::{PersonEvent, Roadside},
     session::SessionId,
+    store::Store,
     timers::{Timer, Timers},
     words::AlertKind,
     world::{LotKind, Priced, Unpriced, World},
@@ -162,6 +163,34 @@ impl Core {
         Self::default()
     }
 
+    /// From now on sessions leave memory for a store when nothing but a person or a payment can change them any more;
+    /// `early`: as soon as they have ended, which tests the store harder. Without one they stay for good.
+    ///
+    /// The store must be as empty as a new core, or be the one that a restored core was saved with.
+    pub fn keep_in(&mut self, store: Box<dyn Store>, early: bool) {
+        self.ledger.keep_in(store, early);
+    }
+
+    /// Takes the store back; what lies in it is out of reach from then on.
+    pub fn take_store(&mut self) -> Option<Box<dyn Store>> {
+        self.ledger.shelf.take()
+    }
+
+    /// The store.
+    pub fn store(&self) -> Option<&dyn Store> {
+        self.ledger.shelf.store()
+    }
+
+    /// A state that was saved since the last step is durable, together with what the store had changed by then.
+    pub fn durable(&mut self) {
+        self.ledger.shelf.settle();
+    }
+
+    /// How many sessions are in memory.
+    pub fn sessions_in_memory(&self) -> usize {
+        self.ledger.book.sessions.len()
+    }
+
     /// The partition's clock: the greatest `received_at` so far.
     pub fn clock(&self) -> Option<Instant> {
         self.clock
@@ -185,7 +214,7 @@ impl Core {
         }
         self.wake(frame.device);
         let verdict = self.frame(frame, world);
-        self.publish_dirty(world);
+        self.end_step(world);
         verdict
     }
 
@@ -193,7 +222,7 @@ impl Core {
     pub fn apply_action<W: World>(&mut self, action: &Action, world: &W) -> Verdict {
         self.advance(action.received_at, world);
         let verdict = self.action(action, world);
-        self.publish_dirty(world);
+        self.end_step(world);
         verdict
     }
 
@@ -233,9 +262,8 @@ impl Core {
         at: Instant,
         world: &W,
     ) -> Option<Result<Priced, Unpriced>> {
-        let id = self.ledger.book.resolve(session)?;
-        let session = self.ledger.book.sessions.get(&id)?;
-        self.ledger.quote(session, world, at).map(|quote| quote.price)
+        let kept = self.ledger.meant(session)?;
+        self.ledger.quote_of(&kept, world, at).map(|quote| quote.price)
     }
 
     /// A device sends what nobody can read.
@@ -298,6 +326,7 @@ impl Core {
             kind,
             "tariffs" | "calendars" | "lots" | "lists" | "passes" | "plate_sets" | "lot_sets" | "berths"
         ) {
+            self.ledger.bring_ended(since);
             let from = (since, SessionId::new(0, 0));
             self.ledger
                 .book
@@ -306,6 +335,7 @@ impl Core {
         }
         if matches!(kind, "tariffs" | "calendars" | "lots") {
             for id in self.ledger.book.unpriced.clone() {
+                self.ledger.bring(id);
                 if let Some(session) = self.ledger.book.sessions.get_mut(&id) {
                     session.priced_as_of = Some(received_at);
                 }
@@ -323,7 +353,7 @@ impl Core {
                 .collect();
             self.ledger.book.dirty.extend(open);
         }
-        self.publish_dirty(world);
+        self.end_step(world);
     }
 
     /// The end of a recording: what a flicker holds back is published, everything else stays as it is.
@@ -333,7 +363,7 @@ impl Core {
                 self.release_publish(session, at, false);
             }
         }
-        self.publish_dirty(world);
+        self.end_step(world);
     }
 
     /// Derives every berth and lot again from its state before the window. Nothing follows from it, as arrival in order
@@ -346,7 +376,13 @@ impl Core {
         let mut lots: Vec<Id> = self.lots.keys().copied().collect();
         lots.sort_unstable();
         lots.into_iter().for_each(|lot| self.derive_lot_again(lot, world));
+        self.end_step(world);
+    }
+
+    /// What has changed is published; then what may leave memory does.
+    fn end_step<W: World>(&mut self, world: &W) {
         self.publish_dirty(world);
+        self.ledger.let_leave();
     }
 
     /// The clock goes on: what is due by then happens, each at its own time.
@@ -354,7 +390,7 @@ impl Core {
         while let Some((at, timer)) = self.timers.pop(now) {
             self.clock = Some(self.clock.map_or(at, |clock| clock.max(at)));
             self.fire(at, timer, world);
-            self.publish_dirty(world);
+            self.end_step(world);
         }
         self.clock = Some(self.clock.map_or(now, |clock| clock.max(now)));
         self.sweep();

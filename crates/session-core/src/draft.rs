@@ -130,6 +130,11 @@ impl Draft {
         (from, if self.is_open() { Instant::MAX } else { to })
     }
 
+    /// When it can have begun at the earliest, as far as frames tell.
+    pub(crate) fn since(&self) -> Instant {
+        self.widest().0
+    }
+
     /// Whether the two have time in common; `widely`: may have.
     pub(crate) fn overlaps(&self, other: &Self, widely: bool) -> bool {
         let (a, b) = if widely { (self.widest(), other.widest()) } else { (self.span(), other.span()) };

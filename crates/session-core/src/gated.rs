@@ -170,8 +170,8 @@ pub(crate) trait Judge {
     fn lane(&self, lane: &Id, at: Instant) -> Option<(Direction, bool)>;
     /// The id of the session that an event shows.
     fn id(&self, event: u64, at: Instant) -> SessionId;
-    /// The plate that a person has given a session.
-    fn corrected(&self, id: SessionId) -> Option<(Plate, Option<PlateColor>)>;
+    /// The plate that a person has given the session of an event.
+    fn corrected(&mut self, id: SessionId, at: Instant) -> Option<(Plate, Option<PlateColor>)>;
     /// Whether an entry is refused, with so many cars inside.
     fn refuses(&self, plate: &PlateRead, inside: i64, at: Instant) -> Option<Refusal>;
     /// Whether the plate has arrears that only raise an alert.

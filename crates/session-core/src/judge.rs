@@ -67,7 +67,10 @@ impl<W: World> Judge for Bench<'_, W> {
         self.origins.id(event, at)
     }
 
-    fn corrected(&self, id: SessionId) -> Option<(Plate, Option<PlateColor>)> {
+    fn corrected(&mut self, id: SessionId, at: Instant) -> Option<(Plate, Option<PlateColor>)> {
+        if self.ledger.may_have_left(at) {
+            self.ledger.bring(id);
+        }
         let fix = &self.ledger.book.sessions.get(&id)?.fix;
         fix.plate.map(|plate| (plate, fix.color))
     }
@@ -93,6 +96,7 @@ impl<W: World> Judge for Bench<'_, W> {
     }
 
     fn owing(&mut self, draft: &Draft) -> Owing {
+        self.ledger.recall(draft);
         let known = self.ledger.book.sessions.get(&draft.id).cloned();
         let mut session = known.unwrap_or_else(|| Box::new(Session::new(draft.clone(), self.group)));
         session.draft = draft.clone();
@@ -156,6 +160,7 @@ impl<W: World> Judge for Bench<'_, W> {
         if self.mute || self.live.is_none() {
             return;
         }
+        self.ledger.bring(session);
         if let Some(known) = self.ledger.book.sessions.get_mut(&session) {
             known.decided = true;
             self.ledger.book.dirty.insert(session);

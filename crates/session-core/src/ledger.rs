@@ -10,14 +10,21 @@ use crate::{
     effect::SessionState,
     hash::Map,
     session::SessionId,
+    shelf::{Kept, Shelf},
     world::{ListKind, PriceRequest, Priced, Subject, Unpriced, Used, World},
 };
 
 /// How old the price may be that a payment answers.
 const QUOTE_MAX: Span = Span::from_mins(15);
 
-/// What each ended stay of a plate has used, in the order (exit, entry, id).
-type PlateHistory = BTreeMap<(Instant, Instant, SessionId), Vec<(Date, Used)>>;
+/// Where a stay stands among those of its plate: exit, entry, id.
+pub(crate) type StayAt = (Instant, Instant, SessionId);
+
+/// What each ended stay of a plate has used.
+type PlateHistory = BTreeMap<StayAt, Vec<(Date, Used)>>;
+
+/// No local day is longer.
+const DAY_MAX: Span = Span::from_hours(26);
 
 /// Sessions and what their prices depend on.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -28,7 +35,12 @@ pub(crate) struct Ledger {
     history: Map<HistoryKey, PlateHistory>,
     /// The latest known colour of a plate in a group.
     #[serde(with = "crate::saved::sorted")]
-    colors: Map<(Id, Plate), PlateColor>,
+    pub(crate) colors: Map<(Id, Plate), PlateColor>,
+    /// What has left memory lasted until here at the longest.
+    pub(crate) left_upto: Option<Instant>,
+    /// Where that lies.
+    #[serde(skip)]
+    pub(crate) shelf: Shelf,
 }
 
 /// A session's price and what it was made from.
@@ -69,6 +81,27 @@ impl Ledger {
 
     /// Prices a session as if it ended as it does, or at `now` while it is open.
     pub(crate) fn quote<W: World>(&self, session: &Session, world: &W, now: Instant) -> Option<Quote> {
+        self.quote_paid(session, self.book.payments_of(session).map(|(_, payment)| payment), world, now)
+    }
+
+    /// Prices a session wherever it lies.
+    pub(crate) fn quote_of<W: World>(&self, kept: &Kept<'_>, world: &W, now: Instant) -> Option<Quote> {
+        match kept {
+            Kept::Here(session) => self.quote(session, world, now),
+            Kept::Left(left) => {
+                self.quote_paid(&left.session, left.payments.iter().map(|(_, payment)| payment), world, now)
+            }
+        }
+    }
+
+    /// Prices a session with the payments that belong to it.
+    fn quote_paid<'p, W: World>(
+        &self,
+        session: &Session,
+        payments: impl Iterator<Item = &'p Payment>,
+        world: &W,
+        now: Instant,
+    ) -> Option<Quote> {
         let exit = session.exit().map_or(now, |exit| exit.at);
         // A lost ticket: a person has set the amount, though nobody knows when the car came.
         let entry = match session.entry() {
@@ -87,11 +120,9 @@ impl Ledger {
         }
         let white =
             session.plate().is_some() && world.listed(ListKind::White, &subject, exit, as_of).is_some();
-        let mut paid: Vec<(Instant, Amount)> = self
-            .book
-            .payments_of(session)
-            .filter(|(_, payment)| !payment.reversed && payment.at <= exit)
-            .map(|(_, payment)| (counts_at(payment), payment.amount))
+        let mut paid: Vec<(Instant, Amount)> = payments
+            .filter(|payment| !payment.reversed && payment.at <= exit)
+            .map(|payment| (counts_at(payment), payment.amount))
             .collect();
         paid.sort_unstable();
         let before = self.used_before(session, entry, exit, |at| lot.zone.local(at).date());
@@ -140,6 +171,15 @@ impl Ledger {
                 (from < to).then_some((entry, mate.draft.id, from, to))
             })
             .collect();
+        if self.may_have_left(from) {
+            // Who had left before does not matter: at any time the cars that came first are covered.
+            for (id, entry, exit) in self.shelf.mates(&pass.id, from) {
+                let (from, to) = clip(entry, exit);
+                if from < to && id != session.draft.id {
+                    cars.push((entry, id, from, to));
+                }
+            }
+        }
         cars.push((own.0, own.1, from, if session.exit().is_some() { to } else { pass.to }));
         cars.sort_unstable();
         let starts = first_in_first(&cars, spaces);
@@ -159,19 +199,24 @@ impl Ledger {
         exit: Instant,
         date: impl Fn(Instant) -> Date,
     ) -> Vec<(Date, Used)> {
-        let Some(stays) = self.history_key(session).and_then(|key| self.history.get(&key)) else {
-            return Vec::new();
-        };
+        let Some(key) = self.history_key(session) else { return Vec::new() };
         let (first, last) = (date(entry), date(exit));
         let own = (exit, entry, session.draft.id);
         let mut used: BTreeMap<Date, Used> = BTreeMap::new();
-        for (_, days) in stays.range(..own) {
+        let mut add = |days: &[(Date, Used)]| {
             for (day, more) in days.iter().filter(|(day, _)| (first..=last).contains(day)) {
                 let sum = used.entry(*day).or_default();
                 sum.stays += more.stays;
                 sum.free = sum.free + more.free;
                 sum.charged = sum.charged.saturating_add(more.charged);
             }
+        };
+        if let Some(stays) = self.history.get(&key) {
+            stays.range(..own).for_each(|(_, days)| add(days));
+        }
+        let day = entry - DAY_MAX;
+        if self.may_have_left(day) {
+            self.shelf.used(&key, day, own, add);
         }
         used.into_iter().collect()
     }
@@ -180,8 +225,29 @@ impl Ledger {
     fn history_key(&self, session: &Session) -> Option<HistoryKey> {
         let plate = session.plate()?;
         let known = session.color().filter(|color| *color != PlateColor::Unknown);
-        let color = known.or_else(|| self.colors.get(&(session.group, plate)).copied());
+        let latest = || self.colors.get(&(session.group, plate)).copied();
+        let color = known.or_else(latest).or_else(|| self.shelf.color(&session.group, &plate));
         Some((session.group, plate, color))
+    }
+
+    /// Takes out what a stay has used.
+    pub(crate) fn take_used(
+        &mut self,
+        key: &HistoryKey,
+        id: SessionId,
+    ) -> Option<(StayAt, Vec<(Date, Used)>)> {
+        let stays = self.history.get_mut(key)?;
+        let at = *stays.keys().find(|(_, _, other)| *other == id)?;
+        let days = stays.remove(&at)?;
+        if stays.is_empty() {
+            self.history.remove(key);
+        }
+        Some((at, days))
+    }
+
+    /// Puts in what a stay has used.
+    pub(crate) fn put_used(&mut self, key: HistoryKey, at: StayAt, days: Vec<(Date, Used)>) {
+        self.history.entry(key).or_default().insert(at, days);
     }
 
     /// Keeps what a session has used, and names the later ones that must be priced again for it.
@@ -220,8 +286,8 @@ impl Ledger {
         keys.extend(old_key);
         if let (Some(key), Some(own), Some(days)) = (key, own, days) {
             changed.extend(days.iter().map(|(day, _)| *day));
-            since = Some(since.map_or(own, |at: (Instant, Instant, SessionId)| at.min(own)));
-            self.history.entry(key).or_default().insert(own, days);
+            since = Some(since.map_or(own, |at: StayAt| at.min(own)));
+            self.put_used(key, own, days);
             if !keys.contains(&key) {
                 keys.push(key);
             }
@@ -234,6 +300,7 @@ impl Ledger {
         }
         let Some(since) = since else { return };
         for key in keys {
+            self.bring_later(&key, since, |day| changed.contains(day));
             let later = self.history.get(&key).into_iter().flat_map(|stays| stays.range(since..));
             let touched: Vec<SessionId> = later
                 .filter(|((_, _, other), days)| {
@@ -246,7 +313,14 @@ impl Ledger {
     }
 
     /// Keeps which passes look at a session, and names their other cars where its time has changed.
-    pub(crate) fn join_passes<W: World>(&mut self, id: SessionId, world: &W, now: Instant, moved: bool) {
+    /// `moved`: since when, if it has.
+    pub(crate) fn join_passes<W: World>(
+        &mut self,
+        id: SessionId,
+        world: &W,
+        now: Instant,
+        moved: Option<Instant>,
+    ) {
         let Some(session) = self.book.sessions.get(&id) else { return };
         let counts = matches!(session.state(), SessionState::Open | SessionState::Closed);
         let as_of = session.priced_as_of.or(session.exit().map(|exit| exit.at)).unwrap_or(now);
@@ -260,11 +334,15 @@ impl Ledger {
         } else {
             Vec::new()
         };
-        let changed = moved || session.passes != passes;
+        let changed = moved.is_some() || session.passes != passes;
         if passes.is_empty() && session.passes.is_empty() || !changed {
             return;
         }
         let before = session.passes.clone();
+        let since = moved.or(session.entry().map(|entry| entry.at)).unwrap_or(now);
+        for pass in before.iter().chain(&passes) {
+            self.bring_mates(pass, since);
+        }
         for pass in before.iter().filter(|pass| !passes.contains(pass)) {
             if let Some(members) = self.book.pass_members.get_mut(pass) {
                 members.remove(&id);
@@ -273,13 +351,18 @@ impl Ledger {
         for pass in &passes {
             self.book.pass_members.entry(*pass).or_default().insert(id);
         }
+        // Who had left before cannot have taken its space.
+        let there = |mate: &SessionId| {
+            let exit = self.book.sessions.get(mate).and_then(|mate| mate.exit());
+            *mate != id && exit.is_none_or(|exit| exit.at >= since)
+        };
         let mates: BTreeSet<SessionId> = before
             .iter()
             .chain(&passes)
             .filter_map(|pass| self.book.pass_members.get(pass))
             .flatten()
             .copied()
-            .filter(|mate| *mate != id)
+            .filter(there)
             .collect();
         if let Some(session) = self.book.sessions.get_mut(&id) {
             session.passes = passes;

@@ -121,7 +121,7 @@ impl Core {
         for id in touched {
             if let Some(draft) = unit.current.drafts.get(&id) {
                 unit.ids.give(draft.anchor, id);
-                self.ledger.book.update(draft, group);
+                self.ledger.update(draft, group);
             }
         }
     }

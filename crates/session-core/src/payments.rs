@@ -30,7 +30,7 @@ impl Core {
         world: &W,
     ) -> Result<Verdict, DeadCode> {
         let key: PaymentKey = (facts.payment, facts.part.clone());
-        if let Some(known) = self.ledger.book.payments.get(&key) {
+        if let Some(known) = self.ledger.payment(&key) {
             let same = known.amount == facts.amount && known.currency == facts.currency;
             return if same { Ok(Verdict::Duplicate) } else { Err(DeadCode::Conflict) };
         }
@@ -42,6 +42,7 @@ impl Core {
                 return Err(code);
             }
         };
+        self.ledger.bring(id);
         let plate = self.paid_for(id, action.at);
         let Some(session) = self.ledger.book.sessions.get_mut(&id) else { return Err(DeadCode::NoTarget) };
         session.payments.push(key.clone());
@@ -74,7 +75,7 @@ impl Core {
 
     /// The withdrawn exit that a payment names: by its lane, or by its instant.
     fn names_withdrawn<W: World>(
-        &self,
+        &mut self,
         action: &Action,
         facts: &PaymentFacts,
         world: &W,
@@ -106,7 +107,7 @@ impl Core {
         key: PaymentKey,
         world: &W,
     ) -> Result<Verdict, DeadCode> {
-        let payment = self.ledger.book.payments.get_mut(&key).ok_or(DeadCode::NoTarget)?;
+        let payment = self.ledger.payment(&key).ok_or(DeadCode::NoTarget)?;
         if payment.reversed {
             return Ok(Verdict::Duplicate);
         }
@@ -119,6 +120,7 @@ impl Core {
 
     /// Frames have split or joined sessions or moved an exit: each payment goes where it belongs.
     pub(crate) fn rebind_payments(&mut self, touched: &[SessionId]) {
+        touched.iter().for_each(|id| _ = self.ledger.bring(*id));
         let book = &self.ledger.book;
         let keys: Vec<PaymentKey> = touched
             .iter()
@@ -126,15 +128,14 @@ impl Core {
             .flat_map(|session| session.payments.iter().cloned())
             .collect();
         for key in keys {
+            let Some(bound) = self.ledger.book.payments.get(&key).map(|payment| payment.session) else {
+                continue;
+            };
+            let mut candidates: Vec<SessionId> =
+                touched.iter().copied().chain([bound]).filter_map(|id| self.ledger.resolve(id)).collect();
             let book = &self.ledger.book;
+            candidates.retain(|id| book.sessions.get(id).is_some_and(|s| s.state() != SessionState::Void));
             let Some(payment) = book.payments.get(&key) else { continue };
-            let candidates: Vec<SessionId> = touched
-                .iter()
-                .copied()
-                .chain([payment.session])
-                .filter_map(|id| book.resolve(id))
-                .filter(|id| book.sessions.get(id).is_some_and(|s| s.state() != SessionState::Void))
-                .collect();
             let Some(to) = self.belongs(payment, &candidates) else { continue };
             let from = payment.session;
             if to == from {

@@ -14,6 +14,7 @@ use crate::{
     roadside::{Deed, PersonEvent},
     session::SessionId,
     statement::PlateRead,
+    store::Who,
     words::{ActionKind, AlertKind},
     world::{Gate, World},
 };
@@ -26,8 +27,9 @@ impl Core {
         if action.at > action.received_at + AHEAD {
             return Verdict::Dead(DeadCode::Malformed);
         }
-        match self.actions.get(&action.id) {
-            Some(known) if *known == action.digest => return Verdict::Duplicate,
+        let known = self.actions.get(&action.id).copied();
+        match known.or_else(|| self.ledger.shelf.action(&action.id)) {
+            Some(known) if known == action.digest => return Verdict::Duplicate,
             Some(_) => return Verdict::Dead(DeadCode::Conflict),
             None => {}
         }
@@ -41,7 +43,9 @@ impl Core {
         };
         match done {
             Ok(verdict) => {
-                self.actions.insert(action.id, action.digest);
+                if !self.ledger.shelf.keep_action(&action.id, action.digest) {
+                    self.actions.insert(action.id, action.digest);
+                }
                 verdict
             }
             Err(code) => Verdict::Dead(code),
@@ -49,21 +53,17 @@ impl Core {
     }
 
     /// The session that an action means: the open one, else the oldest that owes something.
-    pub(crate) fn target<W: World>(&self, action: &Action, world: &W) -> Result<SessionId, DeadCode> {
-        let book = &self.ledger.book;
+    pub(crate) fn target<W: World>(&mut self, action: &Action, world: &W) -> Result<SessionId, DeadCode> {
+        let ledger = &mut self.ledger;
         let found = match &action.target {
-            Target::Session(text) => SessionId::parse(text.as_str()).and_then(|id| book.resolve(id)),
-            Target::Berth(berth) => book.target(berth, |_| true),
-            Target::LotPlate(lot, plate) => book.target(lot, |session| {
-                session
-                    .plate()
-                    .is_some_and(|known| known == *plate || known.parts().any(|p| p == plate.as_str()))
-            }),
-            Target::LotTicket(lot, ticket) => {
-                book.target(lot, |session| session.draft.ticket == Some(*ticket))
-            }
+            Target::Session(text) => SessionId::parse(text.as_str()).and_then(|id| ledger.resolve(id)),
+            Target::Berth(berth) => ledger.target(berth, Who::Anyone),
+            Target::LotPlate(lot, plate) => ledger.target(lot, Who::Plate(plate.as_str())),
+            Target::LotTicket(lot, ticket) => ledger.target(lot, Who::Ticket(*ticket)),
             Target::Lane(lane) => {
-                world.lane(lane, action.at).and_then(|view| self.waiting_at_lane(&view.lot, lane))
+                let waiting =
+                    world.lane(lane, action.at).and_then(|view| self.waiting_at_lane(&view.lot, lane));
+                waiting.filter(|id| self.ledger.bring(*id))
             }
             Target::Lot(_) | Target::None => None,
         };
@@ -287,6 +287,7 @@ impl Core {
             vehicle: None,
         });
         let set = |core: &mut Self, id: SessionId| {
+            core.ledger.bring(id);
             if let Some(session) = core.ledger.book.sessions.get_mut(&id) {
                 session.fix.vehicle = vehicle.or(session.fix.vehicle);
                 session.fix.resolved = true;
@@ -360,20 +361,23 @@ impl Core {
                 return Err(DeadCode::Conflict);
             }
         }
+        if self.ledger.shelf.stood(&berth, (from, to), open) {
+            return Err(DeadCode::Conflict);
+        }
         Ok(())
     }
 
     /// Several sessions are one: the gaps between them are not charged.
     fn merge(&mut self, id: SessionId, others: &[Id]) -> Result<(), DeadCode> {
-        let book = &self.ledger.book;
         let mut parts = vec![id];
         for text in others {
-            let other =
-                SessionId::parse(text.as_str()).and_then(|id| book.resolve(id)).ok_or(DeadCode::NoTarget)?;
+            let other = SessionId::parse(text.as_str()).and_then(|id| self.ledger.resolve(id));
+            let other = other.ok_or(DeadCode::NoTarget)?;
             if !parts.contains(&other) {
                 parts.push(other);
             }
         }
+        let book = &self.ledger.book;
         let mut stays = Vec::new();
         for part in &parts {
             let session = book.sessions.get(part).ok_or(DeadCode::NoTarget)?;

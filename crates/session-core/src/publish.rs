@@ -64,6 +64,7 @@ impl Core {
 
     /// No frame can change a session any more: only its record says so, its charge is the same.
     pub(crate) fn settle<W: World>(&mut self, id: SessionId, world: &W) {
+        self.ledger.bring(id);
         let Some(mut session) = self.ledger.book.sessions.remove(&id) else { return };
         let before = session.settled;
         self.judge_settled(&mut session, world);
@@ -76,6 +77,7 @@ impl Core {
         }
         self.watch_lost(&mut session);
         self.ledger.book.sessions.insert(id, session);
+        self.ledger.may_leave(id);
     }
 
     fn publish<W: World>(&mut self, id: SessionId, world: &W) {
@@ -90,7 +92,7 @@ impl Core {
         self.set_price(&mut session, quote.as_ref());
         self.judge_settled(&mut session, world);
         let after = Indexed::of(&session);
-        let moved = before != after;
+        let moved = (before != after).then(|| before.entry.into_iter().chain(after.entry).min()).flatten();
         self.ledger.book.index(id, &before, &after);
         session.indexed = Some(Box::new(after));
         let held =
@@ -104,6 +106,9 @@ impl Core {
         }
         self.watch_session(&mut session, world);
         let lot = session.draft.lot;
+        if session.state() != SessionState::Open {
+            self.ledger.may_leave(id);
+        }
         self.ledger.book.sessions.insert(id, session);
         let zone = world.lot(&lot, now).map(|lot| lot.zone.clone());
         self.ledger.remember(id, quote.as_ref(), |at| match &zone {

@@ -16,34 +16,18 @@ use crate::{
     device::Entry,
     draft::{Draft, DraftState, exact, inferred_entry, inferred_exit},
     effect::{Certainty, Moment, Origin},
-    event::{Actor, FrameName, PreviousState, ReadingKind},
+    event::FrameName,
     ids::Origins,
     policy::{LostPair, Policy, WhenOffline},
     session::Mark,
     statement::PlateRead,
 };
 
-/// What people do to a berth.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct PersonEvent {
-    pub(crate) key: u64,
-    pub(crate) at: Instant,
-    pub(crate) name: FrameName,
-    pub(crate) received_at: Instant,
-    pub(crate) actor: Actor,
-    pub(crate) deed: Deed,
-}
+mod contact;
+mod person;
 
-/// What a person did.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) enum Deed {
-    /// A car came (and left at `exit`).
-    Entry { plate: Option<PlateRead>, ticket: Option<Id>, exit: Option<Instant> },
-    /// The car left.
-    Exit,
-    /// The session is void.
-    Void,
-}
+use contact::Contact;
+pub(crate) use person::{Deed, PersonEvent};
 
 /// One event of a berth, in the order of event time.
 #[derive(Clone, Copy, Debug)]
@@ -388,51 +372,6 @@ impl Roadside {
             self.occupied = None;
         }
     }
-
-    /// A person says what the berth holds; the detectors count again from their next edge on.
-    fn person(&mut self, person: &PersonEvent, setting: &Setting<'_>) {
-        let moment = Moment {
-            at: person.at,
-            certainty: Certainty::Manual,
-            not_before: None,
-            not_after: None,
-            device: None,
-            frame: person.name,
-            received_at: person.received_at,
-        };
-        self.overruled = true;
-        match &person.deed {
-            Deed::Entry { plate, ticket, exit } => {
-                if self.open_draft().is_some() {
-                    return;
-                }
-                let mut draft = self.draft(moment, person.key, setting);
-                draft.origin = Origin::Person(person.actor);
-                draft.ticket = *ticket;
-                if let Some(plate) = plate {
-                    draft.plate.read(plate, person.at);
-                }
-                if let Some(exit) = exit {
-                    draft.exit = Some(Moment { at: *exit, ..moment });
-                    draft.state = DraftState::Closed;
-                }
-                self.drafts.push(draft);
-            }
-            Deed::Exit => {
-                if let Some(draft) = self.open_draft() {
-                    let at = draft.entry.map_or(moment.at, |entry| entry.at.max(moment.at));
-                    draft.exit = Some(Moment { at, ..moment });
-                    draft.state = DraftState::Closed;
-                }
-            }
-            Deed::Void => {
-                if let Some(draft) = self.open_draft() {
-                    draft.exit = Some(moment);
-                    draft.state = DraftState::Closed;
-                }
-            }
-        }
-    }
 }
 
 /// Closes a draft; it is published as closed when `flicker` has passed since an exact vacancy, else at once.
@@ -479,117 +418,4 @@ fn narrow(entry: &mut Moment, low: Option<Instant>, high: Instant) {
     entry.not_before = from.map(|from| from.min(to));
     entry.not_after = Some(to);
     entry.at = to;
-}
-
-/// A detector's frame, taken apart.
-struct Contact {
-    key: u64,
-    device: Id,
-    name: FrameName,
-    received_at: Instant,
-    at: Instant,
-    exact: bool,
-    low: Option<Instant>,
-    high: Instant,
-    occupied: Option<bool>,
-    /// The frame is an edge if it differs from the state before.
-    change: bool,
-    /// The protocol itself says that it is a change.
-    reports_change: bool,
-    missing: u8,
-    doubt: bool,
-    previous: Option<PreviousState>,
-    suspect: bool,
-    offline: bool,
-    numbered: bool,
-    same_frame: bool,
-    earlier: Option<Moment>,
-}
-
-impl Contact {
-    fn new(device: Id, entry: &Entry, doubt: bool, earlier: Option<(Id, &Entry)>) -> Self {
-        let statement = &entry.statement;
-        let change = match statement.kind {
-            ReadingKind::Change => true,
-            // A report that differs, with none missing, is an edge; else a contact.
-            ReadingKind::State => entry.missing == 0,
-            _ => false,
-        };
-        Self {
-            key: entry.key,
-            device,
-            name: entry.name,
-            received_at: entry.received_at,
-            at: entry.at,
-            exact: entry.exact,
-            low: entry.low,
-            high: entry.high,
-            occupied: statement.occupied,
-            change,
-            reports_change: statement.kind == ReadingKind::Change,
-            missing: entry.missing,
-            doubt,
-            previous: statement.previous,
-            suspect: entry.suspect,
-            offline: entry.offline,
-            numbered: entry.is_numbered(),
-            same_frame: entry.is_later_reading(),
-            earlier: earlier.map(|(device, e)| exact(e.at, device, e.name, e.received_at)),
-        }
-    }
-
-    fn by(&self) -> Moment {
-        exact(self.at, self.device, self.name, self.received_at)
-    }
-
-    /// The edge that a change report states, told by whichever detector was first.
-    fn edge(&self) -> Moment {
-        self.earlier.unwrap_or_else(|| self.by())
-    }
-
-    /// The entry that a change report states.
-    fn entry(&self, last_contact: Option<Instant>) -> Moment {
-        if self.exact { self.edge() } else { inferred_entry(self.low.or(last_contact), self.high, self.by()) }
-    }
-
-    /// The entry that a contact shows.
-    fn inferred_entry(&self, last_contact: Option<Instant>) -> Moment {
-        inferred_entry(last_contact, self.high, self.by())
-    }
-
-    /// The exit that the frame states or shows.
-    fn exit(&self, last_contact: Option<Instant>) -> Moment {
-        if self.change && self.exact {
-            return self.edge();
-        }
-        let low = if self.change { self.low.or(last_contact) } else { last_contact };
-        inferred_exit(low.unwrap_or(self.at), self.high, self.by())
-    }
-
-    /// An arrival that was lost before this vacancy.
-    fn lost_arrival(&self, last_contact: Option<Instant>) -> Moment {
-        match self.previous_began() {
-            Some((low, high)) => {
-                let low = match (low, last_contact) {
-                    (Some(a), Some(b)) => Some(a.max(b)),
-                    (a, b) => a.or(b),
-                };
-                inferred_entry(low, high.min(self.at), self.by())
-            }
-            None => inferred_entry(last_contact, self.high, self.by()),
-        }
-    }
-
-    /// When the state before this one began, as the detector tells: not before, not after.
-    fn previous_began(&self) -> Option<(Option<Instant>, Instant)> {
-        let previous = self.previous.filter(|_| self.change)?;
-        let high = self.at - Span::from_mins(i64::from(previous.minutes));
-        let low = self.at - Span::from_mins(i64::from(previous.minutes) + i64::from(previous.error) + 1);
-        Some(((!previous.overflow).then_some(low), high))
-    }
-
-    /// A vacancy without a number that is the first frame after a silence counts to the last contact before it.
-    fn after_silence(&self, silent_since: Option<Instant>) -> bool {
-        silent_since.is_some() && !self.numbered
-    }
 }

@@ -41,6 +41,16 @@ impl SessionId {
         Some(Self(value))
     }
 
+    /// The id as bytes, in its order.
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        self.0.to_be_bytes()
+    }
+
+    /// What [`to_bytes`](Self::to_bytes) gave.
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(u128::from_be_bytes(bytes))
+    }
+
     /// The id as an identifier.
     pub fn to_id(self) -> Id {
         Id::from_ascii(&self.text())

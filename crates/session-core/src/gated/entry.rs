@@ -92,7 +92,7 @@ impl Gated {
         draft.entry = Some(moment(event, read.device));
         draft.lane_in = Some(read.lane);
         draft.plate.read(&read.plate, event.at);
-        if let Some((plate, color)) = judge.corrected(id) {
+        if let Some((plate, color)) = judge.corrected(id, event.at) {
             draft.plate.plate = Some(plate);
             draft.plate.color = color.or(draft.plate.color);
             draft.plate.confidence = u8::MAX;
