@@ -30,7 +30,7 @@ fn half_a_day_with_sessions_that_leave() {
     for (seed, early) in [(1, true), (2, true), (3, false)] {
         let [stay, left] = [None, Some(early)].map(|early| {
             let mut run = run::Run::new(seed, 12).unwrap_or_else(|broken| panic!("seed {seed}: {broken}"));
-            early.into_iter().for_each(|early| run.leave(early));
+            early.into_iter().for_each(|early| run.forget(early));
             while run.step().unwrap_or_else(|broken| panic!("seed {seed}: {broken}")).is_some() {}
             run
         });

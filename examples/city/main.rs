@@ -28,8 +28,8 @@ fn simulate(seed: u64, hours: i64) -> Result<(), check::Broken> {
     run.trace = word("--trace");
     run.plant = word("--plant");
     match word("--leave").as_deref() {
-        Some("ended") => run.leave(true),
-        Some("settled") => run.leave(false),
+        Some("ended") => run.forget(true),
+        Some("settled") => run.forget(false),
         _ => {}
     }
     if run.plant.as_deref().is_some_and(|fault| !run::PLANTS.contains(&fault)) {

@@ -80,7 +80,7 @@ impl Run {
     }
 
     /// Sessions leave memory from the start; `early`: as soon as they have ended.
-    pub(crate) fn leave(&mut self, early: bool) {
+    pub(crate) fn forget(&mut self, early: bool) {
         self.early = Some(early);
         self.pipeline.keep_in(Box::new(MemoryStore::default()), early);
     }
