@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import signal
 import socket
@@ -98,6 +99,15 @@ class Server:
         _, text = self.ask("/metrics")
         lines = (line.rsplit(" ", 1) for line in text.splitlines() if line.startswith("parkline_refused_total"))
         return {name[len("parkline_refused_total"):]: int(value) for name, value in lines}
+
+    def stages(self):
+        """The buckets of the server's own histograms: how many took at most so long."""
+        _, text = self.ask("/metrics")
+        found = {}
+        for name, labels, count in re.findall(r"^parkline_(\w+)_seconds_bucket\{(.*)\} (\d+)$", text, re.M):
+            labels = dict(re.findall(r'(\w+)="([^"]*)"', labels))
+            found.setdefault(" ".join([name, *filter(None, [labels.get("listener")])]), {})[float(labels["le"].replace("+Inf", "inf"))] = int(count)
+        return found
 
     def load(self, seconds, rate):
         return subprocess.Popen(
@@ -343,12 +353,22 @@ def measured(load):
     return {"native": pick("native"), "cameras": pick("cameras")}
 
 
+def p99_ms(before, after):
+    """What of each stage's new values 99 of 100 took at most, by the server's own clock."""
+    found = {}
+    for stage, buckets in after.items():
+        new = sorted((le, count - before.get(stage, {}).get(le, 0)) for le, count in buckets.items())
+        if new[-1][1]:
+            found[stage] = round(next(le for le, count in new if count >= 0.99 * new[-1][1]) * 1000, 3)
+    return found
+
+
 def under(server, name, seconds, rate, attack, report):
     """Runs an attack under honest load; what was seen goes into the report."""
-    load, tally, before = server.load(seconds, rate), Tally(), server.rss_mib()
+    stages, load, tally, before = server.stages(), server.load(seconds, rate), Tally(), server.rss_mib()
     time.sleep(1)
     most = attack(tally) or 0
-    report[name] = {"honest": measured(load), "rss_mib": [round(before, 1), round(max(most, server.rss_mib()), 1)], "done": tally.done}
+    report[name] = {"honest": measured(load), "server_p99_ms": p99_ms(stages, server.stages()), "rss_mib": [round(before, 1), round(max(most, server.rss_mib()), 1)], "done": tally.done}
     print(json.dumps({name: report[name]}, ensure_ascii=False), file=sys.stderr)
 
 

@@ -6,7 +6,8 @@
 Installs Mosquitto from Debian where it is missing (as root), starts it and the server on free ports of loopback, and
 checks: a camera's plate opens the gate by a message on its topic, detectors behind The Things Stack become a session with a
 charge, what came while the server was killed comes afterwards and counts once, and a broker that goes away and comes
-back is found again. Prints what it checked; exits 1 where something is not so.
+back is found again; then the same over TLS: with the right certificates both ways, not with a broker of another authority, and
+again after certificates were changed. Prints what it checked; exits 1 where something is not so.
 """
 
 import base64
@@ -54,13 +55,42 @@ def until(what, look):
     raise SystemExit(f"NOT OK: {what}")
 
 
+def openssl(*words):
+    subprocess.run(["openssl", *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def authority(folder, name):
+    """An authority with a certificate for the broker and one for us: `NAME.pem`, `NAME-broker.pem`, `NAME-ours.pem`, and keys."""
+    at = os.path.join(folder, name)
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *key, "-subj", f"/CN={name}", "-days", "30", "-keyout", f"{at}.key", "-out", f"{at}.pem")
+    for who, more in (("broker", "subjectAltName=IP:127.0.0.1"), ("ours", "extendedKeyUsage=clientAuth")):
+        openssl("req", *key, "-subj", f"/CN={who}", "-keyout", f"{at}-{who}.key", "-out", f"{at}-{who}.csr")
+        with open(f"{at}.ext", "w") as f:
+            f.write(f"basicConstraints=CA:FALSE\n{more}\n")
+        openssl("x509", "-req", "-in", f"{at}-{who}.csr", "-CA", f"{at}.pem", "-CAkey", f"{at}.key", "-CAcreateserial", "-days", "20",
+                "-extfile", f"{at}.ext", "-out", f"{at}-{who}.pem")
+
+
 class Broker:
     def __init__(self, folder):
-        self.port = free_port()
+        self.folder, self.port, self.tls_port = folder, free_port(), free_port()
         self.config = os.path.join(folder, "mosquitto.conf")
-        with open(self.config, "w") as f:
-            f.write(f"listener {self.port} 127.0.0.1\nallow_anonymous true\npersistence false\n")
         self.process = None
+        self.trust("first")
+
+    def trust(self, name):
+        """Speaks with the certificates of an authority, and wants one of it."""
+        if not os.path.exists(f"{self.folder}/{name}.pem"):
+            authority(self.folder, name)
+        at = f"{self.folder}/{name}"
+        # Mosquitto may run as a user of its own.
+        os.chmod(self.folder, 0o755)
+        os.chmod(f"{at}-broker.key", 0o644)
+        with open(self.config, "w") as f:
+            f.write(f"per_listener_settings false\nallow_anonymous true\npersistence false\nlistener {self.port} 127.0.0.1\n"
+                    f"listener {self.tls_port} 127.0.0.1\ncafile {at}.pem\ncertfile {at}-broker.pem\nkeyfile {at}-broker.key\n"
+                    "require_certificate true\n")
 
     def start(self):
         self.process = subprocess.Popen(["mosquitto", "-c", self.config], env={**os.environ, "PATH": PATH},
@@ -82,16 +112,22 @@ class Broker:
 
 
 class Server:
-    def __init__(self, binary, folder, broker):
-        self.command = [binary, "serve", "--site", f"{folder}/site.json", "--data", f"{folder}/data", "--tcp", "none",
-                        "--http", "127.0.0.1:0", "--partitions", "1", "--mqtt", f"mqtt://127.0.0.1:{broker.port}",
+    def __init__(self, binary, folder, url, *more, data="data"):
+        self.command = [binary, "serve", "--site", f"{folder}/site.json", "--data", f"{folder}/{data}", "--tcp", "none",
+                        "--http", "127.0.0.1:0", "--partitions", "1", "--mqtt", url, "--mqtt-client-id", data,
                         "--mqtt-topic", "vz-mqtt=device/+/message/up/#",
-                        "--mqtt-topic", "the-things-stack=v3/+/devices/+/up"]
+                        "--mqtt-topic", "the-things-stack=v3/+/devices/+/up", *more]
+        self.said = f"{folder}/said-{data}"
 
-    def start(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, text=True)
+    def start(self, how="the server is connected to the broker"):
+        with open(self.said, "a") as said:
+            self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=said, text=True)
         self.http = json.loads(self.process.stdout.readline())["http"]
-        until("the server is connected to the broker", lambda: self.metric('parkline_connections{listener="mqtt"}') == 1)
+        if how:
+            until(how, self.is_connected)
+
+    def is_connected(self):
+        return self.metric('parkline_connections{listener="mqtt"}') == 1
 
     def stop(self, how):
         self.process.send_signal(how)
@@ -145,7 +181,9 @@ def main(binary):
             json.dump(SITE, f)
         broker = Broker(folder)
         broker.start()
-        server = Server(binary, folder, broker)
+        server = Server(binary, folder, f"mqtt://127.0.0.1:{broker.port}")
+        over_tls = Server(binary, folder, f"mqtts://127.0.0.1:{broker.tls_port}", "--mqtt-authorities", f"{folder}/trusted.pem",
+                          "--mqtt-certificate", f"{folder}/ours.pem", "--mqtt-key", f"{folder}/ours.key", data="tls")
         listener = None
         try:
             server.start()
@@ -153,8 +191,9 @@ def main(binary):
             listener = subprocess.Popen(["mosquitto_sub", "-p", str(broker.port), "-v", "-t", "device/+/message/down/#"],
                                         env={**os.environ, "PATH": PATH}, stdout=heard)
             check(broker, server, f"{folder}/heard")
+            check_tls(broker, over_tls, folder)
         finally:
-            for process in (listener, server.process, broker.process):
+            for process in (listener, server.process, getattr(over_tls, "process", None), broker.process):
                 if process and process.poll() is None:
                     process.kill()
                     process.wait()
@@ -214,6 +253,34 @@ def check(broker, server, heard):
     until("frames are taken again", taken)
     assert server.stop(signal.SIGTERM) == 0
     print("ok: the server drains and stops")
+
+
+def check_tls(broker, server, folder):
+    def wear(name):
+        for to, what in (("trusted.pem", ".pem"), ("ours.pem", "-ours.pem"), ("ours.key", "-ours.key")):
+            shutil.copy(f"{folder}/{name}{what}", f"{folder}/{to}")
+
+    wear("first")
+    server.start("the server is connected over TLS, each with a certificate")
+    broker.publish("v3/app@tenant/devices/bay-7/up", uplink(101, 1))
+    until("a frame comes over TLS", lambda: 'outcome="applied"} 1' in server.get("/metrics"))
+    assert server.metric('parkline_certificate_end_seconds{certificate="broker"}') > time.time()
+    # The broker moves to another authority: nobody is talked to whom we do not trust.
+    broker.stop()
+    broker.trust("second")
+    broker.start()
+
+    def told():
+        with open(server.said) as said:
+            return "UnknownIssuer" in said.read()
+
+    until("a broker of another authority is refused, and told", told)
+    assert not server.is_connected()
+    wear("second")
+    until("with new certificates it is connected, without a restart", server.is_connected)
+    broker.publish("v3/app@tenant/devices/bay-7/up", uplink(102, 0))
+    until("… and frames come", lambda: 'outcome="applied"} 2' in server.get("/metrics"))
+    assert server.stop(signal.SIGTERM) == 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 //! The alerts that are open, as the API reads them; workers write.
 
-use std::{ops::Bound, sync::Arc};
+use std::{collections::HashSet, ops::Bound, sync::Arc};
 
 use bytes::Bytes;
 use crossbeam_skiplist::SkipMap;
@@ -89,6 +89,12 @@ impl OpenAlerts {
             }
         }
         (alerts, None)
+    }
+
+    /// The lots that are silent as a whole.
+    pub fn silent_lots(&self) -> HashSet<String> {
+        let silent = |keys: &Keys| keys.lot.clone().filter(|_| keys.kind == "lot_offline");
+        self.0.iter().filter_map(|entry| silent(&entry.value().keys)).collect()
     }
 
     /// The records of a partition, one a line.

@@ -9,6 +9,7 @@ mod connection;
 mod devices;
 mod due;
 mod equipment;
+mod erasure;
 mod feed;
 mod frames;
 mod health;
@@ -27,8 +28,9 @@ mod reference;
 mod routes;
 mod scan;
 mod sessions;
+mod traced;
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use axum::Router;
 use tokio::sync::Semaphore;
@@ -67,6 +69,8 @@ struct Inner {
     keeper: Arc<Keeper>,
     /// Nothing: photos stay in their frames.
     images: Option<Images>,
+    /// Where the log lies, if on a disk of ours.
+    data: Option<PathBuf>,
     clock: Clock,
     tokens: Tokens,
     bodies: Arc<Semaphore>,
@@ -79,6 +83,7 @@ impl Api {
         guard: Arc<Guard>,
         keeper: Arc<Keeper>,
         images: Option<Images>,
+        data: Option<PathBuf>,
         tokens: Tokens,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -92,6 +97,7 @@ impl Api {
             guard,
             keeper,
             images,
+            data,
             clock: host.clock.clone(),
             tokens,
             bodies: Arc::new(Semaphore::new(limits::BODIES_BYTES)),

@@ -23,8 +23,17 @@ use crate::{
 pub struct Retention {
     /// Frames that are older leave the data folder; none: they stay.
     pub keep: Option<Span>,
+    /// Photos that are older are erased; none: they stay.
+    pub photos: Option<Span>,
     /// The archive's folder.
     pub archive: Option<PathBuf>,
+}
+
+impl Retention {
+    /// Whether anything ever leaves the data folder.
+    pub fn sweeps(&self) -> bool {
+        self.keep.is_some() || self.photos.is_some()
+    }
 }
 
 /// What lies in an archived segment.

@@ -113,6 +113,8 @@ enum Ended {
     Well,
     /// Some input was bad; it was said where.
     SomeBad,
+    /// It could not run, and said why.
+    CouldNotRun,
 }
 
 impl Ended {
@@ -158,6 +160,7 @@ pub fn run() -> ExitCode {
     match done {
         Ok(Ended::Well) => ExitCode::SUCCESS,
         Ok(Ended::SomeBad) => ExitCode::from(1),
+        Ok(Ended::CouldNotRun) => ExitCode::from(2),
         // Whoever read our output has seen enough.
         Err(CannotRun(why)) if why == output::NOBODY_READS => ExitCode::SUCCESS,
         Err(CannotRun(why)) => {

@@ -26,6 +26,8 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::telemetry::Logs;
+
 pub use self::{
     describe::{Described, options, printed, template},
     layers::{ConfigError, Effective, Environment, Given, Origin},
@@ -82,6 +84,9 @@ pub struct Settings {
     /// How long frames stay in the data folder
     #[command(flatten)]
     pub retention: Retention,
+    /// What the server says of itself
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
 }
 
 /// Where devices and people come in.
@@ -124,8 +129,8 @@ pub struct Access {
 #[command(next_help_heading = "Devices behind an MQTT broker")]
 #[serde(deny_unknown_fields, default)]
 pub struct Mqtt {
-    /// A broker that devices publish to: mqtt://[USER@]HOST[:PORT]; the user's password stands in the variable
-    /// PARKLINE_MQTT_PASSWORD
+    /// A broker that devices publish to: mqtt://[USER@]HOST[:PORT], or mqtts:// over TLS; the user's password stands in the
+    /// variable PARKLINE_MQTT_PASSWORD
     #[arg(id = "mqtt.url", long = "mqtt", value_name = "URL")]
     pub url: Option<String>,
     /// What is listened to there, as often as needed: vz-mqtt=device/+/message/up/#, yuncitys-gateway=FILTER,
@@ -135,6 +140,15 @@ pub struct Mqtt {
     /// The name of our session at the broker; another server needs another one
     #[arg(id = "mqtt.client_id", long = "mqtt-client-id", value_name = "ID")]
     pub client_id: Option<String>,
+    /// Authorities of the broker's certificate, as PEM; without it those that this machine trusts
+    #[arg(id = "mqtt.authorities", long = "mqtt-authorities", value_name = "FILE")]
+    pub authorities: Option<PathBuf>,
+    /// Our certificate for a broker that wants one, as PEM
+    #[arg(id = "mqtt.certificate", long = "mqtt-certificate", value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// Its key, as PEM
+    #[arg(id = "mqtt.key", long = "mqtt-key", value_name = "FILE")]
+    pub key: Option<PathBuf>,
 }
 
 /// The log on Apache Kafka.
@@ -178,6 +192,23 @@ pub struct Retention {
     /// Where they go, and where they are read on
     #[arg(id = "retention.archive", long = "archive", value_name = "DIR")]
     pub archive: Option<PathBuf>,
+    /// Photos that were stored longer ago are erased, such as 30d; without it they stay for ever
+    #[arg(id = "retention.photos", long = "retention-photos", value_name = "SPAN")]
+    pub photos: Option<String>,
+}
+
+/// What the server says of itself.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[command(next_help_heading = "What the server says of itself")]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySettings {
+    /// How lines on stderr are written: text, json
+    #[arg(id = "telemetry.logs", long = "logs", value_name = "FORMAT", hide_possible_values = true)]
+    pub logs: Option<Logs>,
+    /// Where traces go: a collector that takes OTLP over HTTP, such as http://127.0.0.1:4318; needs a build with the
+    /// feature `otel`
+    #[arg(id = "telemetry.otlp", long = "otlp", value_name = "URL")]
+    pub otlp: Option<String>,
 }
 
 /// What a process of several does.

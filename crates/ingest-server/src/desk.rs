@@ -18,6 +18,7 @@ use tokio::sync::{Notify, watch};
 use crate::{
     alerts::OpenAlerts,
     clock::Clock,
+    contact::Contact,
     log::lock,
     owing::Owing,
     view::View,
@@ -55,6 +56,8 @@ pub struct Desk {
     pub owing: Owing,
     /// What a person must look at.
     pub alerts: OpenAlerts,
+    /// Which devices are in contact.
+    pub contact: Contact,
 }
 
 #[derive(Default)]
@@ -87,8 +90,8 @@ impl Desk {
         let progress = (0..partitions).map(|_| watch::Sender::new(0)).collect();
         let goals = (0..partitions).map(|_| AtomicU64::new(0)).collect();
         let (devices, published, dead) = (Mutex::default(), Default::default(), Mutex::default());
-        let (view, owing, alerts) = Default::default();
-        Self { clock, progress, goals, devices, published, dead, view, owing, alerts }
+        let (view, owing, alerts, contact) = Default::default();
+        Self { clock, progress, goals, devices, published, dead, view, owing, alerts, contact }
     }
 
     /// How many records of each topic were published since the start.
@@ -201,6 +204,7 @@ impl Observer for Desk {
                 }
                 "charges" => self.owing.put(partition, &output.value),
                 "alerts" => self.alerts.put(partition, &output.value),
+                "devices" => self.contact.put(partition, &output.value),
                 // After a start too: what may still be delivered is, and what expired is passed over.
                 "commands" => self.command(&output.value),
                 "dead-letters" => self.note_dead(Position { partition, offset: *offset }, &output.value),
@@ -212,9 +216,11 @@ impl Observer for Desk {
         }
     }
 
-    /// Three parts, each with its length before it.
+    /// Four parts, each with its length before it.
     fn save(&self, partition: u32) -> Vec<u8> {
-        let parts = [self.view.save(partition), self.owing.save(partition), self.alerts.save(partition)];
+        let Self { view, owing, alerts, contact, .. } = self;
+        let parts =
+            [view.save(partition), owing.save(partition), alerts.save(partition), contact.save(partition)];
         let long = |part: Vec<u8>| [&(part.len() as u64).to_le_bytes()[..], &part].concat();
         parts.into_iter().flat_map(long).collect()
     }
@@ -230,6 +236,7 @@ impl Observer for Desk {
         self.view.restore(partition, part().unwrap_or_default());
         self.owing.restore(partition, part().unwrap_or_default());
         self.alerts.restore(partition, part().unwrap_or_default());
+        self.contact.restore(partition, part().unwrap_or_default());
     }
 
     fn begin(&self, partition: u32, from: u64, to: u64) {

@@ -11,8 +11,10 @@ use serde_json::{Map, Value};
 
 use crate::{listener::rate::Rate, partition};
 
+mod kind;
 mod places;
 
+pub use kind::DeviceKind;
 pub(crate) use places::{Berth, Lot, Places, Spot};
 
 /// A device of the site.
@@ -22,6 +24,8 @@ pub struct Device {
     pub id: String,
     /// The name of its protocol.
     pub protocol: String,
+    /// What kind of thing it is.
+    pub kind: DeviceKind,
     /// The partition of its frames.
     pub partition: u32,
     /// Who may speak for it; empty: nothing is said.
@@ -215,7 +219,8 @@ impl Entries {
                 }
             }
             let rate = before.get(&id).map(|device| device.rate.clone()).unwrap_or_default();
-            let device = Device { id: id.clone(), protocol, partition, sources, key, rate };
+            let kind = DeviceKind::of(&protocol, entry);
+            let device = Device { id: id.clone(), protocol, kind, partition, sources, key, rate };
             directory.devices.insert(id, Arc::new(device));
         }
         let group = |lot: &str| directory.groups.get(lot).cloned().unwrap_or_else(|| lot.to_owned());

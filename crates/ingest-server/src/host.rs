@@ -194,7 +194,8 @@ impl Owner {
                 Ok(()) => {}
                 Err(WorkerError::Failed { at, line }) => *attempts.entry((at.offset, line)).or_insert(0) += 1,
                 Err(WorkerError::Log(error)) if error.passes() => {
-                    eprintln!("partition {}: {error}; its worker starts again", self.setting.partition);
+                    let partition = self.setting.partition;
+                    tracing::error!(partition, "partition {partition}: {error}; its worker starts again");
                     thread::park_timeout(AGAIN);
                 }
                 Err(error @ WorkerError::Log(_)) => return self.health.fail(&error),
@@ -228,13 +229,18 @@ impl Owner {
         match turn {
             Err(error @ WorkerError::Log(LogError::Full { .. })) => {
                 if !std::mem::replace(full, true) {
-                    eprintln!("partition {partition}: {error}; nothing is decided until there is room");
+                    tracing::error!(
+                        partition,
+                        "partition {partition}: {error}; nothing is decided until there is room"
+                    );
                 }
                 thread::park_timeout(AGAIN);
                 return Ok(false);
             }
             Err(error) => return Err(error),
-            Ok(()) if std::mem::take(full) => eprintln!("partition {partition}: the disk has room again"),
+            Ok(()) if std::mem::take(full) => {
+                tracing::info!(partition, "partition {partition}: the disk has room again");
+            }
             Ok(()) => {}
         }
         Ok(true)

@@ -3,27 +3,31 @@
 //!
 //! ```text
 //! IMAGES/ab/abcdef…        what was cut out, as it stood: a picture's bytes, or base64 of them
-//! IMAGES/ab/abcdef….gone   the record of its erasure instead of it
+//! IMAGES/ab/abcdef….gone   the record of its erasure instead of it, where it was asked for
+//! IMAGES/erased.jsonl      a line for each erasure of many: by age, or of a plate
 //! ```
 
 mod cut;
+mod retention;
 
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use bytes::Bytes;
 use device_codec::{Context, Protocol};
 use sha2::{Digest, Sha256};
 
-use crate::log::{LogError, make_folder, sync_folder, write_whole};
+use parking_types::Instant;
+
+use crate::log::{LogError, lock, make_folder, sync_folder, write_whole};
 
 pub use cut::{Cut, ImageRef, Photo, cut, media, picture, put_back};
 
 /// What a photo is found by: the SHA-256 of its bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; 32]);
 
 impl Hash {
@@ -54,7 +58,11 @@ impl fmt::Display for Hash {
 
 /// A folder of photos.
 #[derive(Clone, Debug)]
-pub struct Images(Arc<PathBuf>);
+pub struct Images {
+    folder: Arc<PathBuf>,
+    /// Held while a photo is renewed, or erased because it was not.
+    ages: Arc<Mutex<()>>,
+}
 
 /// What there is under a hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +78,7 @@ pub enum Found {
 impl Images {
     /// Photos in a folder, which is made when the first is stored.
     pub fn new(folder: PathBuf) -> Self {
-        Self(Arc::new(folder))
+        Self { folder: Arc::new(folder), ages: Arc::default() }
     }
 
     /// Cuts the photos out of a payload and stores them; gives what goes into the frame's record, nothing where there is
@@ -83,6 +91,7 @@ impl Images {
         protocol: Protocol,
         payload: &[u8],
         context: &Context<'_>,
+        now: Instant,
     ) -> Result<Option<(Vec<u8>, Vec<ImageRef>)>, LogError> {
         let Cut { payload, photos } = cut(protocol, payload, context);
         if photos.is_empty() {
@@ -90,7 +99,7 @@ impl Images {
         }
         let mut images = Vec::new();
         for photo in photos {
-            let hash = self.store(Bytes::copy_from_slice(photo.bytes)).await?;
+            let hash = self.store(Bytes::copy_from_slice(photo.bytes), now).await?;
             images.push(ImageRef { hash, offset: photo.offset, bytes: photo.bytes.len() as u64 });
         }
         Ok(Some((payload, images)))
@@ -100,12 +109,16 @@ impl Images {
     ///
     /// # Errors
     /// What keeps it from being stored.
-    pub async fn store(&self, bytes: Bytes) -> Result<Hash, LogError> {
+    pub async fn store(&self, bytes: Bytes, now: Instant) -> Result<Hash, LogError> {
         let hash = Hash::of(&bytes);
-        let file = self.file(&hash);
+        let (file, ages) = (self.file(&hash), self.ages.clone());
         on_disk(move || {
-            // What has its name is whole: it was written under another one first.
-            if file.exists() {
+            // What has its name is whole: it was written under another one first. It is kept from now on as if it were new.
+            let renewed = {
+                let _ages = lock(&ages);
+                retention::renew(&file, now).is_ok()
+            };
+            if renewed {
                 return Ok(());
             }
             file.parent().map_or(Ok(()), make_folder)?;
@@ -113,7 +126,8 @@ impl Images {
                 // Another request has just stored the same.
                 Some(folder) if file.exists() => sync_folder(folder),
                 _ => Err(error),
-            })
+            })?;
+            retention::renew(&file, now).map_err(|error| LogError::io("write", &file, &error))
         })
         .await
         .map(|()| hash)
@@ -154,7 +168,7 @@ impl Images {
 
     fn file(&self, hash: &Hash) -> PathBuf {
         let name = hash.to_string();
-        self.0.join(name.get(..2).unwrap_or_default()).join(name)
+        self.folder.join(name.get(..2).unwrap_or_default()).join(name)
     }
 
     fn gone(&self, hash: &Hash) -> PathBuf {
@@ -186,8 +200,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let images = Images::new(folder.path().join("images"));
         let photo = Bytes::from_static(b"a photo");
-        let hash = images.store(photo.clone()).await.unwrap();
-        assert_eq!(images.store(photo.clone()).await.unwrap(), hash);
+        let hash = images.store(photo.clone(), Instant::EPOCH).await.unwrap();
+        assert_eq!(images.store(photo.clone(), Instant::EPOCH).await.unwrap(), hash);
         assert_eq!(Hash::parse(&hash.to_string()), Some(hash));
         let again = Images::new(folder.path().join("images"));
         assert_eq!(again.find(&hash).await.unwrap(), Found::Photo(photo.clone()));

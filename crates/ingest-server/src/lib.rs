@@ -15,6 +15,7 @@ pub mod clock;
 #[cfg(feature = "kafka")]
 pub mod cluster;
 pub mod config;
+pub mod contact;
 pub mod desk;
 pub mod directory;
 pub mod host;
@@ -36,5 +37,6 @@ mod saved;
 pub mod secrets;
 pub mod server;
 pub mod sitefile;
+pub mod telemetry;
 pub mod view;
 pub mod worker;

@@ -14,7 +14,7 @@ pub mod tcp;
 pub mod tls;
 mod udp;
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use device_codec::{Framing, Protocol};
 use tokio::{
@@ -32,7 +32,12 @@ use self::{
     tcp::Tcp,
     udp::Udp,
 };
-use crate::{directory::Network, host::Host, metrics::Listener, secrets::Source};
+use crate::{
+    directory::Network,
+    host::Host,
+    metrics::{Certificate, Listener},
+    secrets::Source,
+};
 
 /// Where devices come in, and what they must know.
 #[derive(Clone, Debug, Default)]
@@ -57,6 +62,20 @@ impl Options {
         let with_tls = self.tls.as_ref().is_some_and(|tls| tls.on.contains(&listener));
         let certificates = certificates.filter(|_| with_tls).cloned();
         Entrance { certificates, balancers: self.balancers.clone().into(), limits: self.limits }
+    }
+}
+
+impl Options {
+    /// The files with certificates that end.
+    pub fn certificate_files(&self) -> Vec<(Certificate, PathBuf)> {
+        let files = self.tls.as_ref().map(|tls| &tls.files);
+        let ours = self.broker.as_ref().and_then(|broker| broker.tls.as_ref()?.ours.as_ref());
+        let all = [
+            (Certificate::Server, files.map(|files| &files.certificate)),
+            (Certificate::Clients, files.and_then(|files| files.client_authorities.as_ref())),
+            (Certificate::Broker, ours.map(|(certificate, _)| certificate)),
+        ];
+        all.into_iter().filter_map(|(which, path)| Some((which, path?.clone()))).collect()
     }
 }
 

@@ -10,11 +10,14 @@ use std::{
     time::Duration,
 };
 
+use parking_types::Instant;
+
 pub use self::{
     histogram::Histogram,
     work::{Outcomes, Work},
 };
 
+/// A label's words: a closed list.
 macro_rules! label {
     ($(#[$doc:meta])* $name:ident { $($(#[$vdoc:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$doc])*
@@ -32,6 +35,8 @@ macro_rules! label {
         }
     };
 }
+
+pub(crate) use label;
 
 label! {
     /// Which listener.
@@ -87,6 +92,18 @@ label! {
     }
 }
 
+label! {
+    /// Which certificates.
+    Certificate {
+        /// Ours, and those between it and its authority.
+        Server = "server",
+        /// The authorities of those who connect.
+        Clients = "clients",
+        /// Ours for the broker.
+        Broker = "broker",
+    }
+}
+
 const LISTENERS: usize = Listener::ALL.len();
 const REASONS: usize = Refused::ALL.len();
 
@@ -109,6 +126,7 @@ pub struct Metrics {
     pub work: Work,
     certificates_read: AtomicU64,
     certificates_refused: AtomicU64,
+    certificates_end: [AtomicI64; Certificate::ALL.len()],
 }
 
 fn add<const N: usize>(counters: &[AtomicU64; N], listener: Listener, much: u64) {
@@ -182,6 +200,13 @@ impl Metrics {
         counter.fetch_add(1, Relaxed);
     }
 
+    /// Until when certificates are good.
+    pub fn certificate_ends(&self, which: Certificate, at: Instant) {
+        if let Some(gauge) = self.certificates_end.get(which as usize) {
+            gauge.store(at.as_nanos() / 1_000_000_000, Relaxed);
+        }
+    }
+
     /// Appends everything in Prometheus' text format.
     pub fn write(&self, out: &mut String) {
         each(out, "parkline_frames_total", "counter", "Frames that are in the log.", &self.frames);
@@ -235,6 +260,12 @@ impl Metrics {
         let refused = "How often the certificates were to be read again and could not be used.";
         let times = self.certificates_refused.load(Relaxed);
         value(out, "parkline_certificates_refused_total", "counter", refused, times);
+        let help = "Until when certificates are good, in seconds since 1970; 0 where there are none.";
+        head(out, "parkline_certificate_end_seconds", "gauge", help);
+        for (which, gauge) in Certificate::ALL.iter().zip(&self.certificates_end) {
+            let (which, at) = (which.word(), gauge.load(Relaxed));
+            line(out, format_args!("parkline_certificate_end_seconds{{certificate=\"{which}\"}} {at}"));
+        }
         self.work.write(out);
     }
 }

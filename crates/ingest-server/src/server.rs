@@ -16,6 +16,7 @@ use parkline::{
 };
 use serde_json::{Map, Value};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tracing::{error, info};
 
 use crate::{
     api::{self, Api, Tokens},
@@ -29,10 +30,10 @@ use crate::{
         self, Sockets,
         door::Door,
         guard::Guard,
-        tls::{Certificates, TlsError},
+        tls::{self, Certificates, TlsError},
     },
     log::{Embedded, Log, LogError, Name, Options, Ownership, SharedLog, TornTail},
-    metrics::Listener,
+    metrics::{Certificate, Listener, Metrics},
     secrets::{self, Lacking, Secrets},
     sitefile::{SiteDocuments, SiteFileError},
 };
@@ -173,6 +174,7 @@ pub struct Server {
     keeper: Arc<Keeper>,
     guard: Arc<Guard>,
     certificates: Option<Arc<Certificates>>,
+    certificate_files: Vec<(Certificate, PathBuf)>,
     site: PathBuf,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
@@ -224,12 +226,13 @@ impl Server {
         let (http_at, tcp, ports) = (address(&http), sockets.tcp(), sockets.ports());
         let limits = options.listeners.limits;
         let guard = Arc::new(Guard::new(directory, secrets, open, limits));
-        let images = match &options.log {
-            Place::Folder(data) => Some(Images::new(data.join(&tenant).join("images"))),
+        let data = match &options.log {
+            Place::Folder(data) => Some(data.join(&tenant)),
             #[cfg(feature = "kafka")]
             Place::Cluster(_) => None,
         };
-        let api = Api::new(&host, guard.clone(), keeper.clone(), images, options.tokens.clone());
+        let images = data.as_ref().map(|data| Images::new(data.join("images")));
+        let api = Api::new(&host, guard.clone(), keeper.clone(), images, data, options.tokens.clone());
         let metrics = host.intake.metrics().clone();
         let entrance = options.listeners.entrance(Listener::Http, certificates.as_ref());
         let door = Door::new(Listener::Http, entrance, Box::new(|_| true), &metrics);
@@ -247,6 +250,8 @@ impl Server {
             tasks.push(tokio::spawn(sweep));
         }
         let devices = guard.directory.len();
+        let certificate_files = options.listeners.certificate_files();
+        note_ends(&certificate_files, host.intake.metrics());
         tasks.extend(sockets.serve(&host, &guard, &options.listeners, certificates.as_ref(), &stopped));
         Ok(Self {
             host,
@@ -254,6 +259,7 @@ impl Server {
             keeper,
             guard,
             certificates,
+            certificate_files,
             site: options.site.clone(),
             stop,
             tasks,
@@ -315,6 +321,7 @@ impl Server {
     /// # Errors
     /// [`TlsError`]; those in force stay.
     pub fn reload_certificates(&self) -> Result<bool, TlsError> {
+        note_ends(&self.certificate_files, self.host.intake.metrics());
         let Some(certificates) = &self.certificates else { return Ok(false) };
         let read = certificates.read_again();
         self.host.intake.metrics().certificates(read.is_ok());
@@ -420,8 +427,20 @@ fn open_folder(
 }
 
 fn certificates(options: &ServerOptions) -> Result<Option<Arc<Certificates>>, TlsError> {
+    if let Some(tls) = options.listeners.broker.as_ref().and_then(|broker| broker.tls.as_ref()) {
+        tls.read()?;
+    }
     let files = options.listeners.tls.as_ref().map(|tls| tls.files.clone());
     Ok(files.map(Certificates::open).transpose()?.map(Arc::new))
+}
+
+/// Until when certificates are good, where that can be read.
+fn note_ends(files: &[(Certificate, PathBuf)], metrics: &Metrics) {
+    for (which, path) in files {
+        if let Ok(at) = tls::end(path) {
+            metrics.certificate_ends(*which, at);
+        }
+    }
 }
 
 /// An open server listens on loopback only.
@@ -459,8 +478,10 @@ async fn sweep(tenant: PathBuf, retention: Retention, clock: Clock, mut stop: wa
         let swept = tokio::task::spawn_blocking(move || archive::sweep(&tenant, &retention, now)).await;
         match swept {
             Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(moved)) => eprintln!("{moved} segments of old frames went to the archive"),
-            Ok(Err(error)) => eprintln!("old frames stay where they are: {error}"),
+            Ok(Ok(moved)) => {
+                info!(segments = moved, "{moved} segments of old frames went to the archive")
+            }
+            Ok(Err(error)) => error!("old frames stay where they are: {error}"),
         }
         if tokio::time::timeout(SWEEP, stop.wait_for(|stop| *stop)).await.is_ok() {
             return;

@@ -285,6 +285,8 @@ impl<S: Stage> Worker<S> {
     fn work(&mut self, wait: Duration) -> Result<Turn, WorkerError> {
         let setting = &self.setting;
         let entries = setting.log.read(&setting.source, setting.partition, self.next, READ_BYTES, wait)?;
+        let (partition, records) = (setting.partition, entries.len());
+        let _span = (records > 0).then(|| tracing::info_span!("batch", partition, records).entered());
         let first = entries.first().and_then(|entry| record::received_at(&entry.value));
         let waited = first.map_or(Duration::ZERO, |at| duration(setting.clock.now() - at));
         let (began, mut publishing, mut outcomes) = (moment(), Duration::ZERO, Outcomes::default());
@@ -420,7 +422,8 @@ impl<S: Stage> Worker<S> {
     }
 
     fn checkpoint(&mut self) -> Result<(), WorkerError> {
-        let since = moment();
+        let (partition, since) = (self.setting.partition, moment());
+        let _span = tracing::info_span!("checkpoint", partition).entered();
         let observer = self.setting.observer.save(self.setting.partition);
         let stage = self.stage.save();
         let saved = saved::Saved {

@@ -539,3 +539,49 @@ fn photos_stay_out_of_the_log_and_come_back() {
         "the log is as it was"
     );
 }
+
+#[test]
+fn all_photos_of_a_plate_are_erased_and_nobody_elses() {
+    let mut rig = Rig::new(&city());
+    let photo = |letter: &str| format!("/9j/{}", letter.repeat(4000));
+    let post = |record: u32, plate: &str, photo: &str| {
+        let plain = String::from_utf8(push("aaaaaaaa-11111111", record, plate)).unwrap();
+        let body = plain.replace("\"isoffline\"", &format!("\"imageFile\":\"{photo}\",\"isoffline\""));
+        assert_eq!(rig.server.push("/vz/c-in", &[], body.as_bytes()).0, 200);
+    };
+    post(1, "粤B7K35Q", &photo("A"));
+    post(2, "粤B7K35Q", &photo("B"));
+    post(3, "粤B00001", &photo("C"));
+    // Read wrongly by the camera, and put right by a person.
+    post(4, "粤B7K3SQ", &photo("D"));
+    let frames: Vec<Value> =
+        rig.server.feed("frames").into_iter().map(|line| line["record"].clone()).collect();
+    let images: Vec<String> =
+        frames.iter().filter_map(|frame| Some(frame["images"][0]["sha256"].as_str()?.to_owned())).collect();
+    assert_eq!(images.len(), 4);
+    let open =
+        rig.until("/v1/sessions", "?plate=%E7%B2%A4B7K3SQ", |answer| answer["sessions"][0].is_object());
+    let session = open["sessions"][0]["session"].clone();
+    let right = json!({"id": "p-1", "action": "plate", "by": by(), "reason": "", "session": session, "plate": "粤B7K35Q"});
+    assert_eq!(rig.act(&right, &[]).0, 200);
+    let (mut after, mut erased) = (String::new(), Vec::new());
+    loop {
+        let path = format!("/v1/images?plate=%E7%B2%A4B7K35Q&by=u-1&reason=asked{after}");
+        let (status, answer) = bytes(&rig.server, "DELETE", &path, b"");
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(status, 200, "{answer}");
+        erased.extend(
+            answer["erased"].as_array().unwrap().iter().map(|hash| hash.as_str().unwrap().to_owned()),
+        );
+        let Some(on) = answer["after"].as_str() else { break };
+        after = format!("&after={on}");
+    }
+    for (image, gone) in images.iter().zip([true, true, false, true]) {
+        let (status, _) = bytes(&rig.server, "GET", &format!("/v1/images/{image}"), b"");
+        assert_eq!((status == 410, erased.contains(image)), (gone, gone), "{image}");
+    }
+    let record = std::fs::read_to_string(rig.folder.path().join("data/default/images/erased.jsonl")).unwrap();
+    assert!(record.contains("\"reason\":\"asked\"") && !record.contains("7K35"), "{record}");
+    assert_eq!(bytes(&rig.server, "DELETE", "/v1/images?plate=&by=u-1&reason=x", b"").0, 400);
+    assert_eq!(bytes(&rig.server, "DELETE", "/v1/images?plate=A12345&by=u-1&reason=x&after=x:0", b"").0, 400);
+}

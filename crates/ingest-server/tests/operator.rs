@@ -58,6 +58,15 @@ fn a_device_shows_how_it_is_and_its_sim_card_what_it_has_used() {
     assert!(all.get("after").is_none(), "{all}");
     let page = server.until("/v1/devices?limit=1&after=c-in", |shown| shown["devices"].is_array());
     assert_eq!((&page["devices"][0]["device"]["id"], &page["after"]), (&json!("c-out"), &json!("c-out")));
+    let metrics = server.get("/metrics").1;
+    for line in [
+        "parkline_devices{kind=\"detector\",state=\"online\"} 1",
+        "parkline_devices{kind=\"camera\",state=\"unheard\"} 2",
+        "parkline_certificate_end_seconds{certificate=\"server\"} 0",
+    ] {
+        assert!(metrics.lines().any(|said| said == line), "{line} is not in {metrics}");
+    }
+    assert_eq!((&shown["kind"], &page["devices"][0]["kind"]), (&json!("detector"), &json!("camera")));
     let online = server.until("/v1/devices?online=true&lot=L1", |shown| shown["devices"].is_array());
     assert_eq!(online["devices"].as_array().unwrap().len(), 1);
     assert_eq!(server.get("/v1/devices/nobody").0, 404);
@@ -128,4 +137,35 @@ fn a_doctor_finds_what_is_wrong_and_says_what_to_do() {
     let broken = run(&["doctor", "--config", "no-such.toml"], b"");
     assert_eq!((broken.status.code(), &last(&broken.stdout)["check"]), (Some(1), &json!("settings")));
     server.terminate();
+}
+
+#[test]
+fn certificates_that_end_are_found_by_the_doctor_and_told_by_the_metrics() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write_site(folder.path(), &site());
+    let certificate = |year: i32| {
+        let mut wanted = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        wanted.not_after = rcgen::date_time_ymd(year, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        fs::write(folder.path().join("cert"), wanted.self_signed(&key).unwrap().pem()).unwrap();
+        fs::write(folder.path().join("key"), key.serialize_pem()).unwrap();
+    };
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let (cert, key, data) = (file("cert"), file("key"), file("data"));
+    let tls = ["--tls-certificate", &cert, "--tls-key", &key, "--tls-on", "tcp"];
+    for (year, wanted) in [(2020, "bad"), (2090, "well")] {
+        certificate(year);
+        let asked = ["doctor", "--site", path.to_str().unwrap(), "--data", &data, "--http", "127.0.0.1:0"];
+        let told = run(&[&asked[..], &tls].concat(), b"");
+        let lines = json_lines(&told.stdout);
+        let found = lines.iter().find(|line| line["check"] == "certificate").unwrap();
+        assert_eq!(found["state"], wanted, "{found}");
+    }
+    let server = Server::start(folder.path(), &[&tls[..], &["--logs", "json"]].concat());
+    let line = "parkline_certificate_end_seconds{certificate=\"server\"} 3786912000";
+    assert!(server.get("/metrics").1.lines().any(|said| said == line), "{line}");
+    server.terminate();
+    let said = fs::read_to_string(folder.path().join("stderr")).unwrap();
+    let lines: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.iter().all(|line| line["level"].is_string() && line["message"].is_string()), "{said}");
 }

@@ -136,7 +136,8 @@ fn old_frames_go_to_the_archive_and_are_read_on_there() {
     let log = two_days(&data, Some(&kept));
     fill(&log);
     let before = all(&log);
-    let retention = Retention { keep: Some(Span::from_mins(24 * 60)), archive: Some(kept.clone()) };
+    let (keep, archive) = (Some(Span::from_mins(24 * 60)), Some(kept.clone()));
+    let retention = Retention { keep, archive, photos: None };
     let now: Instant = "2026-03-03T00:00:00Z".parse().unwrap();
     let segments = |root: &Path| {
         let list = fs::read_dir(root.join("default/topics/frames/0")).unwrap();

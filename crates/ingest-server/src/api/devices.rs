@@ -173,7 +173,9 @@ async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<
     });
     let device = &*device.map_err(|why| refuse(api, why))?;
     let cut = match (&api.0.images, Protocol::parse(&device.protocol)) {
-        (Some(images), Some(protocol)) => images.take(protocol, &posted.body, &posted.context()).await,
+        (Some(images), Some(protocol)) => {
+            images.take(protocol, &posted.body, &posted.context(), api.0.clock.now()).await
+        }
         _ => Ok(None),
     };
     let cut = cut.inspect_err(|_| metrics.refused(Listener::Http, Refused::Busy, 1));
@@ -197,11 +199,13 @@ async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<
     let taken = tokio::time::timeout(PATIENCE, api.0.intake.take(device.partition, bytes, write)).await;
     let taken = taken.inspect_err(|_| busy()).map_err(|_| Problem::later("busy", "the log is slow"))?;
     let position = taken.inspect_err(|_| busy())?.durable().await.inspect_err(|_| busy())?;
+    tracing::debug!("stored");
     metrics.stored(Listener::Http, 1, posted.body.len() as u64, moment().duration_since(posted.since));
     if !api.0.desk.reached(position, posted.left()).await {
         // It is stored, and the copy that the camera sends gets the decision.
         return Err(Problem::later("undecided", "stored, but not decided yet; send it again"));
     }
+    tracing::debug!("decided");
     metrics.decided(moment().duration_since(posted.since));
     let commands = api.0.desk.take(&device.id);
     let frame = format!("{}-{}", position.partition, position.offset);

@@ -93,18 +93,26 @@ pub(super) async fn one(State(api): State<Api>, Path(id): Path<String>) -> Resul
 /// What the site says of a device and its SIM card, and its newest record; that is an hour old at most where it is heard.
 async fn device(api: &Api, id: &str) -> Result<Option<Value>, Problem> {
     let Some((entry, _)) = api.0.keeper.entry("devices", id).await else { return Ok(None) };
-    let mut found = json!({"device": entry});
+    let known = api.0.guard.directory.device(id);
+    let kind = known.as_ref().map(|known| known.kind.word());
+    let mut found = json!({"device": entry, "kind": kind});
     if let Some(sim) = entry.get("sim").and_then(Value::as_str) {
         found["sim"] = api.0.keeper.entry("sims", sim).await.map_or(Value::Null, |(sim, _)| sim);
     }
-    if let Some(known) = api.0.guard.directory.device(id) {
+    if let Some(known) = known {
         let (log, key, partition) = (api.0.log.clone(), id.to_owned(), known.partition);
         let find = move || {
             Name::new("devices").map_or(Ok(None), |topic| log.find(&topic, partition, key.as_bytes()))
         };
         let record = tokio::task::spawn_blocking(find).await;
         let record = record.map_err(|_| Problem::later("busy", "the log could not be read"))??;
-        if let Some(state) = record.and_then(|record| serde_json::from_slice::<Value>(&record.value).ok()) {
+        if let Some(mut state) = record.and_then(|record| serde_json::from_slice::<Value>(&record.value).ok())
+        {
+            // Devices of a lot that fell silent as a whole have no records of their own about it.
+            let lot = state.get("lot").and_then(Value::as_str);
+            if lot.is_some_and(|lot| api.0.desk.alerts.silent_lots().contains(lot)) {
+                state["online"] = false.into();
+            }
             found["state"] = state;
         }
     }

@@ -40,7 +40,7 @@ pub(super) async fn add(State(api): State<Api>, body: Bytes) -> Result<Response,
     if media(&body) == "application/octet-stream" {
         return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "no_picture", "expected JPEG or PNG"));
     }
-    let hash = kept(&api)?.store(body).await.map_err(|_| busy())?;
+    let hash = kept(&api)?.store(body, api.0.clock.now()).await.map_err(|_| busy())?;
     Ok((StatusCode::CREATED, Json(json!({"image": hash.to_string()}))).into_response())
 }
 
@@ -114,7 +114,7 @@ async fn photo(api: &Api, hash: &str) -> Result<Bytes, Problem> {
     }
 }
 
-fn kept(api: &Api) -> Result<&Images, Problem> {
+pub(super) fn kept(api: &Api) -> Result<&Images, Problem> {
     let nowhere =
         || Problem::new(StatusCode::NOT_IMPLEMENTED, "not_supported", "this server keeps no pictures");
     api.0.images.as_ref().ok_or_else(nowhere)
@@ -128,6 +128,6 @@ fn unknown() -> Problem {
     Problem::not_found("no_such_image", "there is no such picture")
 }
 
-fn busy() -> Problem {
+pub(super) fn busy() -> Problem {
     Problem::later("images", "pictures cannot be kept or read now")
 }

@@ -5,6 +5,25 @@ use axum::{extract::State, http::header, response::IntoResponse};
 use super::{Api, health};
 use crate::metrics::{head, line, process, value};
 
+/// How many devices of our partitions are in contact; a site of a hundred thousand takes milliseconds.
+fn devices(api: &Api, out: &mut String) {
+    let inner = &api.0;
+    let devices = inner.guard.directory.devices();
+    let ours =
+        devices.iter().map(|device| &**device).filter(|device| inner.ownership.is_ours(device.partition));
+    let count = inner.desk.contact.count(ours, &inner.desk.alerts.silent_lots());
+    head(
+        out,
+        "parkline_devices",
+        "gauge",
+        "Devices of the site, by kind and by whether they are in contact.",
+    );
+    for (kind, state, number) in count.of() {
+        let (kind, state) = (kind.word(), state.word());
+        line(out, format_args!("parkline_devices{{kind=\"{kind}\",state=\"{state}\"}} {number}"));
+    }
+}
+
 /// A fixed list of metrics (`docs/operations.md`); no plate, device or address is in it.
 pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     let mut out = String::with_capacity(16 << 10);
@@ -46,8 +65,13 @@ pub(super) async fn metrics(State(api): State<Api>) -> impl IntoResponse {
     let lacking = inner.desk.view.lacking() as u64;
     let help = "Partitions of other processes whose sessions are not read yet.";
     value(&mut out, "parkline_unread_partitions", "gauge", help, lacking);
+    devices(&api, &mut out);
     head(&mut out, "parkline_build_info", "gauge", "Which version this is.");
     line(&mut out, format_args!("parkline_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
     process::write(&mut out);
+    let disk = inner.data.as_deref().and_then(process::disk).unwrap_or_default();
+    let help = "Bytes of the data folder's disk that the server may still use.";
+    value(&mut out, "parkline_disk_free_bytes", "gauge", help, disk.free);
+    value(&mut out, "parkline_disk_bytes", "gauge", "Bytes of that disk; 0 without a data folder.", disk.all);
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], out)
 }

@@ -6,8 +6,8 @@ use axum::{
 };
 
 use super::{
-    Api, Role, actions, alerts, auth, commands, devices, due, equipment, feed, frames, health, history,
-    images, letters, limits, metrics, openapi, outcomes, places, quote, reference, sessions,
+    Api, Role, actions, alerts, auth, commands, devices, due, equipment, erasure, feed, frames, health,
+    history, images, letters, limits, metrics, openapi, outcomes, places, quote, reference, sessions, traced,
 };
 
 /// What a request needs.
@@ -302,6 +302,22 @@ fn written() -> Vec<Route> {
             .answer(201, JSON, "image", "it is kept"),
         route(
             "delete",
+            "/v1/images",
+            "Erases the photos of a plate, a page of the log at a time",
+            delete(erasure::of_plate),
+        )
+        .needs(admin)
+        .query(&[
+            ("plate", "string", "the plate's text"),
+            ("by", "id", "who erases them"),
+            ("reason", "string", "why"),
+            FROM,
+            TO,
+            ("after", "string", "goes on where the request before ended: its `after`"),
+        ])
+        .gives("erased-photos"),
+        route(
+            "delete",
             "/v1/images/{image}",
             "Erases a picture; a record of that is kept instead",
             delete(images::erase),
@@ -401,9 +417,9 @@ pub(super) fn router(api: Api) -> Router {
             }
         }
     }
-    router
-        .merge(open)
-        .fallback(limits::no_such_path)
-        .method_not_allowed_fallback(limits::wrong_method)
-        .with_state(api)
+    let mut router = router.merge(open);
+    if traced::wanted() {
+        router = router.route_layer(middleware::from_fn(traced::traced));
+    }
+    router.fallback(limits::no_such_path).method_not_allowed_fallback(limits::wrong_method).with_state(api)
 }

@@ -24,7 +24,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     let checked = options::effective(&args.given).and_then(|effective| {
-        effective.unknown_variables().into_iter().for_each(options::warn_unknown);
+        options::unknown(&effective).for_each(|said| eprintln!("{said}"));
         Server::check(&options::server(&effective)?).map_err(CannotRun::new)
     });
     match checked {

@@ -1,11 +1,15 @@
 //! `parkline doctor`: looks at everything around a server and says what to do.
 
 mod around;
+#[cfg(feature = "kafka")]
+mod cluster;
 mod folder;
 
 use serde_json::json;
 
 use super::{CannotRun, Ended, options};
+#[cfg(feature = "kafka")]
+use crate::server::Place;
 use crate::{
     config::{Effective, Given},
     server::Server,
@@ -16,7 +20,7 @@ Examples:
   parkline doctor
   parkline doctor --config /etc/parkline/parkline.toml
 
-Looks at settings, site, secrets, clock, data folder, disk, open files, addresses, brokers and devices that we dial, beside a
+Looks at settings, site, secrets, certificates, clock, data folder, disk, open files, addresses, brokers, the topics on Kafka and devices that we dial, beside a
 running server or without one. One line for each thing looked at: {\"check\",\"state\",\"message\",\"do\"}; state is `well`,
 `doubtful` or `bad`. Ends with 1 where something is bad. Changes nothing: a file of 4 KiB is written into the data folder
 and taken away, to see how fast the disk is.";
@@ -95,21 +99,28 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
 
 fn look(effective: &Effective, tell: &mut dyn FnMut(Finding)) {
     tell(settings(effective));
-    tell(
-        match options::server(effective)
-            .map_err(CannotRun::new)
-            .and_then(|options| Server::check(&options).map_err(CannotRun::new))
-        {
-            Ok(devices) => {
-                Finding::well("site", format!("{devices} devices; site, tokens and secrets can be used"))
-            }
-            Err(CannotRun(why)) => Finding::bad(
-                "site",
-                why,
-                "mend what is named; `parkline check` looks again, docs/site.md says what fits",
-            ),
-        },
-    );
+    let options = options::server(effective).map_err(CannotRun::new);
+    let checked = options
+        .as_ref()
+        .map_err(|CannotRun(why)| why.clone())
+        .and_then(|options| Server::check(options).map_err(|error| error.to_string()));
+    tell(match checked {
+        Ok(devices) => {
+            Finding::well("site", format!("{devices} devices; site, tokens and secrets can be used"))
+        }
+        Err(why) => Finding::bad(
+            "site",
+            why,
+            "mend what is named; `parkline check` looks again, docs/site.md says what fits",
+        ),
+    });
+    if let Ok(options) = &options {
+        around::certificates(&options.listeners, tell);
+        #[cfg(feature = "kafka")]
+        if let Place::Cluster(place) = &options.log {
+            cluster::look(&place.options, tell);
+        }
+    }
     around::clock(tell);
     around::files(tell);
     let running = effective.settings.listen.http.and_then(around::running);

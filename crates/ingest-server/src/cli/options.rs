@@ -1,6 +1,7 @@
 //! From the settings to what the server is started with.
 
 use device_codec::Protocol;
+use parking_types::Span;
 
 use super::CannotRun;
 use crate::{
@@ -9,10 +10,11 @@ use crate::{
     config::{self, ConfigError, Effective, Environment, Given, MQTT_PASSWORD, SECRETS, TOKENS},
     listener::{
         self, Port,
-        mqtt::{Broker, Subscription},
+        mqtt::{Broker, BrokerTls, Subscription},
     },
     secrets::{Source, Text},
     server::{Place, ServerOptions},
+    telemetry::Telemetry,
 };
 
 impl From<ConfigError> for CannotRun {
@@ -27,9 +29,16 @@ pub(super) fn effective(given: &Given) -> Result<Effective, CannotRun> {
     Ok(given.effective(Environment::here(), &folder)?)
 }
 
-/// Tells of a variable that was meant for us and is none of ours.
-pub(super) fn warn_unknown(name: &str) {
-    eprintln!("the variable {name} is no option: nothing reads it");
+/// Of variables that were meant for us and are none of ours.
+pub(super) fn unknown(effective: &Effective) -> impl Iterator<Item = String> {
+    let sentence = |name: &str| format!("the variable {name} is no option: nothing reads it");
+    effective.unknown_variables().into_iter().map(sentence)
+}
+
+/// What is told, and to whom.
+pub(super) fn telemetry(effective: &Effective) -> Telemetry {
+    let settings = &effective.settings.telemetry;
+    Telemetry { logs: settings.logs.unwrap_or_default(), otlp: settings.otlp.clone() }
 }
 
 /// What the server is started with.
@@ -60,16 +69,21 @@ pub(super) fn server(effective: &Effective) -> Result<ServerOptions, ConfigError
 }
 
 fn retention(effective: &Effective) -> Result<Retention, ConfigError> {
-    const KEEP: &str = "retention.keep";
     let settings = &effective.settings.retention;
-    let span = |text: &String| text.parse().map_err(|_| effective.wrong(KEEP, format!("{text} is no span")));
-    let keep = settings.keep.as_ref().map(span).transpose()?;
+    let span = |path: &str, text: &Option<String>| -> Result<Option<Span>, ConfigError> {
+        let wrong = |text: &String| effective.wrong(path, format!("{text} is no span"));
+        let read =
+            |text: &String| text.parse().ok().filter(|span| *span > Span::ZERO).ok_or_else(|| wrong(text));
+        text.as_ref().map(read).transpose()
+    };
+    let keep = span("retention.keep", &settings.keep)?;
+    let photos = span("retention.photos", &settings.photos)?;
     if keep.is_some() && settings.archive.is_none() {
         return Err(
             effective.missing("retention.archive", "frames leave the data folder for an archive only")
         );
     }
-    Ok(Retention { keep, archive: settings.archive.clone() })
+    Ok(Retention { keep, photos, archive: settings.archive.clone() })
 }
 
 fn tokens(effective: &Effective) -> Result<Tokens, ConfigError> {
@@ -161,8 +175,9 @@ fn listeners(effective: &Effective) -> Result<listener::Options, ConfigError> {
 
 fn broker(effective: &Effective, url: &str) -> Result<Broker, ConfigError> {
     let mqtt = &effective.settings.mqtt;
-    let (user, host, port) =
-        address(url).ok_or_else(|| effective.wrong("mqtt.url", "expected mqtt://[USER@]HOST[:PORT]"))?;
+    let Address { user, host, port, tls } =
+        address(url).ok_or_else(|| effective.wrong("mqtt.url", "expected mqtt[s]://[USER@]HOST[:PORT]"))?;
+    let tls = broker_tls(effective, tls)?;
     let subscription = |text: &String| {
         let wrong = || effective.wrong("mqtt.topics", format!("{text}: expected what comes, = and a filter"));
         Subscription::parse(text).ok_or_else(wrong)
@@ -177,19 +192,50 @@ fn broker(effective: &Effective, url: &str) -> Result<Broker, ConfigError> {
         port,
         client_id: mqtt.client_id.clone().unwrap_or_default(),
         login: user.map(|user| (user.to_owned(), Text(password.to_owned()))),
+        tls,
         subscriptions,
     })
 }
 
+fn broker_tls(effective: &Effective, tls: bool) -> Result<Option<BrokerTls>, ConfigError> {
+    let mqtt = &effective.settings.mqtt;
+    let mut files = ["mqtt.authorities", "mqtt.certificate", "mqtt.key"].into_iter();
+    if let Some(path) = files.find(|path| !tls && effective.is_set(path)) {
+        return Err(effective.wrong(path, "says something only with mqtts://"));
+    }
+    let ours = match (&mqtt.certificate, &mqtt.key) {
+        (Some(certificate), Some(key)) => Some((certificate.clone(), key.clone())),
+        (None, None) => None,
+        (Some(_), None) => return Err(effective.missing("mqtt.key", "there is a certificate but no key")),
+        (None, Some(_)) => {
+            return Err(effective.missing("mqtt.certificate", "there is a key but no certificate"));
+        }
+    };
+    Ok(tls.then(|| BrokerTls { authorities: mqtt.authorities.clone(), ours }))
+}
+
 /// Host and port of a broker, as a socket takes them.
 pub(super) fn broker_address(url: &str) -> Option<String> {
-    let (_, host, port) = address(url)?;
+    let Address { host, port, .. } = address(url)?;
     Some(if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
 }
 
-/// User, host and port of a broker.
-fn address(url: &str) -> Option<(Option<&str>, &str, u16)> {
-    let rest = url.strip_prefix("mqtt://")?;
+/// Where a broker is.
+#[derive(Debug, PartialEq, Eq)]
+struct Address<'u> {
+    user: Option<&'u str>,
+    host: &'u str,
+    port: u16,
+    tls: bool,
+}
+
+fn address(url: &str) -> Option<Address<'_>> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (tls, usual) = match scheme {
+        "mqtt" => (false, 1883),
+        "mqtts" => (true, 8883),
+        _ => return None,
+    };
     let (user, rest) = rest.split_once('@').map_or((None, rest), |(user, rest)| (Some(user), rest));
     let bracketed = rest.strip_prefix('[').and_then(|rest| rest.split_once(']'));
     let (host, port) = match bracketed {
@@ -200,7 +246,8 @@ fn address(url: &str) -> Option<(Option<&str>, &str, u16)> {
     let fits = !host.is_empty()
         && !host.contains('/')
         && user.is_none_or(|user| !user.is_empty() && !user.contains(':'));
-    Some((user, host, port.map_or(Some(1883), |port| port.parse().ok())?)).filter(|_| fits)
+    let port = port.map_or(Some(usual), |port| port.parse().ok())?;
+    fits.then_some(Address { user, host, port, tls })
 }
 
 fn port(text: &str) -> Result<Port, &'static str> {
@@ -216,13 +263,15 @@ mod tests {
 
     #[test]
     fn a_brokers_address_holds_no_password() {
-        assert_eq!(address("mqtt://broker"), Some((None, "broker", 1883)));
-        assert_eq!(address("mqtt://me@10.0.0.1:1884"), Some((Some("me"), "10.0.0.1", 1884)));
-        assert_eq!(address("mqtt://[::1]:1884"), Some((None, "::1", 1884)));
+        let at = |user, host, port, tls| Some(Address { user, host, port, tls });
+        assert_eq!(address("mqtt://broker"), at(None, "broker", 1883, false));
+        assert_eq!(address("mqtt://me@10.0.0.1:1884"), at(Some("me"), "10.0.0.1", 1884, false));
+        assert_eq!(address("mqtts://[::1]:1884"), at(None, "::1", 1884, true));
+        assert_eq!(address("mqtts://broker"), at(None, "broker", 8883, true));
         for bad in [
             "broker",
             "mqtt://",
-            "mqtts://broker",
+            "https://broker",
             "mqtt://me:pass@broker",
             "mqtt://broker:x",
             "mqtt://broker/x",

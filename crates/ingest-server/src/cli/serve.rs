@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::{error, info, warn};
 
 use super::{CannotRun, Ended, init, options};
 use crate::{
     config::{self, Given},
     listener::tls::TlsError,
     server::{Server, ServerOptions},
+    telemetry::Logs,
 };
 
 const EXAMPLES: &str = "\
@@ -57,15 +59,31 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
         print!("{}", config::printed(&effective));
         return Ok(Ended::Well);
     }
-    let options = options::server(&effective)?;
-    effective.unknown_variables().into_iter().for_each(options::warn_unknown);
+    let telemetry = options::telemetry(&effective);
+    let wrong = |error| CannotRun::from(effective.wrong("telemetry.otlp", error));
+    let _telling = telemetry.begin().map_err(wrong)?;
+    let ended = options::server(&effective).map_err(CannotRun::from).and_then(|options| {
+        options::unknown(&effective).for_each(|said| warn!("{said}"));
+        start(args, &options, first && telemetry.logs == Logs::Text)
+    });
+    match ended {
+        // Who reads JSON gets the last line as JSON too.
+        Err(CannotRun(why)) if telemetry.logs == Logs::Json => {
+            error!("{why}");
+            Ok(Ended::CouldNotRun)
+        }
+        ended => ended,
+    }
+}
+
+fn start(args: &Args, options: &ServerOptions, first: bool) -> Result<Ended, CannotRun> {
     if args.check {
-        let devices = Server::check(&options).map_err(CannotRun::new)?;
+        let devices = Server::check(options).map_err(CannotRun::new)?;
         println!("{}", json!({"ok": true, "devices": devices}));
         return Ok(Ended::Well);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CannotRun::new)?;
-    runtime.block_on(serve(&options, first))
+    runtime.block_on(serve(options, first))
 }
 
 async fn serve(options: &ServerOptions, first: bool) -> Result<Ended, CannotRun> {
@@ -94,19 +112,21 @@ async fn serve(options: &ServerOptions, first: bool) -> Result<Ended, CannotRun>
             }
             _ = hang_up.recv() => {
                 match server.reload().await {
-                    Ok(changes) => eprintln!("the site was read again: {changes} changes written to the log"),
-                    Err(error) => eprintln!("the site stays as it was: {error}"),
+                    Ok(changes) => info!(
+                        change = "site", changes, "the site was read again: {changes} changes written to the log"
+                    ),
+                    Err(error) => warn!(change = "site", "the site stays as it was: {error}"),
                 }
                 tell(server.reload_certificates());
                 match server.reload_secrets() {
-                    Ok(None) => eprintln!("the secrets were read again"),
-                    Ok(Some(lacking)) => eprintln!("the secrets were read again: {lacking}"),
-                    Err(error) => eprintln!("the secrets stay as they were: {error}"),
+                    Ok(None) => info!(change = "secrets", "the secrets were read again"),
+                    Ok(Some(lacking)) => warn!(change = "secrets", "the secrets were read again: {lacking}"),
+                    Err(error) => warn!(change = "secrets", "the secrets stay as they were: {error}"),
                 }
             }
         }
     }
-    eprintln!("stopping: no new connections, finishing what is under way");
+    info!("stopping: no new connections, finishing what is under way");
     let failure = server.failure();
     server.stop().await;
     failure.map_or(Ok(Ended::Well), |why| Err(CannotRun(why)))
@@ -117,33 +137,31 @@ const LOOK: Duration = Duration::from_secs(2);
 
 fn tell(certificates: Result<bool, TlsError>) {
     match certificates {
-        Ok(true) => eprintln!("the certificates were read again"),
+        Ok(true) => info!(change = "certificates", "the certificates were read again"),
         Ok(false) => {}
-        Err(error) => eprintln!("the certificates stay as they were: {error}"),
+        Err(error) => warn!(change = "certificates", "the certificates stay as they were: {error}"),
     }
 }
 
 fn greet(options: &ServerOptions, server: &Server) {
     for torn in &server.torn {
         let file = torn.file.display();
-        eprintln!(
-            "{file}: cut {} bytes at {} ({}); they were never acknowledged",
-            torn.bytes, torn.at, torn.why
-        );
+        warn!("{file}: cut {} bytes at {} ({}); they were never acknowledged", torn.bytes, torn.at, torn.why);
     }
     if server.site_changes > 0 {
-        eprintln!("the site has changed: {} changes written to the log", server.site_changes);
+        let changes = server.site_changes;
+        info!(change = "site", changes, "the site has changed: {changes} changes written to the log");
     }
     if options.tokens.is_empty() {
-        eprintln!("no tokens are configured: whoever reaches this machine's loopback may do everything");
+        warn!("no tokens are configured: whoever reaches this machine's loopback may do everything");
     }
-    eprintln!("{} devices; HTTP on {}", server.devices, server.http);
+    info!("{} devices; HTTP on {}", server.devices, server.http);
     if let Some(tcp) = server.tcp {
-        eprintln!("native frames on {tcp}");
+        info!("native frames on {tcp}");
     }
     let mut ports = serde_json::Map::new();
     for (protocol, address) in &server.ports {
-        eprintln!("{} on {address}", protocol.name());
+        info!("{} on {address}", protocol.name());
         ports.insert(protocol.name().to_owned(), json!(address.to_string()));
     }
     let (http, tcp) = (server.http.to_string(), server.tcp.map(|tcp| tcp.to_string()));

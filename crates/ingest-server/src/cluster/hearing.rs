@@ -82,7 +82,7 @@ impl Hearing {
                 match tail.next(PAUSE) {
                     Ok(met) => meet(met, &tail),
                     Err(error) => {
-                        eprintln!("{topic}: {error}; it is read again");
+                        tracing::warn!("{topic}: {error}; it is read again");
                         thread::park_timeout(AGAIN);
                         if let Ok(again) = kafka.tail(&topic, from) {
                             tail = again;

@@ -9,19 +9,25 @@
 //! protocols proves it.
 
 mod message;
+mod tls;
 mod topics;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use device_codec::{Protocol, command::Topics};
-use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS};
+use rumqttc::{
+    AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport,
+};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
 };
 
 use self::message::{Message, look};
-pub use self::topics::{Speaks, Subscription};
+pub use self::{
+    tls::BrokerTls,
+    topics::{Speaks, Subscription},
+};
 use super::guard::Guard;
 use crate::{
     clock::{Clock, Moment, duration, moment},
@@ -46,8 +52,21 @@ pub struct Broker {
     pub client_id: String,
     /// User and password.
     pub login: Option<(String, Text)>,
+    /// TLS, where the broker speaks it.
+    pub tls: Option<BrokerTls>,
     /// What we listen to.
     pub subscriptions: Vec<Subscription>,
+}
+
+impl Broker {
+    /// How to connect. Certificates that could be used at the start and cannot be used any more are told, and what was in
+    /// force stays.
+    fn transport(&self) -> Option<Transport> {
+        let read = self.tls.as_ref()?.read();
+        let told =
+            read.inspect_err(|error| tracing::warn!("the broker's certificates stay as they were: {error}"));
+        told.ok().map(|config| Transport::tls_with_config(TlsConfiguration::Rustls(config)))
+    }
 }
 
 /// The largest message.
@@ -98,9 +117,14 @@ impl Mqtt {
         let (link, current) = watch::channel(Link::default());
         let acknowledging =
             tokio::spawn(acknowledge(self.intake.clone(), client.clone(), storing, current.clone()));
-        let subscriptions = self.broker.subscriptions.clone();
-        let connected =
-            tokio::spawn(connect(events, client.clone(), subscriptions, came, link, self.intake.clone()));
+        let connection = Connection {
+            client: client.clone(),
+            broker: self.broker.clone(),
+            came,
+            link,
+            intake: self.intake.clone(),
+        };
+        let connected = tokio::spawn(connection.run(events));
         tokio::select! {
             () = self.take(coming, stored, client.clone(), current) => {}
             _ = stop.wait_for(|stop| *stop) => {}
@@ -116,6 +140,9 @@ impl Mqtt {
         let mut options = MqttOptions::new(broker.client_id.clone(), broker.host.clone(), broker.port);
         options.set_clean_session(false).set_manual_acks(true).set_keep_alive(KEEP_ALIVE);
         options.set_max_packet_size(LARGEST, LARGEST);
+        if let Some(transport) = broker.transport() {
+            options.set_transport(transport);
+        }
         if let Some((user, Text(password))) = &broker.login {
             options.set_credentials(user.clone(), password.clone());
         }
@@ -165,38 +192,53 @@ impl Mqtt {
     }
 }
 
-/// Runs the connection: what comes goes on, and every new connection subscribes.
-async fn connect(
-    mut events: EventLoop,
+/// The connection: what comes goes on, and every new one subscribes.
+struct Connection {
     client: AsyncClient,
-    subscriptions: Vec<Subscription>,
+    broker: Broker,
     came: mpsc::Sender<Came>,
     link: watch::Sender<Link>,
     intake: Arc<Intake>,
-) {
-    loop {
-        match events.poll().await {
-            Ok(Event::Incoming(Packet::ConnAck(_))) => {
-                let Link { count, up } = *link.borrow();
-                intake.metrics().connections(Listener::Mqtt, i64::from(!up));
-                link.send_replace(Link { count: count + 1, up: true });
-                for subscription in &subscriptions {
-                    // The queue holds more than there are subscriptions; a full one means that the broker is gone again.
-                    let _ = client.try_subscribe(subscription.filter.clone(), QoS::AtLeastOnce);
+}
+
+impl Connection {
+    async fn run(self, mut events: EventLoop) {
+        let Self { client, broker, came, link, intake } = self;
+        let mut said = String::new();
+        loop {
+            match events.poll().await {
+                Ok(Event::Incoming(Packet::ConnAck(_))) => {
+                    let Link { count, up } = *link.borrow();
+                    intake.metrics().connections(Listener::Mqtt, i64::from(!up));
+                    link.send_replace(Link { count: count + 1, up: true });
+                    for subscription in &broker.subscriptions {
+                        // The queue holds more than there are subscriptions; a full one means that the broker is gone again.
+                        let _ = client.try_subscribe(subscription.filter.clone(), QoS::AtLeastOnce);
+                    }
+                    said.clear();
                 }
-            }
-            Ok(Event::Incoming(Packet::Publish(publish))) => {
-                let came_now = Came { publish, connection: link.borrow().count, since: moment() };
-                if came.send(came_now).await.is_err() {
-                    return;
+                Ok(Event::Incoming(Packet::Publish(publish))) => {
+                    let came_now = Came { publish, connection: link.borrow().count, since: moment() };
+                    if came.send(came_now).await.is_err() {
+                        return;
+                    }
                 }
-            }
-            Ok(_) => {}
-            Err(_) => {
-                let Link { count, up } = *link.borrow();
-                intake.metrics().connections(Listener::Mqtt, -i64::from(up));
-                link.send_replace(Link { count, up: false });
-                tokio::time::sleep(AGAIN).await;
+                Ok(_) => {}
+                Err(error) => {
+                    let Link { count, up } = *link.borrow();
+                    intake.metrics().connections(Listener::Mqtt, -i64::from(up));
+                    link.send_replace(Link { count, up: false });
+                    let says = error.to_string();
+                    if says != said {
+                        tracing::warn!("the broker is away: {says}");
+                        said = says;
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                    // Certificates may have been changed meanwhile.
+                    if let Some(transport) = broker.transport() {
+                        events.mqtt_options.set_transport(transport);
+                    }
+                }
             }
         }
     }

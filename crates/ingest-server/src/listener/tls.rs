@@ -8,6 +8,7 @@ use std::{
     time::SystemTime,
 };
 
+use parking_types::Instant;
 use tokio_rustls::{
     TlsAcceptor,
     rustls::{
@@ -17,6 +18,8 @@ use tokio_rustls::{
         server::{NoClientAuth, WebPkiClientVerifier, danger::ClientCertVerifier},
     },
 };
+
+use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 
 use crate::{log::lock, metrics::Listener};
 
@@ -136,12 +139,26 @@ impl Files {
     }
 }
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+/// Until when all certificates of a file are good.
+///
+/// # Errors
+/// [`TlsError`].
+pub fn end(path: &Path) -> Result<Instant, TlsError> {
+    let mut first = Instant::MAX;
+    for certificate in certificates(path)? {
+        let (_, read) = X509Certificate::from_der(&certificate).map_err(|error| wrong(path, error))?;
+        let secs = read.validity().not_after.timestamp();
+        first = first.min(Instant::from_nanos(secs.saturating_mul(1_000_000_000)));
+    }
+    Ok(first)
+}
+
+pub(super) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect);
     let read: Vec<_> = read.map_err(|error| wrong(path, error))?;
     if read.is_empty() { Err(wrong(path, "there is no certificate in it")) } else { Ok(read) }
 }
 
-fn wrong(path: &Path, why: impl fmt::Display) -> TlsError {
+pub(super) fn wrong(path: &Path, why: impl fmt::Display) -> TlsError {
     TlsError { path: path.to_owned(), why: why.to_string() }
 }

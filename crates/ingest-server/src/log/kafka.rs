@@ -9,6 +9,7 @@ mod committer;
 mod cursor;
 mod event;
 mod keys;
+mod look;
 mod member;
 mod options;
 mod reference;
@@ -32,6 +33,7 @@ use self::{
 };
 use super::{Batch, Commit, Entry, Log, LogError, Name, Ownership, Resume, Ticket, lock};
 
+pub use look::Seen;
 pub use member::Member;
 pub use options::{AddressError, KafkaOptions};
 pub use reference::Reference;

@@ -1,7 +1,7 @@
 //! What the system says of this process, under the names that Prometheus' own clients use. Where it says nothing (another
 //! system than Linux) they are left out.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use super::value;
 
@@ -18,6 +18,24 @@ pub fn write(out: &mut String) {
     if let Some(most) = most_files() {
         value(out, "process_max_fds", "gauge", "Files that may be open.", most);
     }
+}
+
+/// Room of a disk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Disk {
+    /// Bytes that we may still use.
+    pub free: u64,
+    /// All bytes.
+    pub all: u64,
+}
+
+/// The disk on which a folder lies.
+pub fn disk(folder: &Path) -> Option<Disk> {
+    let told = rustix::fs::statvfs(folder).ok()?;
+    Some(Disk {
+        free: told.f_bavail.saturating_mul(told.f_frsize),
+        all: told.f_blocks.saturating_mul(told.f_frsize),
+    })
 }
 
 fn resident_bytes() -> Option<u64> {
@@ -44,6 +62,9 @@ mod tests {
             out.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')).unwrap().parse().unwrap()
         };
         assert!(number("process_resident_memory_bytes") > 1 << 20);
+        let disk = disk(Path::new("/")).unwrap();
+        assert!(disk.all > 0 && disk.free <= disk.all);
+        assert_eq!(super::disk(Path::new("/no/such/folder")), None);
         assert!(number("process_open_fds") >= 3 && number("process_max_fds") > number("process_open_fds"));
     }
 }

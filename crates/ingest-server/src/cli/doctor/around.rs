@@ -9,9 +9,13 @@ use std::{
 };
 
 use super::Finding;
+use parking_types::Span;
+
 use crate::{
     cli::{http, options},
+    clock::Clock,
     config::Effective,
+    listener::{self, tls},
     sitefile::SiteDocuments,
 };
 
@@ -19,6 +23,9 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A connection is a file; a city has as many as this.
 const FILES: u64 = 65_536;
+/// A certificate that ends sooner than this should be on its way.
+const SOON: Span = Span::from_days(30);
+const RENEW: &str = "put a new one in its place: the server sees it within seconds and loses no connection";
 /// Devices that are named where many cannot be reached.
 const NAMED: usize = 10;
 
@@ -54,6 +61,25 @@ pub(super) fn files(tell: &mut dyn FnMut(Finding)) {
             "look at `ulimit -n`",
         ),
     });
+}
+
+/// Whether certificates are good, and for how long.
+pub(super) fn certificates(options: &listener::Options, tell: &mut dyn FnMut(Finding)) {
+    let authorities = options.broker.as_ref().and_then(|broker| broker.tls.as_ref()?.authorities.clone());
+    let files = options.certificate_files().into_iter().map(|(_, path)| path).chain(authorities);
+    for path in files {
+        let place = path.display();
+        // What cannot be read is told with the settings.
+        let Ok(end) = tls::end(&path) else { continue };
+        let left = end - Clock::system().now();
+        tell(if left <= Span::ZERO {
+            Finding::bad("certificate", format!("{place}: it ended at {end}"), RENEW)
+        } else if left < SOON {
+            Finding::doubtful("certificate", format!("{place}: it ends at {end}"), RENEW)
+        } else {
+            Finding::well("certificate", format!("{place}: good until {end}"))
+        });
+    }
 }
 
 /// What `/readyz` says, where a server answers.

@@ -4,12 +4,14 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::Path,
-    process::Command,
     time::{Duration, SystemTime},
 };
 
 use super::Finding;
-use crate::clock::{Clock, duration, moment};
+use crate::{
+    clock::{Clock, duration, moment},
+    metrics::process::{self, Disk},
+};
 use parking_types::Instant;
 
 /// Syncs that are timed.
@@ -17,7 +19,7 @@ const SYNCS: usize = 16;
 /// A sync that takes longer bounds how many frames a second the log takes.
 const SLOW: Duration = Duration::from_millis(10);
 /// Less room than this is a night's worth.
-const ROOM_KIB: u64 = 10 << 20;
+const ROOM: u64 = 10 << 30;
 /// How far a file's time may lie ahead of the machine's.
 const AHEAD: Duration = Duration::from_secs(2);
 
@@ -100,23 +102,21 @@ fn syncs(path: &Path) -> io::Result<Duration> {
     written.map(|()| took.get(SYNCS / 2).copied().unwrap_or_default())
 }
 
-/// How much room there is, as `df` says.
+/// How much room there is.
 fn room(data: &Path) -> Finding {
-    let told = Command::new("df").arg("-Pk").arg(data).output().ok().filter(|output| output.status.success());
-    let free = told.and_then(|output| free_kib(&String::from_utf8_lossy(&output.stdout)));
-    match free {
-        None => Finding::doubtful("room", "df says nothing", "look yourself how much room the disk has"),
-        Some(free) if free < ROOM_KIB => Finding::bad(
+    match process::disk(data) {
+        None => Finding::doubtful(
             "room",
-            format!("{} MiB are free", free >> 10),
+            "the system does not say how much room there is",
+            "look yourself: `df -h`",
+        ),
+        Some(Disk { free, .. }) if free < ROOM => Finding::bad(
+            "room",
+            format!("{} MiB are free", free >> 20),
             "make room: frames are kept for ever, about 300 bytes each; what does not fit is not acknowledged",
         ),
-        Some(free) => Finding::well("room", format!("{} GiB are free", free >> 20)),
+        Some(Disk { free, .. }) => Finding::well("room", format!("{} GiB are free", free >> 30)),
     }
-}
-
-fn free_kib(text: &str) -> Option<u64> {
-    text.lines().nth(1)?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// Whether the log was written in the future, as this machine's clock has it.
@@ -150,13 +150,6 @@ fn newest(folder: &Path, depth: u8) -> Option<SystemTime> {
 mod tests {
     use super::*;
     use crate::cli::doctor::State;
-
-    #[test]
-    fn what_df_says_is_understood() {
-        let text = "Filesystem 1024-blocks Used Available Capacity Mounted on\n/dev/vda 263174212 51200000 44040192 53% /\n";
-        assert_eq!(free_kib(text), Some(44_040_192));
-        assert_eq!(free_kib("nothing"), None);
-    }
 
     #[test]
     fn a_log_from_the_future_is_found_and_nothing_is_left_behind() {

@@ -108,7 +108,7 @@ impl Member {
                 let Some(Err(error)) = polled.poll(Duration::from_millis(100)) else { continue };
                 let says = error.to_string();
                 if says != said {
-                    eprintln!("consumer group: {says}");
+                    tracing::warn!("consumer group: {says}");
                     said = says;
                 }
             }

@@ -80,7 +80,7 @@ impl Tail {
     pub fn rewind(&self, partition: u32) {
         // Where it fails the client goes on where it was.
         if let Err(error) = self.consumer.seek(&self.topic, partition as i32, Offset::Beginning, PATIENCE) {
-            eprintln!("{}: cannot be read again: {error}", self.topic);
+            tracing::error!("{}: cannot be read again: {error}", self.topic);
         }
     }
 
