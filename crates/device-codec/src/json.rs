@@ -86,22 +86,23 @@ impl<'a> Json<'a> {
     /// Takes an object and shows `visit` each key; a value that `visit` leaves is skipped.
     #[inline]
     pub(crate) fn members(&mut self, mut visit: impl FnMut(&mut Self, &[u8])) {
-        if !self.open(b'{') || self.close(b'}') {
+        if !self.open(b'{') {
             return;
         }
+        let mut rare;
+        let mut empty = true;
         loop {
-            let rare;
             let name = match self.plain_key() {
                 Some(name) => name,
-                None => match self.rarer_key() {
-                    Some(text) => {
-                        rare = text;
-                        rare.as_bytes()
-                    }
-                    None => return,
-                },
+                None if empty && self.close(b'}') => return,
+                None => {
+                    rare = self.rarer_key();
+                    let Some(name) = &rare else { return };
+                    self.byte();
+                    name.as_bytes()
+                }
             };
-            self.byte();
+            empty = false;
             let before = self.rest.len();
             visit(self, name);
             if self.rest.len() == before {
@@ -164,6 +165,14 @@ impl<'a> Json<'a> {
     /// Takes a string, or nothing where the value is no string.
     #[inline]
     pub(crate) fn take_text(&mut self) -> Option<Str<'a>> {
+        match self.plain_string() {
+            None => self.rarer_text(),
+            text => text,
+        }
+    }
+
+    #[inline(never)]
+    fn rarer_text(&mut self) -> Option<Str<'a>> {
         if self.byte() == b'"' {
             return self.string();
         }
@@ -174,9 +183,7 @@ impl<'a> Json<'a> {
     /// Takes a whole number, written as one or as a string; nothing where it is neither.
     #[inline]
     pub(crate) fn take_int(&mut self) -> Option<i64> {
-        if let b'0'..=b'9' = self.byte()
-            && let Some(value) = self.digits()
-        {
+        if let Some(value) = self.digits() {
             return Some(value);
         }
         self.rarer_int()
@@ -200,9 +207,7 @@ impl<'a> Json<'a> {
     /// Takes a decimal number in thousandths, also one written as a string.
     #[inline]
     pub(crate) fn take_milli(&mut self) -> Option<Milli> {
-        if let b'0'..=b'9' = self.byte()
-            && let Some(value) = self.digits()
-        {
+        if let Some(value) = self.digits() {
             return Scalar::whole_milli(value);
         }
         self.rarer_milli()
@@ -222,9 +227,7 @@ impl<'a> Json<'a> {
     /// Takes a truth value in any of its spellings.
     #[inline]
     pub(crate) fn take_truth(&mut self) -> Option<bool> {
-        if let b'0'..=b'9' = self.byte()
-            && let Some(value) = self.digits()
-        {
+        if let Some(value) = self.digits() {
             return Scalar::whole_truth(value);
         }
         self.rarer_truth()
@@ -303,7 +306,20 @@ impl<'a> Json<'a> {
 
     #[inline]
     fn open(&mut self, bracket: u8) -> bool {
-        let found = self.byte();
+        if let Some((first, rest)) = self.rest.split_first()
+            && *first == bracket
+            && self.depth < MAX_DEPTH
+        {
+            self.depth += 1;
+            self.rest = rest;
+            return true;
+        }
+        self.open_after_space(bracket)
+    }
+
+    #[inline(never)]
+    fn open_after_space(&mut self, bracket: u8) -> bool {
+        let found = self.byte_after_space();
         if found == bracket && self.depth < MAX_DEPTH {
             self.depth += 1;
             self.step();
@@ -326,19 +342,39 @@ impl<'a> Json<'a> {
     /// Takes the closing bracket if it comes next.
     #[inline]
     fn close(&mut self, bracket: u8) -> bool {
-        let closed = self.byte() == bracket;
-        if closed {
-            self.step();
+        self.byte();
+        if let Some((first, rest)) = self.rest.split_first()
+            && *first == bracket
+        {
+            self.rest = rest;
             self.depth = self.depth.saturating_sub(1);
+            return true;
         }
-        closed
+        false
     }
 
     /// Takes a comma (`true`) or the closing bracket (`false`).
-    #[inline]
+    #[inline(always)]
     fn more(&mut self, bracket: u8) -> bool {
-        if self.byte() == b',' {
-            self.step();
+        match self.rest.split_first() {
+            Some((b',', rest)) => {
+                self.rest = rest;
+                true
+            }
+            Some((first, rest)) if *first == bracket => {
+                self.rest = rest;
+                self.depth = self.depth.saturating_sub(1);
+                false
+            }
+            _ => self.more_after_space(bracket),
+        }
+    }
+
+    #[inline(never)]
+    fn more_after_space(&mut self, bracket: u8) -> bool {
+        self.space();
+        if let Some((b',', rest)) = self.rest.split_first() {
+            self.rest = rest;
             return true;
         }
         if !self.close(bracket) {
@@ -347,16 +383,17 @@ impl<'a> Json<'a> {
         false
     }
 
-    /// Takes a key and its colon, as devices write them; stays where it is at any other.
+    /// Takes a key, its colon and what blanks follow, as devices write them; stays where it is at any other.
     #[inline(always)]
     fn plain_key(&mut self) -> Option<&'a [u8]> {
-        if self.byte() != b'"' || self.charset != Charset::Utf8 {
-            return None;
-        }
-        let text = self.rest.get(1..)?;
+        // In any charset: no character of GBK ends in a quote, and one that ends in a backslash stops the scan.
+        let [b'"', text @ ..] = self.rest else { return None };
         let (name, behind) = text.split_at_checked(text::skip_plain(text))?;
-        let [b'"', b':', rest @ ..] = behind else { return None };
+        let rest = behind.strip_prefix(b"\":")?;
         self.rest = rest;
+        if rest.first().is_none_or(|b| *b <= b' ') {
+            self.byte_after_space();
+        }
         Some(name)
     }
 
@@ -386,15 +423,20 @@ impl<'a> Json<'a> {
 
     #[inline(always)]
     fn string(&mut self) -> Option<Str<'a>> {
-        if self.charset == Charset::Utf8
-            && let Some(text) = self.rest.get(1..)
-            && let Some((raw, [b'"', rest @ ..])) = text.split_at_checked(text::skip_plain(text))
-        {
-            let at = self.at() + 1;
-            self.rest = rest;
-            return Some(Str::new(raw, at, false, Charset::Utf8));
+        match self.plain_string() {
+            None => self.rarer_string(),
+            text => text,
         }
-        self.rarer_string()
+    }
+
+    /// Takes a string without escapes that comes next; stays where it is at anything else.
+    #[inline(always)]
+    fn plain_string(&mut self) -> Option<Str<'a>> {
+        let [b'"', text @ ..] = self.rest else { return None };
+        let (raw, behind) = text.split_at_checked(text::skip_plain(text))?;
+        let at = self.at() + 1;
+        self.rest = behind.strip_prefix(b"\"")?;
+        Some(Str::new(raw, at, false, self.charset))
     }
 
     /// A string with escapes, in GBK, or without an end.
@@ -413,24 +455,17 @@ impl<'a> Json<'a> {
         Some(Str::new(raw, at, how == End::Escaped, self.charset))
     }
 
-    /// Passes over a number of up to eighteen digits and nothing else; stays where it is at any other.
-    #[inline]
+    /// Takes a number of up to eighteen digits and nothing else; stays where it is at any other.
+    #[inline(always)]
     fn digits(&mut self) -> Option<i64> {
-        const MOST: usize = 18;
-        let mut value = 0;
-        for (len, b) in self.rest.iter().enumerate().take(MOST + 1) {
-            if b.is_ascii_digit() && len < MOST {
-                value = value * 10 + i64::from(b - b'0');
-                continue;
-            }
-            let padded = len > 1 && self.rest.first() == Some(&b'0');
-            if padded || matches!(b, b'.' | b'e' | b'E' | b'0'..=b'9') {
-                return None;
-            }
-            self.rest = self.rest.get(len..)?;
-            return Some(value);
+        // A code of one digit is what most numbers are.
+        if let [digit @ b'0'..=b'9', b',' | b'}', ..] = self.rest {
+            self.step();
+            return Some(i64::from(digit - b'0'));
         }
-        None
+        let (value, len) = number::digits(self.rest);
+        self.rest = self.rest.get(len..).filter(|_| len > 0)?;
+        Some(value)
     }
 
     #[inline]
@@ -462,7 +497,9 @@ impl<'a> Json<'a> {
     /// Passes over the next byte.
     #[inline]
     fn step(&mut self) {
-        self.rest = self.rest.get(1..).unwrap_or_default();
+        if let [_, rest @ ..] = self.rest {
+            self.rest = rest;
+        }
     }
 }
 

@@ -6,6 +6,45 @@ use crate::{reading::Value, text::Text};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Num<'a>(&'a [u8]);
 
+/// The number of up to eighteen digits and nothing else that `bytes` begin with, and its length; 0 where there is none.
+#[inline(never)]
+pub(super) fn digits(bytes: &[u8]) -> (i64, usize) {
+    const MOST: usize = 18;
+    let (mut value, mut len) = (0, 0);
+    if let Some(eight) = bytes.first_chunk::<8>()
+        && let Some(high) = eight_digits(*eight)
+    {
+        (value, len) = (high, 8);
+    }
+    while let Some(digit) = bytes.get(len).map(|b| b.wrapping_sub(b'0'))
+        && digit < 10
+        && len < MOST
+    {
+        value = value * 10 + i64::from(digit);
+        len += 1;
+    }
+    let padded = len > 1 && bytes.first() == Some(&b'0');
+    // At its end a text may have been cut, and the number with it.
+    let ends = bytes.get(len).is_some_and(|next| !matches!(next, b'.' | b'e' | b'E' | b'0'..=b'9'));
+    (value, if ends && !padded { len } else { 0 })
+}
+
+/// Eight digits at once, by three products.
+fn eight_digits(text: [u8; 8]) -> Option<i64> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    const TOPS: u64 = 0xf0f0_f0f0_f0f0_f0f0;
+    let word = u64::from_le_bytes(text);
+    // Above nine a six more carries into the upper half.
+    let more = word.wrapping_add(0x0606_0606_0606_0606);
+    if word & TOPS != ZEROS || more & TOPS != ZEROS {
+        return None;
+    }
+    let ones = word ^ ZEROS;
+    let pairs = (ones.wrapping_mul(10) + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff) as i64)
+}
+
 /// The length of the number at the start of `bytes`, or the offset at which it breaks.
 #[inline]
 pub(super) fn scan(bytes: &[u8]) -> Result<usize, usize> {
@@ -79,12 +118,17 @@ impl<'a> Num<'a> {
 
     /// The digits as a value that prints as they do.
     pub(crate) fn value(self) -> Value<'a> {
+        self.plain().map_or_else(|| self.text().into(), Value::Int)
+    }
+
+    /// The value of what are nothing but digits, the first of them no zero: formatted they are the same again.
+    #[inline]
+    pub(super) fn plain(self) -> Option<i64> {
         match self.0 {
-            // Nothing but digits, the first of them no zero: formatted they are the same again.
-            [b'1'..=b'9', rest @ ..] if rest.len() < 18 && rest.iter().all(u8::is_ascii_digit) => {
-                self.int().map_or_else(|| self.text().into(), Value::Int)
+            [b'1'..=b'9', rest @ ..] if rest.len() < 18 => {
+                self.0.iter().try_fold(0, |sum, b| b.is_ascii_digit().then(|| sum * 10 + i64::from(b - b'0')))
             }
-            _ => self.text().into(),
+            _ => None,
         }
     }
 

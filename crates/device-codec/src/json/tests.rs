@@ -156,3 +156,44 @@ proptest! {
         prop_assert_eq!(Num::parse(value.to_string().as_bytes()).and_then(Num::int), Some(value));
     }
 }
+
+#[test]
+fn whole_numbers_of_every_length() {
+    let digits = "123456789012345678901234567890";
+    for len in 1..=20 {
+        for behind in [",", "}", "]", " ", ".5,", "e1,", "x", ":", "/", "*", "\"", ""] {
+            let text = format!("[{}{behind}]", &digits[..len]);
+            let mut json = Json::new(text.as_bytes());
+            let mut seen = None;
+            json.elements(|json, _| seen = seen.or(json.take_int()));
+            let whole = digits[..len].parse::<i64>().ok();
+            let expected = match behind {
+                ".5," => None,
+                "e1," => whole.and_then(|value| value.checked_mul(10)),
+                _ => whole,
+            };
+            // Beyond eighteen digits numbers are read the slower way, which asks for room for millionths.
+            if len <= 11 {
+                assert_eq!(seen, expected, "{text}");
+            } else if len <= 18 && !matches!(behind, ".5," | "e1,") {
+                assert_eq!(seen, whole, "{text}");
+            }
+        }
+    }
+    for padded in ["[01]", "[00000001]", "[012345678901]"] {
+        let mut json = Json::new(padded.as_bytes());
+        json.elements(|_, _| ());
+        assert!(json.finish().is_err(), "{padded}");
+    }
+}
+
+#[test]
+fn an_object_ends_where_no_key_follows_but_not_behind_a_comma() {
+    for (text, whole) in
+        [("{}", true), ("{ }", true), (r#"{"a":1,}"#, false), ("{,}", false), (r#"{"a":1 , }"#, false)]
+    {
+        let mut json = Json::new(text.as_bytes());
+        json.members(|_, _| ());
+        assert_eq!(json.finish().is_ok(), whole, "{text}");
+    }
+}

@@ -1,7 +1,9 @@
 //! JSON strings: found a word at a time, decoded only where somebody reads them.
 
+use super::Num;
 use crate::{
     error::{DecodeError, ErrorCode},
+    reading::Value,
     text::Text,
 };
 
@@ -145,6 +147,18 @@ impl<'a> Str<'a> {
             return Ok(text);
         }
         unescape(&text).map(|text| Text::own(&text)).ok_or(self.no_text(0))
+    }
+
+    /// The text of an identity: most are numbers, which are kept as such where they are written the same again.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    #[inline]
+    pub(crate) fn id(self) -> Result<Value<'a>, DecodeError> {
+        match Num::new(self.raw).plain() {
+            Some(number) => Ok(Value::Int(number)),
+            None => self.decode().map(Value::Text),
+        }
     }
 
     /// The text for people, with U+FFFD where bytes are no text; never for a plate or an id.

@@ -73,10 +73,11 @@ pub(super) fn decode<'a, T: Trace>(
         && let Some(frame) = plain_heartbeat(frame.all())
     {
         let (head, message) = plain_parts(frame)?;
-        let mut reading = Reading::new(Kind::Heartbeat);
+        let mut reading = Reading::short(Kind::Heartbeat);
         numbered(&head, &mut reading);
         heartbeat(&message, &mut reading);
         out(&reading);
+        reading.end();
         return Ok(());
     }
     any(frame.all(), frame.trace(), out)

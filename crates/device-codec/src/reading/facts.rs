@@ -76,6 +76,11 @@ const INLINE: usize = 28;
 pub(super) struct Facts<'a>(SmallVec<[(Name<'a>, Value<'a>); INLINE]>);
 
 impl<'a> Facts<'a> {
+    #[inline(always)]
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty() && !self.0.spilled()
+    }
+
     fn as_slice(&self) -> &[(Name<'a>, Value<'a>)] {
         &self.0
     }

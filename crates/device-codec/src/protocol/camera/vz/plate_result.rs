@@ -44,7 +44,7 @@ pub(super) struct PlateResult<'a> {
 struct Time {
     sec: Option<i64>,
     usec: Option<i64>,
-    calendar: [Option<i64>; 6],
+    calendar: Option<[Option<i64>; 6]>,
 }
 
 impl<'a> PlateResult<'a> {
@@ -96,7 +96,7 @@ impl<'a> PlateResult<'a> {
             tables::put_type(reading, dialect, code);
         }
         reading.set(Fact::Direction, self.direction.map(Num::value));
-        reading.set(Fact::Record, self.record.map(Str::decode).transpose()?);
+        reading.set(Fact::Record, self.record.map(Str::id).transpose()?);
         reading.offline_upload = self.offline;
         self.time.put(reading);
         if let Some(trigger) = self.trigger {
@@ -150,19 +150,20 @@ impl Time {
 
     fn timeval(&mut self, json: &mut Json<'_>) {
         json.members_if_any(|json, key| {
-            let [year, month, day, hour, minute, second] = &mut self.calendar;
-            let slot = match key {
-                b"sec" => &mut self.sec,
-                b"usec" => &mut self.usec,
-                b"decyear" => year,
-                b"decmon" => month,
-                b"decday" => day,
-                b"dechour" => hour,
-                b"decmin" => minute,
-                b"decsec" => second,
+            let part = match key {
+                b"sec" => return first(&mut self.sec, json.take_int()),
+                b"usec" => return first(&mut self.usec, json.take_int()),
+                b"decyear" => 0,
+                b"decmon" => 1,
+                b"decday" => 2,
+                b"dechour" => 3,
+                b"decmin" => 4,
+                b"decsec" => 5,
                 _ => return,
             };
-            first(slot, json.take_int());
+            if let Some(slot) = self.calendar.get_or_insert_default().get_mut(part) {
+                first(slot, json.take_int());
+            }
         })
     }
 
@@ -186,7 +187,7 @@ impl Time {
     }
 
     fn local(&self) -> Option<Local> {
-        let [year, month, day, hour, minute, second] = self.calendar;
+        let [year, month, day, hour, minute, second] = self.calendar?;
         let date = Date::from_ymd(
             i32::try_from(year?).ok()?,
             u32::try_from(month?).ok()?,

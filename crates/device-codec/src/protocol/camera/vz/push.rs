@@ -21,14 +21,20 @@ pub(super) struct Push<'a> {
     name: Option<Str<'a>>,
     input: Option<i64>,
     level: Option<i64>,
-    levels: Levels,
     channel: Option<i64>,
     data: Option<Str<'a>>,
+    answer: Option<Answer<'a>>,
+    reply: Option<Reply<'a>>,
+}
+
+/// What the answer to a command says.
+#[derive(Default)]
+struct Answer<'a> {
+    levels: Levels,
     command: Option<Str<'a>>,
     message: Option<Str<'a>>,
     status: Option<i64>,
     state: Option<Str<'a>>,
-    reply: Reply<'a>,
 }
 
 /// The levels of inputs and outputs, 0 low and 1 high; what hangs on them is the installer's choice.
@@ -57,14 +63,10 @@ impl<'a> Push<'a> {
             name: None,
             input: None,
             level: None,
-            levels: Levels::default(),
             channel: None,
             data: None,
-            command: None,
-            message: None,
-            status: None,
-            state: None,
-            reply: Reply::default(),
+            answer: None,
+            reply: None,
         }
     }
 
@@ -81,7 +83,8 @@ impl<'a> Push<'a> {
             b"TriggerImage" => Root::Image,
             b"Response_AlarmInfoPlate" => {
                 first(&mut self.root, Some(Root::Reply));
-                return json.members_if_any(|json, key| self.reply.read(json, key));
+                let reply = self.reply.get_or_insert_default();
+                return json.members_if_any(|json, key| reply.read(json, key));
             }
             _ => return self.answer_key(json, key),
         };
@@ -121,18 +124,11 @@ impl<'a> Push<'a> {
     /// The answer to a command of ours: flat, with levels or a status, maybe one object deeper.
     fn answer_key(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"cmd" | b"type" => first(&mut self.command, json.take_text()),
-            b"msgId" | b"id" => first(&mut self.message, json.take_id()),
-            b"state_code" | b"code" => first(&mut self.status, json.take_int()),
             b"serialno" | b"sn" => first(&mut self.serial, json.take_text()),
-            b"state" | b"response" | b"error_msg" | b"result" => match json.take_scalar() {
-                Scalar::Text(text) => first(&mut self.state, Some(text)),
-                other => first(&mut self.status, other.int()),
-            },
             b"body" | b"get_iostate" | b"iostate" | b"io_state" => {
                 json.members_if_any(|json, key| self.answer_key(json, key));
             }
-            _ => self.levels.read(json, key),
+            _ => self.answer.get_or_insert_default().read(json, key),
         }
     }
 
@@ -146,9 +142,7 @@ impl<'a> Push<'a> {
         let missing = DecodeError::new(ErrorCode::Kind, 0, "AlarmInfoPlate");
         let root = match self.root {
             Some(root) => root,
-            None if self.status.is_some() || self.state.is_some() || self.levels.any() => Root::Answer,
-            None if self.command.is_some_and(|command| command.raw() == b"AVS_TRIGGER") => Root::Reply,
-            None => return Err(missing),
+            None => self.answer.as_ref().and_then(Answer::root).ok_or(missing)?,
         };
         let serial = self.serial.filter(|serial| !serial.raw().is_empty()).map(Str::decode).transpose()?;
         match root {
@@ -159,10 +153,58 @@ impl<'a> Push<'a> {
             Root::Input => input(reading, self.input, self.level),
             Root::Serial => serial_data(reading, self.data, self.channel)?,
             Root::Image => reading.put("image", true),
-            Root::Answer => answer(reading, self)?,
-            Root::Reply => self.reply.put(reading)?,
+            Root::Answer => self.answer.as_ref().map_or(Ok(()), |answer| answer.put(reading))?,
+            Root::Reply => self.reply.as_ref().unwrap_or(&Reply::default()).put(reading)?,
         }
         reading.set(Fact::Device, serial);
+        Ok(())
+    }
+}
+
+impl<'a> Answer<'a> {
+    fn read(&mut self, json: &mut Json<'a>, key: &[u8]) {
+        match key {
+            b"cmd" | b"type" => first(&mut self.command, json.take_text()),
+            b"msgId" | b"id" => first(&mut self.message, json.take_id()),
+            b"state_code" | b"code" => first(&mut self.status, json.take_int()),
+            b"state" | b"response" | b"error_msg" | b"result" => match json.take_scalar() {
+                Scalar::Text(text) => first(&mut self.state, Some(text)),
+                other => first(&mut self.status, other.int()),
+            },
+            _ => self.levels.read(json, key),
+        }
+    }
+
+    /// What a document without a root key is.
+    fn root(&self) -> Option<Root> {
+        if self.status.is_some() || self.state.is_some() || self.levels.any() {
+            return Some(Root::Answer);
+        }
+        self.command.is_some_and(|command| command.raw() == b"AVS_TRIGGER").then_some(Root::Reply)
+    }
+
+    /// A status of 200, `succeed`, `success` or `ok` says that the camera took the command, and no more.
+    fn put(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+        reading.kind = Kind::Gate;
+        let proof = match (self.status, self.state) {
+            (Some(200), _) => Some(Proof::Accepted),
+            (Some(408), _) => Some(Proof::TimedOut),
+            (Some(_), _) => Some(Proof::Refused),
+            (None, Some(word)) => Some(if says_done(word.raw()) { Proof::Accepted } else { Proof::Refused }),
+            (None, None) => None,
+        };
+        let command = self.message.map(Str::decode).transpose()?;
+        if proof.is_some() {
+            reading.set(Fact::Command, command);
+        }
+        reading.proof = proof;
+        if let Some(status) = self.status {
+            reading.put("status", status);
+        }
+        if let Some(command) = self.command {
+            reading.put("cmd", command.decode()?);
+        }
+        self.levels.put(reading);
         Ok(())
     }
 }
@@ -216,31 +258,6 @@ fn serial_data(
     if let Some(channel) = channel {
         reading.put("serial_channel", channel);
     }
-    Ok(())
-}
-
-/// A status of 200, `succeed`, `success` or `ok` says that the camera took the command, and no more.
-fn answer<'a>(reading: &mut Reading<'a>, push: &Push<'a>) -> Result<(), DecodeError> {
-    reading.kind = Kind::Gate;
-    let proof = match (push.status, push.state) {
-        (Some(200), _) => Some(Proof::Accepted),
-        (Some(408), _) => Some(Proof::TimedOut),
-        (Some(_), _) => Some(Proof::Refused),
-        (None, Some(word)) => Some(if says_done(word.raw()) { Proof::Accepted } else { Proof::Refused }),
-        (None, None) => None,
-    };
-    let command = push.message.map(Str::decode).transpose()?;
-    if proof.is_some() {
-        reading.set(Fact::Command, command);
-    }
-    reading.proof = proof;
-    if let Some(status) = push.status {
-        reading.put("status", status);
-    }
-    if let Some(command) = push.command {
-        reading.put("cmd", command.decode()?);
-    }
-    push.levels.put(reading);
     Ok(())
 }
 
