@@ -363,11 +363,35 @@ def p99_ms(before, after):
     return found
 
 
-def under(server, name, seconds, rate, attack, report):
+def elsewhere(attack, tally, wrong):
+    """Runs the attack in a process of the lowest priority: attackers have machines of their own, and here they share ours."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.nice(19)
+        known, told = len(wrong), None
+        try:
+            told = {"most": attack(tally) or 0, "done": tally.done, "wrong": wrong[known:]}
+        finally:
+            os.write(writer, json.dumps(told).encode())
+            os._exit(0)
+    os.close(writer)
+    with open(reader) as pipe:
+        told = json.loads(pipe.read())
+    os.waitpid(child, 0)
+    if told is None:
+        wrong.append("an attack ended before its time")
+        return 0
+    tally.done = told["done"]
+    wrong += told["wrong"]
+    return told["most"]
+
+
+def under(server, name, seconds, rate, attack, report, wrong):
     """Runs an attack under honest load; what was seen goes into the report."""
     stages, load, tally, before = server.stages(), server.load(seconds, rate), Tally(), server.rss_mib()
     time.sleep(1)
-    most = attack(tally) or 0
+    most = elsewhere(attack, tally, wrong)
     report[name] = {"honest": measured(load), "server_p99_ms": p99_ms(stages, server.stages()), "rss_mib": [round(before, 1), round(max(most, server.rss_mib()), 1)], "done": tally.done}
     print(json.dumps({name: report[name]}, ensure_ascii=False), file=sys.stderr)
 
@@ -396,15 +420,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         server = Server(given.binary.absolute(), pathlib.Path(folder), 1000)
         try:
-            under(server, "alone", seconds, given.rate, lambda tally: time.sleep(seconds - 2), report)
+            under(server, "alone", seconds, given.rate, lambda tally: time.sleep(seconds - 2), report, wrong)
             until_then = lambda: time.monotonic() + seconds - 5
             under(server, "idle and slow", seconds, given.rate,
-                  lambda tally: with_asyncio(server, lambda: crowd(server, until_then(), tally, many, slow)), report)
-            under(server, "floods", seconds, given.rate, lambda tally: with_asyncio(server, lambda: flood(server, until_then(), tally, 4)), report)
-            under(server, "forged, recorded, stolen", seconds, given.rate, lambda tally: frames(server, tally, wrong, turns), report)
+                  lambda tally: with_asyncio(server, lambda: crowd(server, until_then(), tally, many, slow)), report, wrong)
+            under(server, "floods", seconds, given.rate, lambda tally: with_asyncio(server, lambda: flood(server, until_then(), tally, 4)), report, wrong)
+            under(server, "forged, recorded, stolen", seconds, given.rate, lambda tally: frames(server, tally, wrong, turns), report, wrong)
             under(server, "PROXY, paths, roles", seconds, given.rate,
-                  lambda tally: (proxies(server, tally, wrong), roles(server, wrong), paths(server, tally, wrong))[0], report)
-            rss = [report[name]["rss_mib"][1] for name in report]
+                  lambda tally: (proxies(server, tally, wrong), roles(server, wrong), paths(server, tally, wrong))[0], report, wrong)
             report["refused"] = {name: times for name, times in server.refused().items() if times}
             _, metrics = server.ask("/metrics")
             server.process.send_signal(signal.SIGTERM)
@@ -424,8 +447,10 @@ def main():
             allowed = given.p99_ms or max(50.0, 2 * alone[part]["p99_ms"])
             if honest["p99_ms"] > allowed:
                 wrong.append(f"{name}: {part} p99 is {honest['p99_ms']} ms, alone {alone[part]['p99_ms']} ms")
-    if max(rss) > rss[0] + 256:
-        wrong.append(f"memory is not flat: {rss} MiB")
+    # The load's own sessions take memory in each part; attacks must not add to that.
+    grown = [after - before for before, after in (report[name]["rss_mib"] for name in report if name != "refused")]
+    if max(grown) > grown[0] + 96:
+        wrong.append(f"memory is not flat: it grew by {grown} MiB, the first without an attack")
     print(json.dumps({"report": report, "wrong": wrong}, ensure_ascii=False, indent=1))
     return 1 if wrong else 0
 
