@@ -1,33 +1,42 @@
-//! The site while the server runs: what it says now, how it is changed, and what the data folder keeps of it.
+//! The site while the server runs: what it says now, how it is changed, and where it is kept.
 //!
 //! Two change it: the operator's documents, compared with what they said the last time they were read, and the API.
-//! A change is checked against the site first, noted in the data folder, written into every partition as reference
-//! records, and then kept; a crash in between is made good at the next start, by writing the same records once more.
+//! A change is checked against the site first and written into every partition as reference records. Alone, it is noted
+//! in the data folder before and kept there behind; a crash in between is made good at the next start, by writing the
+//! same records once more. In a cluster the records of the change and the lines in the partitions are one transaction.
 
+mod book;
+mod change;
 mod folder;
+#[cfg(feature = "kafka")]
+mod topic;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_types::Instant;
 use parkline::{
     site::{ReferenceError, Site, SiteError},
     stage::Position,
 };
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Value, value::RawValue};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
 
+pub use book::Documents;
+use book::{Book, News};
+pub use change::{By, ChangeError, Changed, Reference, Wanted};
 pub use folder::KeptError;
 use folder::{Folder, Pending};
+#[cfg(feature = "kafka")]
+pub(crate) use topic::SiteTopic;
 
 use crate::{
     clock::Clock,
     desk::Desk,
     directory::Directory,
     host::Host,
-    intake::{Intake, Refusal},
-    log::{Batch, LogError},
+    intake::Intake,
+    log::Batch,
     record,
     sitefile::{self, KINDS},
 };
@@ -45,125 +54,36 @@ pub struct Keeper {
     partitions: u32,
 }
 
-/// A site's lists, as JSON.
-pub type Documents = Map<String, Value>;
-
 struct State {
-    /// None where the site is kept in a cluster, which many processes read: there it changes with their start.
-    folder: Option<Folder>,
-    /// What holds now.
-    now: Documents,
-    /// What the operator's documents said when they were read the last time.
-    given: Documents,
-    /// Changes whose time has not come.
-    planned: Vec<Reference>,
+    place: Place,
+    book: Book,
     /// With all changes in it, those to come too.
     site: Site,
     /// Whether the operator's documents are worked in; before that nobody else may change anything.
     open: bool,
 }
 
-/// One change: an entry as it is since an instant, or that it is gone.
-#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
-pub struct Reference {
-    /// The site's list.
-    pub kind: String,
-    /// The entry.
-    pub id: String,
-    /// Since when.
-    #[serde(with = "as_text")]
-    pub since: Instant,
-    /// The entry; `None`: it is gone.
-    pub value: Option<Value>,
-    /// Who changed it.
-    pub by: By,
-    /// Why.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+/// Where the site is kept.
+enum Place {
+    /// In the data folder.
+    Folder(Folder),
+    /// In a cluster.
+    #[cfg(feature = "kafka")]
+    Topic(SiteTopic),
 }
 
-/// Who changed something.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct By {
-    /// `system`, `user` …
-    pub kind: String,
-    /// Which one.
-    pub id: String,
-}
-
-/// What became of a change.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Changed {
-    /// The last of its records in each partition; empty: nothing had to be changed.
-    pub records: Vec<Position>,
-    /// Whether all workers have it.
-    pub in_force: bool,
-    /// The tag of the new entry.
-    pub tag: Option<String>,
-}
-
-/// Why nothing was changed.
-#[derive(Debug)]
-pub enum ChangeError {
-    /// The server is still starting.
-    NotReady,
-    /// On Kafka the site is changed by its documents at the start.
-    Elsewhere,
-    /// The entry is not the one that was meant: its tag now.
-    Other(Option<String>),
-    /// The change does not fit the site.
-    Refused(ReferenceError),
-    /// The operator's documents do not hold together.
-    Site(SiteError),
-    /// It is noted but could not be written into all partitions yet; it will be before any other change.
-    Intake(Refusal),
-    /// The data folder cannot keep it.
-    Kept(KeptError),
-}
-
-macro_rules! from {
-    ($($error:ty => $variant:ident),+) => { $(
-        impl From<$error> for ChangeError {
-            fn from(error: $error) -> Self {
-                Self::$variant(error)
-            }
-        }
-    )+ };
-}
-from! { ReferenceError => Refused, SiteError => Site, Refusal => Intake, KeptError => Kept }
-
-impl std::fmt::Display for ChangeError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotReady => f.write_str("the server is still starting"),
-            Self::Elsewhere => {
-                f.write_str("on Kafka the site is changed by its documents when a server starts")
-            }
-            Self::Other(_) => f.write_str("the entry has been changed meanwhile"),
-            Self::Refused(error) => error.fmt(f),
-            Self::Site(error) => error.fmt(f),
-            Self::Intake(refusal) => write!(f, "not written to the log yet: {refusal}"),
-            Self::Kept(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for ChangeError {}
-
-impl From<LogError> for ChangeError {
-    fn from(error: LogError) -> Self {
-        Self::Intake(Refusal::Log(error))
-    }
-}
+/// The right to write, where it must be had first.
+#[cfg(feature = "kafka")]
+type Turn = topic::Turn;
+#[cfg(not(feature = "kafka"))]
+type Turn = std::convert::Infallible;
 
 /// What was kept of the site when the server stopped, or what it begins with.
 pub struct Kept {
-    folder: Option<Folder>,
+    place: Place,
     /// The site before the first record.
     pub genesis: Documents,
-    now: Documents,
-    given: Documents,
-    planned: Vec<Reference>,
+    book: Book,
     pending: Option<Pending>,
 }
 
@@ -177,23 +97,17 @@ impl Kept {
         let (genesis, now) = (folder.genesis()?, folder.current()?);
         let given = folder.given()?.unwrap_or_else(|| now.clone());
         let (planned, pending) = (folder.planned()?, folder.pending()?);
-        Ok(Self { folder: Some(folder), genesis, now, given, planned, pending })
-    }
-
-    /// What a cluster keeps, which `now` has been worked into.
-    #[cfg(feature = "kafka")]
-    pub(crate) fn elsewhere(genesis: Documents, now: Documents) -> Self {
-        Self { folder: None, genesis, given: now.clone(), now, planned: Vec::new(), pending: None }
+        Ok(Self { place: Place::Folder(folder), genesis, book: Book { now, given, planned }, pending })
     }
 
     /// Whether it is kept in a cluster.
-    pub(crate) fn is_elsewhere(&self) -> bool {
-        self.folder.is_none()
+    pub(crate) fn is_in_a_cluster(&self) -> bool {
+        !matches!(self.place, Place::Folder(_))
     }
 
     /// What held when the server stopped.
     pub fn now(&self) -> &Documents {
-        &self.now
+        &self.book.now
     }
 }
 
@@ -207,19 +121,12 @@ impl Keeper {
         host: &Host,
         directory: Arc<Directory>,
     ) -> Result<(Self, Option<Pending>), SiteError> {
-        let mut site = parse("the site kept in the data folder", &kept.now)?;
-        for reference in &kept.planned {
+        let mut site = parse("the site as it was kept", &kept.book.now)?;
+        for reference in &kept.book.planned {
             // It was checked when it was planned; what does not fit any more is told when the workers meet it.
             let _refused = reference.apply(&mut site).is_err();
         }
-        let state = State {
-            folder: kept.folder,
-            now: kept.now,
-            given: kept.given,
-            planned: kept.planned,
-            site,
-            open: false,
-        };
+        let state = State { place: kept.place, book: kept.book, site, open: false };
         let keeper = Self {
             state: Mutex::new(state),
             intake: host.intake.clone(),
@@ -247,9 +154,9 @@ impl Keeper {
                     reference.since = now;
                 }
             }
-            self.write(&mut state, pending).await?;
+            self.write(&mut state, None, pending).await?;
         }
-        let changed = self.work_in(&mut state, given).await?;
+        let changed = self.documents(&mut state, given).await?;
         state.open = true;
         Ok(changed)
     }
@@ -259,9 +166,9 @@ impl Keeper {
     /// # Errors
     /// [`ChangeError`]; nothing is changed unless it is [`ChangeError::Intake`].
     pub async fn reload(&self, given: &Documents) -> Result<usize, ChangeError> {
-        let mut state = self.settled().await?;
+        let mut state = self.open().await?;
         parse("the site", given)?;
-        self.work_in(&mut state, given).await
+        self.documents(&mut state, given).await
     }
 
     /// Changes one entry. `expected` is the tag that the entry must have: the inner `None` for none at all.
@@ -273,24 +180,14 @@ impl Keeper {
         change: Wanted,
         expected: Option<Option<&str>>,
     ) -> Result<Changed, ChangeError> {
-        let mut state = self.settled().await?;
-        let now = self.clock.now();
-        let tag = entry(&state.now, &change.kind, &change.id).map(|value| tag(&value));
-        if expected.is_some_and(|expected| expected != tag.as_deref()) {
-            return Err(ChangeError::Other(tag));
-        }
-        let since = change.since.unwrap_or(now);
-        let same = since <= now
-            && change.since.is_none()
-            && entry(&state.now, &change.kind, &change.id) == change.value;
-        if same && change.value.is_some() {
-            return Ok(Changed { records: Vec::new(), in_force: true, tag });
-        }
-        let Wanted { kind, id, value, by, reason, .. } = change;
-        let tag = value.as_ref().map(self::tag);
-        let reference = Reference { kind, id, since, value, by, reason };
-        reference.apply_to(&mut state.site.clone(), now)?;
-        let records = self.write(&mut state, Pending { references: vec![reference], given: None }).await?;
+        let mut state = self.open().await?;
+        let mut attempt = 1;
+        let (records, tag) = loop {
+            match self.change_once(&mut state, &change, expected, attempt > 1).await {
+                Err(error) if error.is_anothers_turn() && attempt < ATTEMPTS => attempt += 1,
+                outcome => break outcome?,
+            }
+        };
         drop(state);
         let mut in_force = true;
         for position in &records {
@@ -299,11 +196,38 @@ impl Keeper {
         Ok(Changed { records, in_force, tag })
     }
 
+    /// Gives the change's last record in each partition and the entry's tag; `again`: it may have been made already.
+    async fn change_once(
+        &self,
+        state: &mut State,
+        change: &Wanted,
+        expected: Option<Option<&str>>,
+        again: bool,
+    ) -> Result<(Vec<Position>, Option<String>), ChangeError> {
+        let turn = self.settle(state).await?;
+        let now = self.clock.now();
+        let entry = state.book.entry(&change.kind, &change.id);
+        let tag = entry.as_ref().map(tag);
+        let same = change.since.is_none() && entry == change.value;
+        if expected.is_some_and(|expected| expected != tag.as_deref()) && !(again && same) {
+            return Err(ChangeError::Other(tag));
+        }
+        if same && (again || change.value.is_some()) {
+            return Ok((Vec::new(), tag));
+        }
+        let Wanted { kind, id, since, value, by, reason } = change.clone();
+        let tag = value.as_ref().map(self::tag);
+        let reference = Reference { kind, id, since: since.unwrap_or(now), value, by, reason };
+        reference.apply_to(&mut state.site.clone(), now)?;
+        let pending = Pending { references: vec![reference], given: None };
+        Ok((self.write(state, turn, pending).await?, tag))
+    }
+
     /// An entry as it is now, with its tag. A tariff of several versions is an array.
     pub async fn entry(&self, kind: &str, id: &str) -> Option<(Value, String)> {
         let mut state = self.state.lock().await;
         self.fold(&mut state);
-        let value = entry(&state.now, kind, id)?;
+        let value = state.book.entry(kind, id)?;
         let tag = tag(&value);
         Some((value, tag))
     }
@@ -313,14 +237,14 @@ impl Keeper {
         KINDS.contains(&kind).then_some(())?;
         let mut state = self.state.lock().await;
         self.fold(&mut state);
-        Some(sitefile::by_id(kind, &state.now).into_iter().map(|(id, _)| id).collect())
+        Some(sitefile::by_id(kind, &state.book.now).into_iter().map(|(id, _)| id).collect())
     }
 
     /// The changes whose time has not come, in the order of their times.
     pub async fn planned(&self) -> Vec<Reference> {
         let mut state = self.state.lock().await;
         self.fold(&mut state);
-        state.planned.clone()
+        state.book.planned.clone()
     }
 
     /// Lets changes take effect whose time has come: listeners know the site of now.
@@ -328,26 +252,77 @@ impl Keeper {
         self.fold(&mut *self.state.lock().await);
     }
 
-    async fn settled(&self) -> Result<tokio::sync::MutexGuard<'_, State>, ChangeError> {
-        let mut state = self.state.lock().await;
-        if state.folder.is_some() && !state.open {
-            return Err(ChangeError::NotReady);
-        }
-        let folder = state.folder.as_ref().ok_or(ChangeError::Elsewhere)?;
-        if let Some(pending) = folder.pending()? {
-            self.write(&mut state, pending).await?;
-        }
-        self.fold(&mut state);
-        Ok(state)
+    /// Takes in what another process may have written. Blocks while a change is being made here.
+    #[cfg(feature = "kafka")]
+    pub(crate) fn hear(&self, entry: &crate::log::Entry) {
+        self.meet(&mut self.state.blocking_lock(), std::slice::from_ref(entry));
     }
 
-    async fn work_in(&self, state: &mut State, given: &Documents) -> Result<usize, ChangeError> {
+    #[cfg(feature = "kafka")]
+    fn meet(&self, state: &mut State, entries: &[crate::log::Entry]) {
+        let mut met = false;
+        for entry in entries {
+            let Place::Topic(topic) = &mut state.place else { return };
+            if let Some(news) = topic.meet(entry) {
+                state.take(news);
+                met = true;
+            }
+        }
+        if met {
+            state.book.fold(self.clock.now());
+            self.directory.replace(&state.book.now);
+        }
+    }
+
+    async fn open(&self) -> Result<MutexGuard<'_, State>, ChangeError> {
+        let state = self.state.lock().await;
+        if state.open { Ok(state) } else { Err(ChangeError::NotReady) }
+    }
+
+    /// Everything that was written is known from here on, and in a cluster nobody else writes.
+    async fn settle(&self, state: &mut State) -> Result<Option<Turn>, ChangeError> {
+        let turn = match &state.place {
+            Place::Folder(folder) => {
+                if let Some(pending) = folder.pending()? {
+                    self.write(state, None, pending).await?;
+                }
+                None
+            }
+            #[cfg(feature = "kafka")]
+            Place::Topic(topic) => {
+                let (turn, entries) = topic.turn().await?;
+                self.meet(state, &entries);
+                Some(turn)
+            }
+        };
+        self.fold(state);
+        Ok(turn)
+    }
+
+    /// Works in the operator's documents.
+    async fn documents(&self, state: &mut State, given: &Documents) -> Result<usize, ChangeError> {
+        let mut attempt = 1;
+        loop {
+            let turn = self.settle(state).await?;
+            match self.work_in(state, turn, given).await {
+                Err(error) if error.is_anothers_turn() && attempt < ATTEMPTS => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn work_in(
+        &self,
+        state: &mut State,
+        turn: Option<Turn>,
+        given: &Documents,
+    ) -> Result<usize, ChangeError> {
         let since = self.clock.now();
         let mut site = state.site.clone();
         let mut references = Vec::new();
-        for change in sitefile::changes(&state.given, given) {
+        for change in sitefile::changes(&state.book.given, given) {
             // The API may have made the same change, or deleted what the documents delete.
-            if entry(&state.now, &change.kind, &change.id) == change.value {
+            if state.book.entry(&change.kind, &change.id) == change.value {
                 continue;
             }
             let reference = change.since(since);
@@ -355,15 +330,57 @@ impl Keeper {
             references.push(reference);
         }
         let changed = references.len();
-        if state.given != *given || changed > 0 {
-            self.write(state, Pending { references, given: Some(given.clone()) }).await?;
+        if state.book.given != *given || changed > 0 {
+            self.write(state, turn, Pending { references, given: Some(given.clone()) }).await?;
         }
         Ok(changed)
     }
 
-    /// Notes the change, writes it into every partition and keeps it; gives its last record in each partition.
-    async fn write(&self, state: &mut State, pending: Pending) -> Result<Vec<Position>, ChangeError> {
-        state.folder.as_ref().ok_or(ChangeError::Elsewhere)?.note(&pending)?;
+    /// Writes the change into every partition and keeps it; gives its last record in each partition.
+    async fn write(
+        &self,
+        state: &mut State,
+        turn: Option<Turn>,
+        pending: Pending,
+    ) -> Result<Vec<Position>, ChangeError> {
+        let records = match (&mut state.place, turn) {
+            (Place::Folder(folder), _) => {
+                folder.note(&pending)?;
+                let records = self.append(&pending).await?;
+                pending.references.into_iter().map(News::Change).for_each(|news| state.take(news));
+                if let Some(given) = pending.given {
+                    state.book.given = given;
+                }
+                records
+            }
+            #[cfg(feature = "kafka")]
+            (Place::Topic(topic), Some(turn)) => {
+                let news = topic::news(&pending, &state.book);
+                if news.is_empty() {
+                    return Ok(Vec::new());
+                }
+                let (last, records) = turn.publish(&news, self.clock.now()).await?;
+                topic.wrote(last);
+                news.into_iter().for_each(|news| state.take(news));
+                records
+            }
+            #[cfg(feature = "kafka")]
+            (Place::Topic(_), None) => return Err(ChangeError::NotReady),
+        };
+        state.book.fold(self.clock.now());
+        #[cfg_attr(
+            not(feature = "kafka"),
+            expect(irrefutable_let_patterns, reason = "there are clusters too")
+        )]
+        if let Place::Folder(folder) = &state.place {
+            folder.keep(&state.book.now, &state.book.given, &state.book.planned)?;
+        }
+        self.directory.replace(&state.book.now);
+        Ok(records)
+    }
+
+    /// Appends the change's lines to every partition; gives the last of each.
+    async fn append(&self, pending: &Pending) -> Result<Vec<Position>, ChangeError> {
         let lines: Vec<Box<RawValue>> = pending.references.iter().filter_map(Reference::line).collect();
         let mut records = Vec::new();
         for partition in 0..self.partitions {
@@ -375,106 +392,33 @@ impl Keeper {
             };
             records.push(self.intake.note(partition, write)?.durable().await?);
         }
-        for reference in pending.references {
-            // It was checked before it was noted.
-            let _refused = reference.apply(&mut state.site).is_err();
-            if !state.planned.contains(&reference) {
-                state.planned.push(reference);
-            }
-        }
-        state.planned.sort_by_key(|reference| reference.since);
-        if let Some(given) = pending.given {
-            state.given = given;
-        }
-        state.fold(self.clock.now());
-        if let Some(folder) = &state.folder {
-            folder.keep(&state.now, &state.given, &state.planned)?;
-        }
-        self.directory.replace(&state.now);
         Ok(records)
     }
 
     fn fold(&self, state: &mut State) {
-        if state.fold(self.clock.now()) {
-            self.directory.replace(&state.now);
+        if state.book.fold(self.clock.now()) {
+            self.directory.replace(&state.book.now);
         }
     }
 }
+
+/// How often a change is tried while other processes make theirs.
+const ATTEMPTS: u32 = 20;
 
 impl State {
-    /// Works in the planned changes whose time has come; says whether there were any.
-    fn fold(&mut self, now: Instant) -> bool {
-        let come = self.planned.partition_point(|reference| reference.since <= now);
-        for reference in self.planned.drain(..come) {
-            sitefile::set(&mut self.now, &reference.kind, &reference.id, reference.value.as_ref());
+    /// Takes in what was written.
+    fn take(&mut self, news: News) {
+        if let News::Change(reference) = &news {
+            // It was checked before it was written.
+            let _refused = reference.apply(&mut self.site).is_err();
         }
-        come > 0
-    }
-}
-
-/// A change as it is asked for.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Wanted {
-    /// The site's list.
-    pub kind: String,
-    /// The entry.
-    pub id: String,
-    /// Since when; now where it is not said.
-    pub since: Option<Instant>,
-    /// The entry; `None`: it is gone.
-    pub value: Option<Value>,
-    /// Who asks.
-    pub by: By,
-    /// Why.
-    pub reason: Option<String>,
-}
-
-impl sitefile::Change {
-    /// The change as a record.
-    pub(crate) fn since(self, since: Instant) -> Reference {
-        let by = By { kind: "system".to_owned(), id: "site".to_owned() };
-        let reason = Some("the site's documents were changed".to_owned());
-        Reference { kind: self.kind, id: self.id, since, value: self.value, by, reason }
-    }
-}
-
-impl Reference {
-    fn line(&self) -> Option<Box<RawValue>> {
-        serde_json::value::to_raw_value(self).ok()
-    }
-
-    fn apply_to(&self, site: &mut Site, now: Instant) -> Result<(), ReferenceError> {
-        let record = serde_json::to_vec(self).unwrap_or_default();
-        site.apply_reference(&record, now).map(drop)
-    }
-
-    /// Once more, whenever that is.
-    fn apply(&self, site: &mut Site) -> Result<(), ReferenceError> {
-        self.apply_to(site, self.since)
-    }
-}
-
-/// Times as people write them.
-mod as_text {
-    use parking_types::Instant;
-    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(at: &Instant, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(at)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Instant, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+        self.book.take(news);
     }
 }
 
 fn parse(name: &str, documents: &Documents) -> Result<Site, SiteError> {
     let text = Value::Object(documents.clone()).to_string();
     Site::parse(&[(name, text.as_bytes())])
-}
-
-fn entry(documents: &Documents, kind: &str, id: &str) -> Option<Value> {
-    sitefile::by_id(kind, documents).into_iter().find(|(known, _)| known == id).map(|(_, value)| value)
 }
 
 /// A tag that is another one for another value: 16 digits of its SHA-256.

@@ -210,7 +210,7 @@ impl Server {
         let certificates = certificates(options)?;
         let reader = Name::new(READER).ok_or(LogError::Closed)?;
         let clock = Clock::system();
-        let Opened { log, ownership, kept, torn, written, membership } =
+        let Opened { log, ownership, kept, torn, membership } =
             open_log(options, &merged, &tenant, &reader, &clock).await?;
         let genesis = parse("the site that the log began with", &kept.genesis)?;
         let follows = options.follows();
@@ -219,7 +219,7 @@ impl Server {
         let host = Host::start(log, ownership, clock, &host_options, make)?;
         let (host, membership) = hear(host, membership).await?;
         let directory = Arc::new(Directory::new(kept.now(), host.log.partitions()));
-        let elsewhere = kept.is_elsewhere();
+        let in_a_cluster = kept.is_in_a_cluster();
         let (keeper, pending) = Keeper::new(kept, &host, directory.clone())?;
         let keeper = Arc::new(keeper);
         let (stop, stopped) = watch::channel(false);
@@ -238,11 +238,12 @@ impl Server {
         let door = Door::new(Listener::Http, entrance, Box::new(|_| true), &metrics);
         let serving = api::serve(http, api.router(), door, limits, metrics, stopped.clone());
         let mut tasks = vec![tokio::spawn(serving)];
-        let mut site_changes = written;
-        if !elsewhere {
+        // In a cluster others may own the partitions; the changes are for whoever does.
+        if !in_a_cluster {
             caught_up(&host).await?;
-            site_changes = keeper.begin(pending, &merged).await?;
         }
+        let site_changes = keeper.begin(pending, &merged).await?;
+        let membership = hear_of_the_site(membership, &keeper).await?;
         tasks.push(tokio::spawn(keep_up(keeper.clone(), stopped.clone())));
         if let (Place::Folder(data), Some(_)) = (&options.log, options.retention.keep) {
             let sweep =
@@ -356,19 +357,43 @@ type Membership = Option<std::convert::Infallible>;
 
 /// Before frames are taken here, what others decide on them is heard.
 #[cfg(feature = "kafka")]
-async fn hear(host: Host, membership: Membership) -> Result<(Host, Membership), StartError> {
+async fn hear(host: Host, mut membership: Membership) -> Result<(Host, Membership), StartError> {
     let hearing = move || {
-        let mut membership = membership;
         membership.as_mut().map_or(Ok(()), |membership| membership.hear(&host))?;
         Ok((host, membership))
     };
-    // The client blocks on the network.
-    let heard = tokio::task::spawn_blocking(hearing).await;
-    heard.unwrap_or_else(|error| Err(StartError::Worker(error.to_string())))
+    blocking(hearing).await
 }
 #[cfg(not(feature = "kafka"))]
 async fn hear(host: Host, membership: Membership) -> Result<(Host, Membership), StartError> {
     Ok((host, membership))
+}
+
+/// From here on it is known how others change the site.
+#[cfg(feature = "kafka")]
+async fn hear_of_the_site(
+    mut membership: Membership,
+    keeper: &Arc<Keeper>,
+) -> Result<Membership, StartError> {
+    let keeper = keeper.clone();
+    let hearing = move || {
+        membership.as_mut().map_or(Ok(()), |membership| membership.hear_of_the_site(&keeper))?;
+        Ok(membership)
+    };
+    blocking(hearing).await
+}
+#[cfg(not(feature = "kafka"))]
+async fn hear_of_the_site(membership: Membership, _: &Arc<Keeper>) -> Result<Membership, StartError> {
+    Ok(membership)
+}
+
+/// The client of a cluster blocks on the network.
+#[cfg(feature = "kafka")]
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, StartError> + Send + 'static,
+) -> Result<T, StartError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|error| Err(StartError::Worker(error.to_string())))
 }
 
 /// A log that was opened.
@@ -377,8 +402,6 @@ struct Opened {
     ownership: Arc<Ownership>,
     kept: Kept,
     torn: Vec<TornTail>,
-    /// How many changes of the site were written while it was opened.
-    written: usize,
     membership: Membership,
 }
 
@@ -397,15 +420,11 @@ async fn open_log(
             let (cluster, merged, reader) = (cluster.clone(), merged.clone(), reader.clone());
             let clock = clock.clone();
             let opening = move || {
-                let joined = cluster.open(&merged, &clock)?;
-                let membership = Some(cluster.join(&joined, &reader)?);
-                let kept = Kept::elsewhere(joined.genesis, merged);
-                let (log, ownership, written) = (joined.log, joined.ownership, joined.changes);
-                Ok(Opened { log, ownership, kept, torn: Vec::new(), written, membership })
+                let crate::cluster::Joined { log, ownership, kept } = cluster.open(&merged, &clock)?;
+                let membership = Some(cluster.join(&log, &ownership, &reader)?);
+                Ok(Opened { log, ownership, kept, torn: Vec::new(), membership })
             };
-            // The client blocks on the network.
-            let opened = tokio::task::spawn_blocking(opening).await;
-            opened.unwrap_or_else(|error| Err(StartError::Worker(error.to_string())))
+            blocking(opening).await
         }
     }
 }
@@ -423,7 +442,7 @@ fn open_folder(
     let kept = Kept::open(log.folder(), merged)?;
     same_groups(kept.now(), merged)?;
     let ownership = Arc::new(Ownership::all(log.partitions()));
-    Ok(Opened { log: Arc::new(log), ownership, kept, torn, written: 0, membership: None })
+    Ok(Opened { log: Arc::new(log), ownership, kept, torn, membership: None })
 }
 
 fn certificates(options: &ServerOptions) -> Result<Option<Arc<Certificates>>, TlsError> {

@@ -126,7 +126,6 @@ impl From<ChangeError> for Problem {
         let text = error.to_string();
         match error {
             ChangeError::NotReady => Self::later("restoring", text),
-            ChangeError::Elsewhere => Self::new(StatusCode::NOT_IMPLEMENTED, "not_supported", text),
             ChangeError::Other(tag) => {
                 let now =
                     tag.map_or_else(|| "there is none".to_owned(), |tag| format!("it is \"{tag}\" now"));

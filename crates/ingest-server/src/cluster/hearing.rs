@@ -12,6 +12,7 @@ use std::{
 
 use crate::{
     desk::Desk,
+    keeper::Keeper,
     log::{
         Entry, Kafka, LogError, Name, Ownership,
         kafka::{From, Met, Tail},
@@ -20,6 +21,7 @@ use crate::{
 };
 
 /// The threads that listen; ended when dropped.
+#[derive(Default)]
 pub(crate) struct Hearing {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
@@ -30,17 +32,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Before a topic that could not be read is read again.
 const AGAIN: Duration = Duration::from_millis(500);
 const SESSIONS: &str = "sessions";
+const REFERENCE: &str = "reference";
+
+fn topic(name: &str) -> Result<Name, LogError> {
+    Name::new(name).ok_or(LogError::Closed)
+}
 
 impl Hearing {
     /// Begins to listen: what is decided after this returns is heard.
-    pub(crate) fn start(
+    pub(crate) fn others(
+        &mut self,
         kafka: &Arc<Kafka>,
         desk: &Arc<Desk>,
         ownership: &Arc<Ownership>,
         relay: &Arc<Relay>,
-    ) -> Result<Self, LogError> {
-        let mut hearing = Self { stop: Arc::default(), threads: Vec::new() };
-        let topic = |text| Name::new(text).ok_or(LogError::Closed);
+    ) -> Result<(), LogError> {
         let (heard, ours) = (desk.clone(), ownership.clone());
         let hear = move |met: Met, _: &Tail| {
             // What is ours was heard from our own worker.
@@ -50,7 +56,7 @@ impl Hearing {
                 relay::hear(&heard, partition, &entry.value);
             }
         };
-        hearing.follow(kafka, topic(relay::DECISIONS)?, From::End, hear)?;
+        self.follow(kafka, topic(relay::DECISIONS)?, From::End, hear)?;
         if relay.follows() {
             let (desk, ours, relay) = (desk.clone(), ownership.clone(), relay.clone());
             let view = move |met: Met, tail: &Tail| {
@@ -63,9 +69,20 @@ impl Hearing {
                     Met::Entry(..) | Met::Nothing => {}
                 }
             };
-            hearing.follow(kafka, topic(SESSIONS)?, From::Start, view)?;
+            self.follow(kafka, topic(SESSIONS)?, From::Start, view)?;
         }
-        Ok(hearing)
+        Ok(())
+    }
+
+    /// Begins to follow the reference data; the keeper passes over what it has read.
+    pub(crate) fn site(&mut self, kafka: &Arc<Kafka>, keeper: &Arc<Keeper>) -> Result<(), LogError> {
+        let keeper = keeper.clone();
+        let hear = move |met: Met, _: &Tail| {
+            if let Met::Entry(_, entry) = met {
+                keeper.hear(&entry);
+            }
+        };
+        self.follow(kafka, topic(REFERENCE)?, From::Start, hear)
     }
 
     fn follow(

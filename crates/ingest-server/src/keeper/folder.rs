@@ -7,7 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::{Documents, Reference};
+use super::{Documents, change::Reference};
 use crate::log::{LogError, make_folder, write_whole};
 
 /// What is being written into the partitions.

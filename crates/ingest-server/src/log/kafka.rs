@@ -36,7 +36,7 @@ use super::{Batch, Commit, Entry, Log, LogError, Name, Ownership, Resume, Ticket
 pub use look::Seen;
 pub use member::Member;
 pub use options::{AddressError, KafkaOptions};
-pub use reference::Reference;
+pub use reference::{Landed, Reference};
 pub use tail::{From, Met, Tail};
 pub use topics::{Kept, Topic, Written};
 

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicI64, Ordering},
+        atomic::{AtomicBool, Ordering},
         mpsc::{Receiver, Sender, channel},
     },
     thread::{self, JoinHandle},
@@ -121,13 +121,22 @@ const LOOK: Duration = Duration::from_millis(1);
 
 const GIVEN_UP: &str = "the partition was given up";
 
-/// The opaque number of the record whose offset is wanted: the first piece of a checkpoint.
+/// The opaque number of records whose offset nobody wants.
+pub(super) const OTHER: usize = 0;
+/// That of a checkpoint's first piece.
 const FIRST_PIECE: usize = 1;
-const OTHER: usize = 0;
 
 pub(super) struct Reports {
     failed: Mutex<Option<KafkaError>>,
-    first_piece: AtomicI64,
+    /// Of each opaque number but [`OTHER`], where its last record lies.
+    offsets: Mutex<HashMap<usize, u64>>,
+}
+
+impl Reports {
+    /// Where the last record that was sent under this number lies.
+    pub(super) fn offset(&self, which: usize) -> u64 {
+        lock(&self.offsets).get(&which).copied().unwrap_or(0)
+    }
 }
 
 impl ClientContext for Reports {}
@@ -137,8 +146,11 @@ impl ProducerContext for Reports {
 
     fn delivery(&self, delivered: &DeliveryResult<'_>, which: usize) {
         match delivered {
-            Ok(message) if which == FIRST_PIECE => self.first_piece.store(message.offset(), Ordering::SeqCst),
-            Ok(_) => {}
+            Ok(_) if which == OTHER => {}
+            Ok(message) => {
+                let offset = u64::try_from(message.offset()).unwrap_or(0);
+                lock(&self.offsets).insert(which, offset);
+            }
             Err((error, _)) => drop(lock(&self.failed).get_or_insert_with(|| error.clone())),
         }
     }
@@ -164,7 +176,7 @@ pub(super) fn transactional(
     config.set("transactional.id", format!("{}.{id}", options.prefix));
     config.set("transaction.timeout.ms", timeout_ms).set("linger.ms", "1").set("compression.type", "lz4");
     config.set("queue.buffering.max.messages", "1000000").set("message.max.bytes", MAX_MESSAGE);
-    let reports = Reports { failed: Mutex::default(), first_piece: AtomicI64::new(-1) };
+    let reports = Reports { failed: Mutex::default(), offsets: Mutex::default() };
     let producer: BaseProducer<Reports> =
         config.create_with_context(reports).map_err(|error| broker("make a client", &error))?;
     producer.init_transactions(PATIENCE).map_err(|error| broker("take a partition", &error))?;
@@ -316,8 +328,7 @@ impl Work {
             }
             // Where the first piece lies is known once it is there, and is committed with the position.
             self.delivered()?;
-            let first =
-                u64::try_from(self.producer.context().first_piece.load(Ordering::SeqCst)).unwrap_or(0);
+            let first = self.producer.context().offset(FIRST_PIECE);
             mark = Some(Mark { position: last.commit.next, first });
         }
         self.send_position(last.commit.next, mark)?;
