@@ -46,6 +46,17 @@ fn a_push_says_all_that_it_states() {
 }
 
 #[test]
+fn the_vehicles_colour_is_said_in_words_where_it_is_known() {
+    one(PUSH, |reading| assert_eq!(reading.get("vehicle_color"), None));
+    one(&PUSH.replace("\"carColor\":255", "\"carColor\":8"), |reading| {
+        assert_eq!(reading.get("vehicle_color"), Some(&Value::from("black")));
+    });
+    one(&PUSH.replace("\"carColor\":255", "\"carColor\":12"), |reading| {
+        assert_eq!(reading.get("vehicle_color"), Some(&Value::Int(12)));
+    });
+}
+
+#[test]
 fn the_server_as_opener_is_no_open_gate_of_the_cameras_own() {
     one(&PUSH.replace("\"ctrltype\":2", "\"ctrltype\":1"), |reading| {
         assert_eq!(reading.gate_state, None);

@@ -21,9 +21,14 @@ pub(super) fn parse(text: &str) -> Option<DeviceTime> {
 /// Puts the time that a document states. One that cannot be read, of a clock that was never set, does not cost the event:
 /// it is kept as it was written.
 pub(super) fn put<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
-    match parse(&text) {
+    put_read(reading, parse(&text), text);
+}
+
+/// As [`put`], of a text that was read in a way of its own.
+pub(super) fn put_read<'a>(reading: &mut Reading<'a>, time: Option<DeviceTime>, text: Text<'a>) {
+    match time {
         Some(time) => reading.device_time = Some(time),
-        None if text.is_empty() => {}
+        None if text.is_empty() || reading.get("device_time_raw").is_some() => {}
         None => reading.put("device_time_raw", text),
     }
 }

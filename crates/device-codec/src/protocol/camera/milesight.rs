@@ -112,11 +112,13 @@ fn json<'a>(bytes: &'a [u8]) -> Result<Reading<'a>, DecodeError> {
     reading.set(Fact::VehicleText, vehicle.map(Str::decode).transpose()?);
     reading.set(Fact::Device, device.map(Str::decode).transpose()?);
     reading.set(Fact::Direction, direction.map(Str::decode).transpose()?);
-    reading.device_time = match time {
-        Some(Scalar::Text(text)) => clock::parse(&text.decode()?),
-        Some(other) => other.int().and_then(clock::millis),
-        None => None,
-    };
+    match time {
+        Some(Scalar::Text(text)) => clock::put(&mut reading, text.decode()?),
+        Some(Scalar::Number(number)) => {
+            clock::put_read(&mut reading, number.int().and_then(clock::millis), number.text());
+        }
+        _ => {}
+    }
     if let Some(status) = result {
         let proof = if status == 200 { Proof::Accepted } else { Proof::Refused };
         reading.proof = Some(proof);

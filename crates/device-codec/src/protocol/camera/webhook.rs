@@ -316,14 +316,12 @@ fn put<'a>(reading: &mut Reading<'a>, slot: Slot, found: Found<'a>) {
             reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.thousandths()));
         }
         Slot::Millis if reading.device_time.is_none() => {
-            reading.device_time = int(&text).and_then(clock::millis)
+            clock::put_read(reading, int(&text).and_then(clock::millis), text);
         }
         Slot::Micros if reading.device_time.is_none() => {
-            reading.device_time = int(&text).and_then(clock::micros)
+            clock::put_read(reading, int(&text).and_then(clock::micros), text);
         }
-        Slot::Time | Slot::TimeFallback if reading.device_time.is_none() => {
-            reading.device_time = clock::parse(&text)
-        }
+        Slot::Time | Slot::TimeFallback if reading.device_time.is_none() => clock::put(reading, text),
         Slot::Record if reading.record().is_none() => reading.set(Fact::Record, Some(text)),
         Slot::Device if reading.device().is_none() => reading.set(Fact::Device, Some(text)),
         Slot::Direction if reading.direction_code().is_none() => reading.set(Fact::Direction, Some(text)),

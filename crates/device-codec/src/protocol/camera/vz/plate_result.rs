@@ -35,6 +35,7 @@ pub(super) struct PlateResult<'a> {
     offline: Option<bool>,
     encrypted: bool,
     fake: Option<i64>,
+    car_color: Option<i64>,
     time: Time,
     opened_by: Option<i64>,
 }
@@ -61,6 +62,7 @@ impl<'a> PlateResult<'a> {
             b"isoffline" => first(&mut self.offline, json.take_truth()),
             b"enable_encrypt" => self.encrypted |= json.take_int().is_some_and(|mode| mode != 0),
             b"is_fake_plate" | b"fake_plate" => first(&mut self.fake, json.take_int()),
+            b"carColor" => first(&mut self.car_color, json.take_int()),
             b"timeStamp" => self.time.read(json),
             b"gioouts" => json.elements_if_any(|json, _| self.output(json)),
             _ => {}
@@ -104,6 +106,13 @@ impl<'a> PlateResult<'a> {
         }
         if self.fake.is_some_and(|fake| fake != 0) {
             reading.put("fake_plate", true);
+        }
+        // 255 is the camera's word for "not known".
+        if let Some(code) = self.car_color.filter(|code| *code != 255) {
+            match tables::car_color(code) {
+                Some(color) => reading.put("vehicle_color", color),
+                None => reading.put("vehicle_color", code),
+            }
         }
         match self.opened_by {
             Some(2) => {

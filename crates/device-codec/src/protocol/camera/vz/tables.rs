@@ -111,3 +111,8 @@ pub(super) fn color(code: i64) -> Option<PlateColor> {
         _ => return None,
     })
 }
+/// The colour of the vehicle's body; nothing for a code without a name.
+pub(super) fn car_color(code: i64) -> Option<&'static str> {
+    const NAMES: [&str; 9] = ["white", "silver", "yellow", "pink", "red", "green", "blue", "brown", "black"];
+    NAMES.get(usize::try_from(code).ok()?).copied()
+}
