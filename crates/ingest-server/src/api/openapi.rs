@@ -14,6 +14,8 @@ const RECORDS: [(&str, &str); 6] = [
     ("dead-letter", include_str!("../../../../schema/dead-letter.schema.json")),
     ("frame", include_str!("../../../../schema/frame.schema.json")),
 ];
+/// The schema of an answer that says what became of a record, or is a problem.
+const EITHER: &str = "outcome-or-problem";
 /// The schemas of answers and bodies.
 const ANSWERS: &str = include_str!("schemas.json");
 
@@ -61,7 +63,10 @@ fn operation(route: &Route) -> Value {
     let mut answers = Map::new();
     for (status, media, schema, description) in &route.answers {
         let description = if description.is_empty() { route.summary } else { *description };
-        let content = json!({*media: {"schema": reference(schema)}});
+        let mut content = json!({*media: {"schema": reference(schema)}});
+        if *schema == EITHER {
+            content["application/problem+json"] = json!({"schema": reference("problem")});
+        }
         answers.insert(status.to_string(), json!({"description": description, "content": content}));
     }
     let problem = json!({"application/problem+json": {"schema": reference("problem")}});
