@@ -33,12 +33,13 @@ fn receipt_in<'a, M: Remembered>(
     scale: &M,
 ) -> Result<(Receipt<'a>, Option<(i64, bool)>), PriceError> {
     let (tariff, calendar, stay) = (asked.tariff, asked.calendar, asked.stay);
-    let mut kept = Kept::new();
+    let mut kept = Kept::new(asked.document, scale);
     let source = asked.source(exit, scale, &mut kept)?;
+    kept.end_line();
     if kept.too_much {
         return Err(PriceError::OVERFLOW);
     }
-    let mut lines = asked.lines(&source, &kept, scale, exit)?;
+    let mut lines = asked.lines(&source, &mut kept, scale, exit)?;
     let mut changes = Changes { lines: &mut lines, from: asked.entry, to: exit };
     let total = asked.settle(&source, scale, &mut changes)?;
     close(&mut lines, total, asked.entry, exit);
@@ -62,9 +63,16 @@ fn receipt_in<'a, M: Remembered>(
     Ok((receipt, kept.running))
 }
 
-/// What the walk charged, still in fractions.
-struct Kept<M> {
-    charges: Few<Charge<M>, 4>,
+/// What the walk charged: its lines, and the sums beside them still in fractions.
+struct Kept<'a, 's, M> {
+    document: &'a Document,
+    scale: &'s M,
+    /// Of charges, in the order in which they count.
+    lines: Vec<Line<'a>>,
+    /// The last line, where it is of units that may go on.
+    growing: Option<Growing<M>>,
+    /// The rules that charged fixed steps, with the place of the last one's line; a place of none where it has ended.
+    tiers: Few<(u32, usize), 2>,
     cuts: Few<(CutFrom, M), 2>,
     /// What is kept after caps by natural day, ascending.
     days: Few<(i32, M), 2>,
@@ -75,15 +83,71 @@ struct Kept<M> {
     too_much: bool,
 }
 
-impl<M: Exact> Kept<M> {
-    fn new() -> Self {
+/// Units of one price, one after the other, in fractions.
+struct Growing<M> {
+    rule: u32,
+    quantity: M,
+    amount: M,
+}
+
+impl<'a, 's, M: Exact> Kept<'a, 's, M> {
+    fn new(document: &'a Document, scale: &'s M) -> Self {
         Self {
-            charges: Few::new(),
+            document,
+            scale,
+            // Most receipts have no more lines, and those of long stays grow by doubling.
+            lines: Vec::with_capacity(8),
+            growing: None,
+            tiers: Few::new(),
             cuts: Few::new(),
             days: Few::new(),
             free: Few::new(),
             running: None,
             too_much: false,
+        }
+    }
+
+    /// Whether units go on with those of the last line.
+    fn goes_on(&self, charge: &Charge<M>) -> bool {
+        let of_rule = self.growing.as_ref().is_some_and(|growing| growing.rule == charge.rule);
+        of_rule
+            && charge.kind == Kind::Unit
+            && self.lines.last().is_some_and(|last| {
+                last.to.as_nanos() == charge.at
+                    && last.unit_price == Some(charge.price)
+                    && last.day == Some(charge.types)
+            })
+    }
+
+    /// Adds units to those of the last line.
+    fn grow(&mut self, charge: &Charge<M>) {
+        if let (Some(growing), Some(last)) = (&mut self.growing, self.lines.last_mut()) {
+            add(&mut growing.amount, &charge.amount, &mut self.too_much);
+            add(&mut growing.quantity, &charge.quantity, &mut self.too_much);
+            last.to = Instant::from_nanos(charge.to);
+            last.amount = half_even(&growing.amount, self.scale);
+        }
+    }
+
+    /// Makes the last line whole, if it is of units: none are added any more, and what costs nothing needs no line.
+    fn end_line(&mut self) {
+        let (Some(growing), Some(last)) = (self.growing.take(), self.lines.last_mut()) else { return };
+        if last.amount == Amount::ZERO {
+            self.lines.pop();
+            return;
+        }
+        // To six decimals.
+        match growing.quantity.times(1_000_000) {
+            Some(millionths) => last.quantity = Some(half_even(&millionths, self.scale)),
+            None => self.too_much = true,
+        }
+    }
+
+    /// Notes where the line of a rule's last fixed step will be.
+    fn note_tier(&mut self, rule: u32, place: usize) {
+        let known = self.tiers.iter_mut().find(|(of, _)| *of == rule).map(|(_, known)| *known = place);
+        if known.is_none() {
+            self.tiers.push((rule, place));
         }
     }
 }
@@ -96,30 +160,45 @@ fn add<M: Exact>(sum: &mut M, more: &M, too_much: &mut bool) {
     }
 }
 
-impl<M: Exact> Sink<M> for Kept<M> {
+impl<M: Exact> Sink<M> for Kept<'_, '_, M> {
     const LINES: bool = true;
 
     fn charge(&mut self, charge: &Charge<M>) {
-        if let Some(last) = self.charges.last_mut()
-            && last.kind == Kind::Unit
-            && charge.kind == Kind::Unit
-            && (last.to, last.rule, last.price, last.types)
-                == (charge.at, charge.rule, charge.price, charge.types)
-        {
-            last.to = charge.to;
-            add(&mut last.amount, &charge.amount, &mut self.too_much);
-            add(&mut last.quantity, &charge.quantity, &mut self.too_much);
-            return;
+        if self.goes_on(charge) {
+            return self.grow(charge);
         }
-        self.charges.push(charge.clone());
+        self.end_line();
+        let amount = half_even(&charge.amount, self.scale);
+        let shown = amount != Amount::ZERO || charge.kind == Kind::Unit;
+        let kind = match charge.kind {
+            Kind::Flat => LineKind::Flat,
+            Kind::Tier => {
+                self.note_tier(charge.rule, if shown { self.lines.len() } else { usize::MAX });
+                LineKind::Tier
+            }
+            Kind::Unit => {
+                let (quantity, amount) = (charge.quantity.clone(), charge.amount.clone());
+                self.growing = Some(Growing { rule: charge.rule, quantity, amount });
+                LineKind::Unit
+            }
+        };
+        if shown {
+            self.lines.push(Line {
+                rule: self.document.rules.get(charge.rule as usize).map(|rule| &*rule.id),
+                day: Some(charge.types),
+                quantity: Some(ONE),
+                unit_price: Some(charge.price),
+                ..Line::new(kind, (Instant::from_nanos(charge.at), Instant::from_nanos(charge.to)), amount)
+            });
+        }
     }
 
     fn left(&mut self, rule: u32, at: i64) {
         // The step that ends is the last one that this rule reached; a step that changed nothing has no line, and the
         // line before it ended when that step was reached.
-        let open = self.charges.iter_mut().rev().find(|charge| charge.rule == rule);
-        if let Some(tier) = open.filter(|charge| charge.kind == Kind::Tier && charge.to > at) {
-            tier.to = at;
+        let Some((_, place)) = self.tiers.iter_mut().find(|(of, _)| *of == rule) else { return };
+        if let Some(tier) = self.lines.get_mut(core::mem::replace(place, usize::MAX)) {
+            tier.to = tier.to.min(Instant::from_nanos(at));
         }
     }
 
@@ -157,7 +236,7 @@ impl<'a> Asked<'a> {
     fn lines<M: Exact>(
         &self,
         source: &Source<M>,
-        kept: &Kept<M>,
+        kept: &mut Kept<'a, '_, M>,
         scale: &M,
         exit: Instant,
     ) -> Result<Vec<Line<'a>>, PriceError> {
@@ -171,20 +250,15 @@ impl<'a> Asked<'a> {
             }
             Source::Calculated { charged, with_minimum } => (charged, with_minimum),
         };
-        let mut lines = Vec::with_capacity(kept.charges.len() + kept.cuts.len() + 4);
-        for charge in kept.charges.iter() {
-            let line = charge_line(self.document, charge, scale).ok_or(PriceError::OVERFLOW)?;
-            if line.amount != Amount::ZERO {
-                lines.push(line);
-            }
-        }
-        let cuts = lines.len();
+        let mut lines = core::mem::take(&mut kept.lines);
+        let charges = lines.len();
         for (from, amount) in kept.cuts.iter().filter(|(_, amount)| *amount != M::ZERO) {
             let taken = M::ZERO.minus(amount).ok_or(PriceError::OVERFLOW)?;
-            lines.push(self.cut_line(*from, half_even(&taken, scale), exit));
-        }
-        if let Some(cuts) = lines.get_mut(cuts..) {
-            cuts.sort_by_key(|line| (line.from, line.cap));
+            let line = self.cut_line(*from, half_even(&taken, scale), exit);
+            // Scopes are cut nearly in the order in which they begin.
+            let before = |earlier: &&Line<'a>| (earlier.from, earlier.cap) > (line.from, line.cap);
+            let later = lines.iter().skip(charges).rev().take_while(before).count();
+            lines.insert(lines.len() - later, line);
         }
         if with_minimum != charged {
             let lifted = with_minimum.minus(charged).ok_or(PriceError::OVERFLOW)?;
@@ -230,7 +304,7 @@ impl<'a> Asked<'a> {
     fn used<M: Exact>(
         &self,
         source: &Source<M>,
-        kept: &Kept<M>,
+        kept: &Kept<'a, '_, M>,
         scale: &M,
     ) -> Result<Vec<(Date, Used)>, PriceError> {
         let last = (self.exit - Span::from_nanos(1)).max(self.entry);
@@ -270,22 +344,8 @@ impl<'a> Asked<'a> {
     }
 }
 
-fn charge_line<'a, M: Exact>(document: &'a Document, charge: &Charge<M>, scale: &M) -> Option<Line<'a>> {
-    let kind = match charge.kind {
-        Kind::Flat => LineKind::Flat,
-        Kind::Tier => LineKind::Tier,
-        Kind::Unit => LineKind::Unit,
-    };
-    let within = (Instant::from_nanos(charge.at), Instant::from_nanos(charge.to));
-    Some(Line {
-        rule: document.rules.get(charge.rule as usize).map(|rule| &*rule.id),
-        day: Some(charge.types),
-        // To six decimals.
-        quantity: Some(half_even(&charge.quantity.times(1_000_000)?, scale)),
-        unit_price: Some(charge.price),
-        ..Line::new(kind, within, half_even(&charge.amount, scale))
-    })
-}
+/// The quantity of what is charged once.
+const ONE: Amount = Amount::from_micros(1_000_000);
 
 /// Makes lines of the changes by people.
 struct Changes<'l, 'a> {
