@@ -250,14 +250,25 @@ fn backtest_tells_what_a_new_tariff_changes() {
         (&json!(2), &json!(1), &json!("1.00"))
     );
     assert_eq!(report["dearer"], json!({"stays": 1, "amount": "1.00"}));
-    for part in
-        ["old total              4.00", "(+25.0 %)", "largest changes", "08:00:00 → 2026-03-02 10:00:00"]
-    {
+    for part in ["(+25.0 %)", "largest changes", "08:00:00 → 2026-03-02 10:00:00"] {
         assert!(text(&output.stderr).contains(part), "{part} is not in:\n{}", text(&output.stderr));
     }
+    let shown = text(&output.stderr);
+    let line =
+        |begin: &str| shown.lines().find(|line| line.starts_with(begin)).unwrap_or_default().to_owned();
+    // Amounts end in one column, and one stay is one stay.
+    let end = |begin: &str, part: &str| line(begin).find(part).map(|at| at + part.len());
+    assert_eq!(end("old total", "4.00"), Some(48), "{shown}");
+    assert_eq!(end("difference", "+1.00"), end("dearer", "+1.00"), "{shown}");
+    assert_eq!(line("dearer").split_whitespace().nth(2), Some("stay"), "{shown}");
+    assert_eq!(line("cheaper").split_whitespace().nth(2), Some("stays"), "{shown}");
+    let columns = |line: &str| line.chars().take_while(|c| *c != '(').collect::<String>();
+    let head = line("largest changes").chars().count();
+    let row = columns(&line("2026-03-02 08:00:00 →"));
+    assert_eq!(row.trim_end().chars().count(), head + "  a".len(), "{shown}");
     let bad = run(&["backtest", "--json", "--old", &old, "--new", &new], format!("{stays}\n{{\n").as_bytes());
     assert_eq!((bad.status.code(), json_lines(&bad.stdout)[0].clone()), (Some(1), report.clone()));
-    assert!(text(&bad.stderr).starts_with("line 3: bad_json"), "{}", text(&bad.stderr));
+    assert!(text(&bad.stderr).starts_with("line 3: bad_json: "), "{}", text(&bad.stderr));
     assert_eq!(run(&["backtest", "--old", &old, "--new", "/nowhere"], b"").status.code(), Some(2));
 }
 

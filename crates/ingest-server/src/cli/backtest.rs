@@ -87,7 +87,8 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
             Err(error) => {
                 unread += 1;
                 if unread <= TOLD {
-                    eprintln!("line {line_number}: {} {}: {error}", error.code(), error.path());
+                    let at = if error.path().is_empty() { "" } else { " at " };
+                    eprintln!("line {line_number}: {}{at}{}: {error}", error.code(), error.path());
                 }
             }
         }
@@ -109,33 +110,25 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     Ok(Ended::some_bad(unread > 0))
 }
 
-/// The report for people.
+/// The report for people: counts in one column, amounts in another.
 fn text(report: &Report, unread: usize) -> String {
     let money = |sum: Sum| sum.in_currency(report.currency);
     let mut text = String::new();
-    let _ = writeln!(text, "stays      {:>12}", report.stays);
+    let _ = writeln!(text, "{:13}{:>12}", "stays", report.stays);
     if unread > 0 {
-        let _ = writeln!(text, "unreadable {unread:>12}");
+        let _ = writeln!(text, "{:13}{unread:>12}", "unreadable");
     }
-    let _ = writeln!(text, "compared   {:>12}\n", report.old.compared.stays);
+    let _ = writeln!(text, "{:13}{:>12}\n", "compared", report.old.compared.stays);
     let (old, new) = (report.old.compared.amount, report.new.compared.amount);
-    let _ = writeln!(text, "           {:>16}", report.currency);
-    let _ = writeln!(text, "old total  {:>16}", money(old));
-    let _ = writeln!(text, "new total  {:>16}", money(new));
-    let _ = writeln!(text, "difference {:>16}{}\n", signed(report, report.difference()), percent(old, new));
-    let _ = writeln!(
-        text,
-        "dearer     {:>12} stays {:>16}",
-        report.dearer.stays,
-        signed(report, report.dearer.amount)
-    );
-    let _ = writeln!(
-        text,
-        "cheaper    {:>12} stays {:>16}",
-        report.cheaper.stays,
-        signed(report, report.cheaper.amount)
-    );
-    let _ = writeln!(text, "same       {:>12} stays", report.same);
+    let _ = writeln!(text, "{:>48}", report.currency.code());
+    let _ = writeln!(text, "{:31}{:>17}", "old total", money(old));
+    let _ = writeln!(text, "{:31}{:>17}", "new total", money(new));
+    let difference = signed(report, report.difference());
+    let _ = writeln!(text, "{:31}{difference:>17}{}", "difference", percent(old, new));
+    text.push('\n');
+    text.push_str(&counted("dearer", report.dearer.stays, &signed(report, report.dearer.amount)));
+    text.push_str(&counted("cheaper", report.cheaper.stays, &signed(report, report.cheaper.amount)));
+    text.push_str(&counted("same", report.same, ""));
     for (name, side) in [("old", &report.old), ("new", &report.new)] {
         text.push_str(&apart(name, side, report));
     }
@@ -148,7 +141,7 @@ fn text(report: &Report, unread: usize) -> String {
         text.push_str(&items(report, kind, title));
     }
     if !report.largest.is_empty() {
-        let _ = writeln!(text, "\n{:40} {:>12} {:>12} {:>12}", "largest changes", "old", "new", "difference");
+        let _ = writeln!(text, "\n{:41} {:>13} {:>13} {:>13}", "largest changes", "old", "new", "difference");
     }
     for change in &report.largest {
         let at = |(at, offset): (parking_types::Instant, i32)| {
@@ -160,7 +153,7 @@ fn text(report: &Report, unread: usize) -> String {
         let plus = if difference.starts_with('-') { "" } else { "+" };
         let _ = writeln!(
             text,
-            "{times:40}  {:>11} {:>12} {:>12}  {}",
+            "{times:41} {:>13} {:>13} {:>13}  {}",
             amount(change.old),
             amount(change.new),
             format!("{plus}{difference}"),
@@ -170,29 +163,36 @@ fn text(report: &Report, unread: usize) -> String {
     text
 }
 
+/// A number of stays, and what belongs to it.
+fn counted(name: &str, stays: u64, amount: &str) -> String {
+    let noun = if stays == 1 { "stay" } else { "stays" };
+    format!("{}\n", format!("{name:13}{stays:>12} {noun:5}{amount:>17}").trim_end())
+}
+
 /// What one side does not price, and what only it prices.
 fn apart(name: &str, side: &SideReport, report: &Report) -> String {
     let mut text = String::new();
     if side.alone.stays > 0 {
         let amount = side.alone.amount.in_currency(report.currency);
-        let _ = writeln!(text, "only {name}   {:>12} stays {amount:>16}", side.alone.stays);
+        text.push_str(&counted(&format!("only {name}"), side.alone.stays, &amount));
     }
     for (code, stays) in &side.refused {
-        let _ = writeln!(text, "no {name} price {:>9} stays  {code}", stays);
+        text.push_str(&counted(&format!("no {name} price"), *stays, code.as_str()));
     }
     text
 }
 
 fn items(report: &Report, kind: ItemKind, title: &str) -> String {
-    let mut text = String::new();
-    for item in report.items.iter().filter(|item| item.kind == kind) {
-        if text.is_empty() {
-            let heads = ["old stays", "old amount", "new stays", "new amount"];
-            let _ = write!(text, "\n{title:24}");
-            heads.iter().for_each(|head| text.push_str(&format!(" {head:>14}")));
-            text.push('\n');
-        }
-        let _ = write!(text, "{:24}", item.name);
+    let items = || report.items.iter().filter(|item| item.kind == kind);
+    let Some(longest) = items().map(|item| item.name.chars().count()).max() else { return String::new() };
+    let names = longest.max(24);
+    let mut text = format!("\n{title:names$}");
+    for head in ["old stays", "old amount", "new stays", "new amount"] {
+        let _ = write!(text, " {head:>14}");
+    }
+    text.push('\n');
+    for item in items() {
+        let _ = write!(text, "{:names$}", item.name);
         for Moved { stays, amount } in [item.old, item.new] {
             let _ = write!(text, " {stays:>14} {:>14}", amount.in_currency(report.currency));
         }
