@@ -367,6 +367,10 @@ impl Stage for Pipeline {
         saved::write(self.counts, &self.changes, &self.register, &left, &self.core)
     }
 
+    fn unsaved(&self) -> usize {
+        self.core.store().map_or(0, Store::unsaved)
+    }
+
     fn durable(&mut self) {
         self.core.durable();
     }

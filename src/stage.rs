@@ -93,6 +93,11 @@ pub trait Stage {
     /// The whole state, deterministically.
     fn save(&self) -> Vec<u8>;
 
+    /// Bytes that it keeps in memory until a saved state is [durable](Self::durable).
+    fn unsaved(&self) -> usize {
+        0
+    }
+
     /// The last saved state is durable, and nothing was applied since it was made.
     fn durable(&mut self) {}
 

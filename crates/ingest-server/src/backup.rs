@@ -2,14 +2,16 @@
 //!
 //! The backup has the layout of the data folder and one file more, `backup.json`, which says how long each file is and what
 //! its checksum is. What stands there beyond what `backup.json` names does not count, so a backup that was cut off is the one
-//! before it. Segments are copied once; of those that have grown only the growth.
+//! before it. Segments are copied once; of those that have grown only the growth. The files of what has left memory change
+//! in place: they are taken as they are between two checkpoints, and left out where they never stand still for long enough,
+//! as a server derives them anew where they are missing.
 
 use std::{
     collections::BTreeMap,
     fmt,
     fs::{self, File, OpenOptions},
     io,
-    os::unix::fs::FileExt,
+    os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
 };
 
@@ -107,8 +109,14 @@ const FORMAT: u32 = 1;
 const MANIFEST: &str = "backup.json";
 /// Where the frames of all partitions lie in a tenant's folder.
 const FRAMES: &str = "topics/frames";
-/// What is in no segment, in the order in which it is copied: a checkpoint is of use only with the commits up to it.
-const WHOLE: [&str; 3] = ["", "site", "state"];
+/// What is in no segment and written as a whole.
+const WHOLE: [&str; 2] = ["", "site"];
+/// Checkpoints: of use only with the commits up to them, so copied before those.
+const STATE: &str = "state";
+/// What has left memory: of use only with the checkpoint that it belongs to.
+const LEFT: &str = "left";
+/// How often that is tried to be taken between two checkpoints.
+const ATTEMPTS: u32 = 5;
 /// Bytes copied at once.
 const CHUNK: usize = 1 << 20;
 
@@ -127,6 +135,7 @@ pub fn backup(from: &Path, to: &Path) -> Result<Shipped, BackupError> {
     loop {
         let site = run.contents("site")?;
         WHOLE.iter().try_for_each(|folder| run.whole_files(folder))?;
+        run.state()?;
         // Commits before frames: every commit's frames are there then.
         run.logs("outputs")?;
         for topic in run.folders("topics")? {
@@ -155,8 +164,13 @@ pub fn restore(from: &Path, to: &Path) -> Result<Manifest, BackupError> {
     for (name, kept) in &manifest.files {
         let file = draft.join(name);
         file.parent().map_or(Ok(()), make_folder)?;
-        let sum = copy(&from.join(name), &file, 0, kept.bytes, 0)?;
-        if sum != kept.crc32c {
+        let copied = copy(&from.join(name), &file, 0, kept.bytes, 0);
+        if is_left(name) && !copied.as_ref().is_ok_and(|sum| *sum == kept.crc32c) {
+            // A later backup may have been cut off. It is derived anew.
+            let _ = fs::remove_file(&file);
+            continue;
+        }
+        if copied? != kept.crc32c {
             return Err(BackupError::Damaged { file: from.join(name) });
         }
     }
@@ -246,6 +260,53 @@ impl Run<'_> {
         Ok(())
     }
 
+    /// Copies the checkpoints, and what has left memory as it is with them.
+    fn state(&mut self) -> Result<(), BackupError> {
+        for _ in 0..ATTEMPTS {
+            let before = self.standing()?;
+            self.whole_files(STATE)?;
+            if self.left()? && self.standing()? == before {
+                return Ok(());
+            }
+        }
+        self.manifest.files.retain(|name, _| !is_left(name));
+        Ok(())
+    }
+
+    /// Which checkpoints there are, and how the files of what has left memory stand.
+    fn standing(&self) -> Result<Vec<(String, u64, i64, i64)>, BackupError> {
+        let mut all = Vec::new();
+        for name in self.list(STATE)?.into_iter().chain(self.list(LEFT)?) {
+            if let Ok(about) = fs::metadata(self.from.join(&name)) {
+                all.push((name, about.len(), about.mtime(), about.mtime_nsec()));
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
+    /// Copies the files of what has left memory; `false`: one was written to meanwhile.
+    fn left(&mut self) -> Result<bool, BackupError> {
+        let names = self.list(LEFT)?;
+        self.manifest.files.retain(|name, _| !is_left(name) || names.contains(name));
+        for name in names {
+            let path = self.from.join(&name);
+            let bytes = fs::metadata(&path).map_err(|e| LogError::io("read", &path, &e))?.len();
+            let before = Kept { bytes, crc32c: sum(&path, bytes)? };
+            if self.manifest.files.get(&name) == Some(&before) {
+                continue;
+            }
+            let file = self.to.join(&name);
+            file.parent().map_or(Ok(()), make_folder)?;
+            let kept = Kept { bytes, crc32c: copy(&path, &file, 0, bytes, 0)? };
+            if kept != before {
+                return Ok(false);
+            }
+            self.took(name, kept, bytes);
+        }
+        Ok(true)
+    }
+
     /// Copies the segments of all partitions of a log.
     fn logs(&mut self, name: &str) -> Result<(), BackupError> {
         for partition in self.folders(name)? {
@@ -320,6 +381,10 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+fn is_left(name: &str) -> bool {
+    name.strip_prefix(LEFT).is_some_and(|rest| rest.starts_with('/'))
 }
 
 /// The checksum of the first bytes of a file.

@@ -97,7 +97,7 @@ pub struct HostOptions {
 
 impl Host {
     /// Starts a thread for each partition of `log`, which has a worker while the partition is ours; each worker runs
-    /// its own stage out of `make`.
+    /// its own stage out of `make`, which is told the partition.
     ///
     /// # Errors
     /// [`LogError::Io`] where a thread cannot be started.
@@ -106,7 +106,7 @@ impl Host {
         ownership: Arc<Ownership>,
         clock: Clock,
         options: &HostOptions,
-        make: impl Fn() -> S + Send + Sync + 'static,
+        make: impl Fn(u32) -> S + Send + Sync + 'static,
     ) -> Result<Self, LogError> {
         let source = Name::new(FRAMES).ok_or(LogError::Closed)?;
         let partitions = log.partitions();
@@ -179,7 +179,7 @@ struct Owner {
 impl Owner {
     /// Has a worker while the partition is ours: makes it anew where the stage failed or the log was away, gives up
     /// where the log failed for good.
-    fn run<S: Stage>(&self, make: &(impl Fn() -> S + ?Sized)) {
+    fn run<S: Stage>(&self, make: &(impl Fn(u32) -> S + ?Sized)) {
         let mut attempts: BTreeMap<(u64, u32), u32> = BTreeMap::new();
         while !self.stopped() {
             if !self.ownership.begin(self.setting.partition, PAUSE) {
@@ -187,8 +187,9 @@ impl Owner {
             }
             let left_out =
                 attempts.iter().filter(|(_, failed)| **failed >= ATTEMPTS).map(|(frame, _)| *frame).collect();
+            let stage = make(self.setting.partition);
             let worked =
-                Worker::start(make(), self.setting.clone(), left_out).and_then(|worker| self.work(worker));
+                Worker::start(stage, self.setting.clone(), left_out).and_then(|worker| self.work(worker));
             self.let_go();
             match worked {
                 Ok(()) => {}

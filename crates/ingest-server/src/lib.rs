@@ -22,6 +22,7 @@ pub mod host;
 pub mod images;
 pub mod intake;
 pub mod keeper;
+pub mod left;
 pub mod listener;
 pub mod load;
 pub mod log;

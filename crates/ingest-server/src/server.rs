@@ -26,6 +26,7 @@ use crate::{
     host::{FRAMES, Host, HostOptions},
     images::Images,
     keeper::{ChangeError, Keeper, Kept, KeptError},
+    left::DiskStore,
     listener::{
         self, Sockets,
         door::Door,
@@ -210,12 +211,18 @@ impl Server {
         let certificates = certificates(options)?;
         let reader = Name::new(READER).ok_or(LogError::Closed)?;
         let clock = Clock::system();
-        let Opened { log, ownership, kept, torn, membership } =
+        let Opened { log, ownership, kept, left, torn, membership } =
             open_log(options, &merged, &tenant, &reader, &clock).await?;
         let genesis = parse("the site that the log began with", &kept.genesis)?;
         let follows = options.follows();
         let host_options = HostOptions { reader, budget_bytes: BUDGET_BYTES, poison, follows };
-        let make = move || Pipeline::new(genesis.clone());
+        let make = move |partition| {
+            let mut pipeline = Pipeline::new(genesis.clone());
+            if let Some(folder) = &left {
+                pipeline.keep_in(Box::new(DiskStore::open(folder, partition)), false);
+            }
+            pipeline
+        };
         let host = Host::start(log, ownership, clock, &host_options, make)?;
         let (host, membership) = hear(host, membership).await?;
         let directory = Arc::new(Directory::new(kept.now(), host.log.partitions()));
@@ -401,6 +408,8 @@ struct Opened {
     log: SharedLog,
     ownership: Arc<Ownership>,
     kept: Kept,
+    /// Where sessions lie that have left memory; without it they stay.
+    left: Option<PathBuf>,
     torn: Vec<TornTail>,
     membership: Membership,
 }
@@ -422,7 +431,8 @@ async fn open_log(
             let opening = move || {
                 let crate::cluster::Joined { log, ownership, kept } = cluster.open(&merged, &clock)?;
                 let membership = Some(cluster.join(&log, &ownership, &reader)?);
-                Ok(Opened { log, ownership, kept, torn: Vec::new(), membership })
+                // A partition may go to another process at any time, and a file does not go with it.
+                Ok(Opened { log, ownership, kept, left: None, torn: Vec::new(), membership })
             };
             blocking(opening).await
         }
@@ -442,7 +452,8 @@ fn open_folder(
     let kept = Kept::open(log.folder(), merged)?;
     same_groups(kept.now(), merged)?;
     let ownership = Arc::new(Ownership::all(log.partitions()));
-    Ok(Opened { log: Arc::new(log), ownership, kept, torn, membership: None })
+    let left = Some(log.folder().join("left"));
+    Ok(Opened { log: Arc::new(log), ownership, kept, left, torn, membership: None })
 }
 
 fn certificates(options: &ServerOptions) -> Result<Option<Arc<Certificates>>, TlsError> {

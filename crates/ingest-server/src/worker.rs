@@ -165,6 +165,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LISTEN: Duration = Duration::from_millis(10);
 /// Questions that are answered before the next batch is read.
 const ANSWERS: usize = 4;
+/// Bytes that a stage keeps until the next checkpoint, after which there is one.
+const UNSAVED_BYTES: usize = 32 << 20;
 /// Time between checkpoints.
 const CHECKPOINT: Span = Span::from_secs(30);
 
@@ -307,6 +309,9 @@ impl<S: Stage> Worker<S> {
         } else {
             self.setting.observer.applied(self.setting.partition, self.next, &[], Again::No);
         }
+        if self.stage.unsaved() > UNSAVED_BYTES {
+            self.checkpoint()?;
+        }
         Ok(if entries.is_empty() { Turn::Idle } else { Turn::Applied(entries.len()) })
     }
 
@@ -323,6 +328,9 @@ impl<S: Stage> Worker<S> {
                 let step = AssertUnwindSafe(|| self.stage.apply(record, &mut outputs));
                 catch_unwind(step).map_err(|_| WorkerError::Failed { at: position, line })?
             });
+            if !self.stage.is_sound() {
+                return Err(WorkerError::Log(LogError::Failed));
+            }
             self.time = self.time.max(record::received_at(value));
         }
         self.output_bytes +=
@@ -435,7 +443,12 @@ impl<S: Stage> Worker<S> {
         self.checkpointed = self.next;
         let state = saved.encode().into();
         self.setting.intake.metrics().work.checkpointed(moment().duration_since(since));
-        self.publish(Some(state))
+        self.publish(Some(state))?;
+        if self.stage.unsaved() > 0 {
+            self.settle(0)?;
+            self.stage.durable();
+        }
+        Ok(())
     }
 
     /// Commits, leaves a checkpoint and waits until both are durable.

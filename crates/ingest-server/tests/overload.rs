@@ -105,7 +105,7 @@ fn host(data: &Path, gate: &Arc<Gate>, fault: Option<Fault>) -> Host {
     let log = Arc::new(Embedded::open(data, &options).unwrap());
     let options = HostOptions { reader: name("echo"), budget_bytes: BUDGET, follows: false, poison };
     let gate = gate.clone();
-    let make = move || Echo(gate.clone());
+    let make = move |_| Echo(gate.clone());
     let host = Host::start(log, Arc::new(Ownership::all(1)), Clock::system(), &options, make).unwrap();
     until("it is restored", || host.intake.ready().is_ok());
     host

@@ -39,6 +39,11 @@ pub trait Store: Send {
         Vec::new()
     }
 
+    /// Bytes that these changes take in memory, about.
+    fn unsaved(&self) -> usize {
+        0
+    }
+
     /// A state that was saved with these changes is durable: they can be made for good.
     fn settle(&mut self) {}
 
