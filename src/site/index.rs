@@ -41,6 +41,8 @@ pub(super) struct Index {
     on_berth: IdMap<Vec<Id>>,
     on_lane: IdMap<Vec<Id>>,
     in_lot: IdMap<Vec<Id>>,
+    in_area: IdMap<Vec<Id>>,
+    berths_in_lot: IdMap<Vec<Id>>,
     pub(super) berths: Shelf<BerthView>,
     pub(super) lanes: Shelf<LaneView>,
     pub(super) calendars: Shelf<Calendar, Arc<[Id]>>,
@@ -140,6 +142,12 @@ impl Index {
     pub(super) fn devices_in_lot(&self, lot: &Id) -> &[Id] {
         members(&self.in_lot, lot)
     }
+    pub(super) fn devices_in_area(&self, area: &Id) -> &[Id] {
+        members(&self.in_area, area)
+    }
+    pub(super) fn berths_in_lot(&self, lot: &Id) -> &[Id] {
+        members(&self.berths_in_lot, lot)
+    }
     pub(super) const fn lists(&self, kind: ListKind) -> &Named {
         match kind {
             ListKind::White => &self.white,
@@ -210,7 +218,8 @@ impl Index {
                 }
                 Binding::Lane(lane) => add(&mut places.lanes, *lane),
                 Binding::Lot(lot) => add(&mut lots, *lot),
-                Binding::Nothing | Binding::Area(_) => {}
+                Binding::Area(area) => add(self.in_area.entry(*area).or_default(), *id),
+                Binding::Nothing => {}
             }
         }
         for berth in &places.berths {
@@ -226,6 +235,9 @@ impl Index {
     }
 
     fn view_berth(&mut self, site: &Site, id: &Id) {
+        for (_, berth) in site.shelves.berths.versions(id) {
+            add(self.berths_in_lot.entry(berth.lot).or_default(), *id);
+        }
         let devices = members(&self.on_berth, id);
         let own = site.shelves.berths.changes(id);
         let mut changes: Vec<Instant> =

@@ -19,6 +19,11 @@ pub(crate) fn obeys(protocol: Protocol, command: &str) -> bool {
     protocol.info().commands.contains(&command)
 }
 
+/// Whether a device of this protocol can show how many places are free.
+pub(super) fn shows_places(protocol: Protocol) -> bool {
+    obeys(protocol, "free_places") || obeys(protocol, "show")
+}
+
 /// The plates of a car that carries several, each alone; none where there is only one.
 pub(super) fn parts(plate: &Plate) -> impl Iterator<Item = Plate> + '_ {
     let several = plate.parts().count() > 1;
@@ -105,6 +110,21 @@ impl Site {
             Binding::Lot(lot) => Some(*lot),
             Binding::Nothing | Binding::Area(_) => None,
         }
+    }
+
+    /// The area of a lot, and those that it lies in.
+    pub(super) fn areas_above(&self, lot: &Lot, at: Instant) -> impl Iterator<Item = Id> + '_ {
+        let parent = move |area: &Id| self.at::<Area>(area, at).and_then(|area| area.parent);
+        // No tree is deeper; versions may make a ring.
+        core::iter::successors(lot.area, parent).take(32)
+    }
+
+    /// The lots of an area and of those that lie in it; `None` where they are not all of one group.
+    pub(super) fn lots_within(&self, area: &Id, group: Id, at: Instant) -> Option<Vec<Id>> {
+        let within = |lot: &Lot| self.areas_above(lot, at).any(|above| above == *area);
+        let all = self.ids::<Lot>().into_iter().filter_map(|id| self.at::<Lot>(&id, at).map(|lot| (id, lot)));
+        let lots: Vec<(Id, &Lot)> = all.filter(|(_, lot)| within(lot)).collect();
+        lots.iter().all(|(_, lot)| lot.group == group).then(|| lots.iter().map(|(id, _)| *id).collect())
     }
 
     /// Whether a list or pass of these lots and sets is for this lot; `everywhere` where it names none.

@@ -4,11 +4,11 @@ use core::ops::Bound;
 
 use parking_types::{Id, Instant, Span};
 use session_core::{
-    Berth as BerthFacts, Lane as LaneFacts, ListKind, Listed, Lot as LotFacts, Pass, PriceRequest, Priced,
-    Standing, Subject, Unpriced, World,
+    Berth as BerthFacts, Display, Lane as LaneFacts, ListKind, Listed, Lot as LotFacts, LotKind, Pass,
+    PriceRequest, Priced, Standing, Subject, Unpriced, World,
 };
 
-use super::{Site, entity::*, view::obeys};
+use super::{Site, entity::*, view::shows_places};
 
 impl World for Site {
     fn edition(&self) -> u64 {
@@ -64,12 +64,35 @@ impl World for Site {
         self.at::<Device>(device, at).is_some_and(|device| device.protocol.info().acknowledges)
     }
 
-    fn displays(&self, lot: &Id, at: Instant) -> Vec<Id> {
-        let shows = |id: &Id| {
-            let device = self.at::<Device>(id, at);
-            device.is_some_and(|d| d.binding == Binding::Lot(*lot) && obeys(d.protocol, "show"))
+    fn places(&self, lot: &Id, at: Instant) -> Option<u32> {
+        let known = self.at::<Lot>(lot, at)?;
+        if known.capacity.is_some() || known.kind == LotKind::Gated {
+            return known.capacity;
+        }
+        let here = |id: &&Id| self.at::<Berth>(id, at).is_some_and(|berth| berth.lot == *lot);
+        u32::try_from(self.index.berths_in_lot(lot).iter().filter(here).count()).ok()
+    }
+
+    fn displays(&self, lot: &Id, at: Instant) -> Vec<Display> {
+        let bound = |devices: &[Id], to: &Binding| -> Vec<Id> {
+            let shows = |id: &Id| {
+                let device = self.at::<Device>(id, at);
+                device.is_some_and(|d| d.binding == *to && shows_places(d.protocol))
+            };
+            devices.iter().copied().filter(shows).collect()
         };
-        self.index.devices_in_lot(lot).iter().copied().filter(shows).collect()
+        let own = bound(self.index.devices_in_lot(lot), &Binding::Lot(*lot));
+        let mut displays: Vec<Display> =
+            own.into_iter().map(|device| Display { device, lots: vec![*lot] }).collect();
+        let Some(known) = self.at::<Lot>(lot, at) else { return displays };
+        for area in self.areas_above(known, at) {
+            let guides = bound(self.index.devices_in_area(&area), &Binding::Area(area));
+            let lots = if guides.is_empty() { None } else { self.lots_within(&area, known.group, at) };
+            if let Some(lots) = lots {
+                displays.extend(guides.into_iter().map(|device| Display { device, lots: lots.clone() }));
+            }
+        }
+        displays
     }
 
     fn listed(&self, kind: ListKind, subject: &Subject, valid_at: Instant, as_of: Instant) -> Option<Listed> {

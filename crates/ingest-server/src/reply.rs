@@ -29,7 +29,18 @@ struct Arguments<'a> {
     #[serde(borrow)]
     say: Option<Cow<'a, str>>,
     /// A number to show.
-    places: Option<u32>,
+    free_places: Option<u32>,
+}
+
+impl<'a> Record<'a> {
+    fn read(json: &'a [u8]) -> Self {
+        let mut record: Self = serde_json::from_slice(json).unwrap_or_default();
+        // What cannot show a number as one shows it as a line.
+        if let (Some(free), true) = (record.arguments.free_places, record.arguments.lines.is_empty()) {
+            record.arguments.lines.push(free.to_string().into());
+        }
+        record
+    }
 }
 
 /// A Vzenith camera's answer to its push, with the commands that it can do; gives the ids of those.
@@ -48,14 +59,13 @@ pub fn vz<'c>(
         offline |= reading.offline_upload == Some(true);
     });
     let push = Push { record: record.as_deref(), offline };
-    let records: Vec<Record<'_>> =
-        commands.iter().map(|command| serde_json::from_slice(&command.json).unwrap_or_default()).collect();
+    let records: Vec<Record<'_>> = commands.iter().map(|command| Record::read(&command.json)).collect();
     let lines: Vec<Vec<&str>> =
         records.iter().map(|record| record.arguments.lines.iter().map(AsRef::as_ref).collect()).collect();
     let mut actions = Vec::new();
     let mut done = Vec::new();
     for ((command, record), lines) in commands.iter().zip(&records).zip(&lines) {
-        let Some(action) = action(&command.action, &record.arguments, lines) else { continue };
+        let Some(action) = action(protocol, &command.action, &record.arguments, lines) else { continue };
         actions.push(action);
         // Each is tried with those before it: one that the camera cannot do must not keep the gate shut.
         if vz_http_reply(&actions, &push, &Target::default()).is_ok() {
@@ -67,7 +77,12 @@ pub fn vz<'c>(
     (vz_http_reply(&actions, &push, &Target::default()).unwrap_or_default(), done)
 }
 
-fn action<'a>(word: &str, arguments: &'a Arguments<'_>, lines: &'a [&'a str]) -> Option<command::Action<'a>> {
+fn action<'a>(
+    protocol: Protocol,
+    word: &str,
+    arguments: &'a Arguments<'_>,
+    lines: &'a [&'a str],
+) -> Option<command::Action<'a>> {
     use command::Action;
     let say = arguments.say.as_deref();
     Some(match word {
@@ -78,18 +93,21 @@ fn action<'a>(word: &str, arguments: &'a Arguments<'_>, lines: &'a [&'a str]) ->
         "normal" => Action::Normal,
         "raise" => Action::Raise,
         "lower" => Action::Lower,
-        "show" => Action::Show { lines, say },
+        "show" => match arguments.free_places {
+            Some(free) if protocol.info().commands.contains(&"free_places") => Action::FreePlaces(free),
+            _ => Action::Show { lines, say },
+        },
         "say" => Action::Say(say?),
-        "free_places" => Action::FreePlaces(arguments.places?),
+        "free_places" => Action::FreePlaces(arguments.free_places?),
         _ => return None,
     })
 }
 
 /// A command as a native frame, with a tag where the device has a key; `None` for what the frame has no word for.
 pub fn native(command: &Command, device_id: u64, now: Instant, key: Option<(u32, &Key)>) -> Option<Vec<u8>> {
-    let record: Record<'_> = serde_json::from_slice(&command.json).unwrap_or_default();
+    let record = Record::read(&command.json);
     let lines: Vec<&str> = record.arguments.lines.iter().map(AsRef::as_ref).collect();
-    let action = action(&command.action, &record.arguments, &lines)?;
+    let action = action(Protocol::Parkline, &command.action, &record.arguments, &lines)?;
     let command = command::Command { id: &command.id, action, not_after: command.not_after };
     native_frame(&command, &NativeTarget { key, ..NativeTarget::new(device_id, now) }).ok()
 }
@@ -102,9 +120,9 @@ pub fn mqtt(
     topics: Topics,
     now: Instant,
 ) -> Option<(String, Vec<u8>)> {
-    let record: Record<'_> = serde_json::from_slice(&command.json).unwrap_or_default();
+    let record = Record::read(&command.json);
     let lines: Vec<&str> = record.arguments.lines.iter().map(AsRef::as_ref).collect();
-    let action = action(&command.action, &record.arguments, &lines)?;
+    let action = action(protocol, &command.action, &record.arguments, &lines)?;
     let (serial, not_after) = (Some(serial), Some(command.not_after));
     let target = Target { serial, id: &command.id, at: now, not_after, topics, ..Target::default() };
     match command::encode(protocol, &action, &target).ok()? {

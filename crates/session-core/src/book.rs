@@ -357,6 +357,8 @@ pub(crate) struct Indexed {
     pub(crate) exit: Option<Instant>,
     /// Its cover by a pass begins here at the earliest.
     pub(crate) entry: Option<Instant>,
+    /// Its lot, while it is open.
+    pub(crate) open: Option<Id>,
 }
 
 impl Indexed {
@@ -371,6 +373,7 @@ impl Indexed {
             berth: session.berth().filter(|_| counts).map(|berth| (berth, since)),
             exit: session.exit().filter(|_| counts).map(|exit| exit.at),
             entry: session.entry().filter(|_| counts).map(|entry| entry.at),
+            open: (state == SessionState::Open).then_some(session.draft.lot),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     calm::Calms,
     commands::Commands,
     device::Device,
+    displays::Displays,
     effect::{CommandState, Effect},
     event::{Action, Frame},
     gated::{Fact, Gated, LotEvent},
@@ -153,6 +154,7 @@ pub struct Core {
     pub(crate) effects: Vec<Effect>,
     /// Devices that are silent: since when, and their shortest period.
     pub(crate) silent: BTreeMap<Id, (Instant, Span)>,
+    pub(crate) displays: Displays,
     pub(crate) fallback: Policy,
     swept: Option<Instant>,
 }
@@ -333,6 +335,9 @@ impl Core {
                 .dirty
                 .extend(self.ledger.book.by_exit.range(from..).map(|(_, session)| *session));
         }
+        if matches!(kind, "lots" | "berths" | "devices" | "areas") {
+            self.displays.change_all();
+        }
         if matches!(kind, "tariffs" | "calendars" | "lots") {
             for id in self.ledger.book.unpriced.clone() {
                 self.ledger.bring(id);
@@ -382,6 +387,7 @@ impl Core {
     /// What has changed is published; then what may leave memory does.
     fn end_step<W: World>(&mut self, world: &W) {
         self.publish_dirty(world);
+        self.show_changes(world);
         self.ledger.let_leave();
     }
 
@@ -406,6 +412,7 @@ impl Core {
             Timer::Zombie(session) => self.maybe_zombie(session, at),
             Timer::Settle(session) => self.settle(session, world),
             Timer::Command(command) => self.not_obeying(command, at),
+            Timer::Show(lot) => self.show(lot, at, world),
         }
     }
 

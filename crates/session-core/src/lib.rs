@@ -10,6 +10,7 @@ mod commands;
 mod core;
 mod detectors;
 mod device;
+mod displays;
 mod draft;
 mod effect;
 mod event;

@@ -505,6 +505,7 @@ impl Core {
             return Err(DeadCode::NotSupported);
         }
         self.lot_event(*lot, lot_event(action, What::Count { open }), false, world);
+        self.displays.change(*lot);
         Ok(Verdict::applied())
     }
 

@@ -94,6 +94,7 @@ impl Core {
         let after = Indexed::of(&session);
         let moved = (before != after).then(|| before.entry.into_iter().chain(after.entry).min()).flatten();
         self.ledger.book.index(id, &before, &after);
+        self.displays.moved(before.open, after.open);
         session.indexed = Some(Box::new(after));
         let held =
             session.draft.publish_from.filter(|from| *from > now && session.draft.state != DraftState::Open);

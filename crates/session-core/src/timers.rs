@@ -26,6 +26,8 @@ pub(crate) enum Timer {
     Settle(SessionId),
     /// A command has run out.
     Command(Id),
+    /// The displays of a lot may be told again.
+    Show(Id),
 }
 
 /// How long the timers are that are sorted at a time.

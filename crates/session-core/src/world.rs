@@ -68,6 +68,15 @@ pub struct Berth<'a> {
     pub ground_lock: Option<Id>,
 }
 
+/// A display of free places.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Display {
+    /// The device.
+    pub device: Id,
+    /// The lots whose free places it shows, as one number. They are of one group: nobody knows more.
+    pub lots: Vec<Id>,
+}
+
 /// The three kinds of list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListKind {
@@ -220,8 +229,10 @@ pub trait World {
     fn lot_of_device(&self, device: &Id, at: Instant) -> Option<Id>;
     /// Whether the device that obeys at a lane answers commands.
     fn answers(&self, device: &Id, at: Instant) -> bool;
-    /// The displays of a lot that show free places.
-    fn displays(&self, lot: &Id, at: Instant) -> Vec<Id>;
+    /// How many cars a lot has room for; `None`: nobody knows.
+    fn places(&self, lot: &Id, at: Instant) -> Option<u32>;
+    /// The displays that count the places of a lot.
+    fn displays(&self, lot: &Id, at: Instant) -> Vec<Display>;
     /// The first entry of a list that fits and is valid at `valid_at`, as the reference data stood at `as_of`.
     fn listed(&self, kind: ListKind, subject: &Subject, valid_at: Instant, as_of: Instant) -> Option<Listed>;
     /// The active passes that fit, as the reference data stood at `as_of`.

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use parking_types::{Amount, Currency, Direction, Id, Instant, Span, Zone};
 use session_core::{
-    Berth, Gate, Lane, ListKind, Listed, Lot, LotKind, Pass, Policy, PriceRequest, Priced, Standing, Subject,
-    Unpriced, Used, World,
+    Berth, Display, Gate, Lane, ListKind, Listed, Lot, LotKind, Pass, Policy, PriceRequest, Priced, Standing,
+    Subject, Unpriced, Used, World,
 };
 
 use super::id;
@@ -25,6 +25,8 @@ pub struct Town {
     pub berths: HashMap<Id, (Id, Vec<Id>)>,
     pub lanes: BTreeMap<Id, Lane>,
     pub devices: HashMap<Id, (Id, Option<Span>)>,
+    /// Displays of free places.
+    pub displays: Vec<Display>,
     /// The first stay of a plate on a local day costs nothing.
     pub first_stay_free: bool,
     /// Its reference data may change at every instant, for all that it says of them.
@@ -39,6 +41,7 @@ impl Town {
             berths: HashMap::new(),
             lanes: BTreeMap::new(),
             devices: HashMap::new(),
+            displays: Vec::new(),
             first_stay_free: false,
             restless: false,
             zone: Zone::new("Asia/Shanghai").unwrap(),
@@ -146,8 +149,13 @@ impl World for Town {
         false
     }
 
-    fn displays(&self, _: &Id, _: Instant) -> Vec<Id> {
-        Vec::new()
+    fn places(&self, lot: &Id, _: Instant) -> Option<u32> {
+        let berths = self.berths.values().filter(|(of, _)| of == lot).count() as u32;
+        self.lots.get(lot)?.capacity.or(Some(berths))
+    }
+
+    fn displays(&self, lot: &Id, _: Instant) -> Vec<Display> {
+        self.displays.iter().filter(|display| display.lots.contains(lot)).cloned().collect()
     }
 
     fn listed(&self, _: ListKind, _: &Subject, _: Instant, _: Instant) -> Option<Listed> {
