@@ -2,7 +2,7 @@
 //! the records say the same when they are worked through again. `PARKLINE_KAFKA` has the brokers' addresses; without it
 //! nothing is tested.
 #![cfg(feature = "kafka")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "tests")]
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 mod common;
 
@@ -32,21 +32,6 @@ fn tariff(price: &str) -> Value {
         "rules": [{"id": "all", "charge": {"steps": [{"every": "30m", "price": price}]}}]})
 }
 
-/// Until the process knows the device; gives what it says of the first report that it takes.
-fn until_stored(to: &Server, device_id: u64) {
-    let mut device = Device::connect(to.tcp, 1).unwrap();
-    device.device_id = device_id;
-    let report = device.report(true);
-    loop {
-        device.send(&report).unwrap();
-        match device.ack().unwrap().status {
-            AckStatus::STORED => return,
-            AckStatus::UNKNOWN_DEVICE => thread::yield_now(),
-            other => panic!("{other:?}"),
-        }
-    }
-}
-
 /// The charge of the only closed session of a berth.
 fn charge(server: &Server, berth: &str) -> Value {
     let path = format!("/v1/sessions?berth={berth}&state=closed");
@@ -70,7 +55,12 @@ fn a_day_in_which_the_site_changed_is_the_same_again() {
     let (status, answer) = put(&one, "devices/n-2", &[], &sensor);
     assert_eq!((status, &answer["in_force"]), (200, &json!(true)), "{answer}");
     assert_eq!(answer["records"].as_array().unwrap().len(), PARTITIONS as usize, "{answer}");
-    until_stored(&other, 0x1002);
+    other.until("/v1/reference/devices/n-2", |device| device["id"] == "n-2");
+    let mut second = Device::connect(other.tcp, 1).unwrap();
+    second.device_id = 0x1002;
+    let report = second.report(true);
+    second.send(&report).unwrap();
+    assert_eq!(second.ack().unwrap().status, AckStatus::STORED);
 
     // A tariff, a list and a pass change under open sessions, through different processes.
     let mut device = Device::connect(one.tcp, 1).unwrap();
