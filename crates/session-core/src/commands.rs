@@ -30,6 +30,26 @@ pub(crate) struct Order {
     pub(crate) not_after: Instant,
 }
 
+impl Order {
+    /// For a device of a lot, by nobody and about nothing.
+    pub(crate) fn new(key: u64, action: CommandAction, device: Id, lot: Id, at: Instant, ttl: Span) -> Self {
+        Self {
+            key,
+            action,
+            device: Some(device),
+            lot,
+            lane: None,
+            berth: None,
+            free_places: None,
+            session: None,
+            cause: FrameName::default(),
+            by: None,
+            at,
+            not_after: at + ttl,
+        }
+    }
+}
+
 /// The commands that may still change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Commands {

@@ -12,7 +12,6 @@ use crate::{
     commands::Order,
     core::Core,
     effect::CommandAction,
-    event::FrameName,
     hash::{Map, stable_hash},
     timers::Timer,
     world::{Display, World},
@@ -98,20 +97,9 @@ impl Core {
             }
             self.displays.told.insert(display.device, (free, at));
             let ttl = self.policy(&lot, at, world).command_ttl;
-            let order = Order {
-                key: stable_hash(&("show", display.device, at)),
-                action: CommandAction::Show,
-                device: Some(display.device),
-                lot,
-                lane: None,
-                berth: None,
-                free_places: Some(free),
-                session: None,
-                cause: FrameName::default(),
-                by: None,
-                at,
-                not_after: at + ttl,
-            };
+            let key = stable_hash(&("show", display.device, at));
+            let order = Order::new(key, CommandAction::Show, display.device, lot, at, ttl);
+            let order = Order { free_places: Some(free), ..order };
             self.commands.make(order, at, &mut self.effects);
         }
     }

@@ -138,20 +138,13 @@ impl<W: World> Judge for Bench<'_, W> {
         let Some(Gate::Device(device)) = self.world.lane(&lane, cause.at).map(|lane| lane.gate) else {
             return;
         };
-        let not_after = cause.received_at + self.policy(cause.at).command_ttl;
+        let ttl = self.policy(cause.at).command_ttl;
         let order = Order {
-            key: cause.key,
-            action: CommandAction::Open,
-            device: Some(device),
-            lot: self.lot,
             lane: Some(lane),
-            berth: None,
-            free_places: None,
             session,
             cause: cause.name,
-            by: None,
-            at: cause.at,
-            not_after,
+            not_after: cause.received_at + ttl,
+            ..Order::new(cause.key, CommandAction::Open, device, self.lot, cause.at, ttl)
         };
         self.commands.make(order, cause.received_at, self.effects);
     }

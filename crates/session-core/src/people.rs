@@ -448,18 +448,12 @@ impl Core {
             GateCommand::Normal => CommandAction::Normal,
         };
         let order = Order {
-            key: stable_hash(&("person", action.id)),
-            action: verb,
-            device: Some(device),
-            lot: view.lot,
             lane: Some(*lane),
-            berth: None,
-            free_places: None,
             session: self.waiting_at_lane(&view.lot, lane),
             cause,
             by: Some((action.by, action.by_id)),
-            at,
             not_after: action.received_at + ttl,
+            ..Order::new(stable_hash(&("person", action.id)), verb, device, view.lot, at, ttl)
         };
         self.commands.make(order, action.received_at, &mut self.effects);
         Ok(Verdict::applied())
@@ -477,19 +471,13 @@ impl Core {
         let lock = view.ground_lock.ok_or(DeadCode::NotSupported)?;
         let lot = view.lot;
         let ttl = self.policy(&lot, action.at, world).command_ttl;
+        let verb = if raise { CommandAction::Raise } else { CommandAction::Lower };
         let order = Order {
-            key: stable_hash(&("person", action.id)),
-            action: if raise { CommandAction::Raise } else { CommandAction::Lower },
-            device: Some(lock),
-            lot,
-            lane: None,
             berth: Some(*berth),
-            free_places: None,
-            session: None,
             cause: action.name,
             by: Some((action.by, action.by_id)),
-            at: action.at,
             not_after: action.received_at + ttl,
+            ..Order::new(stable_hash(&("person", action.id)), verb, lock, lot, action.at, ttl)
         };
         self.commands.make(order, action.received_at, &mut self.effects);
         Ok(Verdict::applied())

@@ -7,7 +7,6 @@ use crate::{
     commands::Order,
     core::{BerthUnit, Core},
     effect::{CommandAction, SessionState},
-    event::FrameName,
     hash::stable_hash,
     session::SessionId,
     timers::Timer,
@@ -125,20 +124,8 @@ impl Core {
         let since = unit.current.vacant_since().unwrap_or(at);
         let Some(lot) = unit.lot else { return };
         let ttl = self.policy(&lot, at, world).command_ttl;
-        let order = Order {
-            key: stable_hash(&(berth, since)),
-            action: CommandAction::Raise,
-            device: Some(lock),
-            lot,
-            lane: None,
-            berth: Some(berth),
-            free_places: None,
-            session: None,
-            cause: FrameName::default(),
-            by: None,
-            at,
-            not_after: at + ttl,
-        };
+        let key = stable_hash(&(berth, since));
+        let order = Order { berth: Some(berth), ..Order::new(key, CommandAction::Raise, lock, lot, at, ttl) };
         self.commands.make(order, at, &mut self.effects);
     }
 }
