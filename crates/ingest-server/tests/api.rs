@@ -564,6 +564,10 @@ fn all_photos_of_a_plate_are_erased_and_nobody_elses() {
     let session = open["sessions"][0]["session"].clone();
     let right = json!({"id": "p-1", "action": "plate", "by": by(), "reason": "", "session": session, "plate": "粤B7K35Q"});
     assert_eq!(rig.act(&right, &[]).0, 200);
+    // An action is answered when it is applied; the log has what it decided a moment later.
+    rig.server.feed_until("sessions", |line| {
+        line["record"]["session"] == session && line["record"]["plate"] == "粤B7K35Q"
+    });
     let (mut after, mut erased) = (String::new(), Vec::new());
     loop {
         let path = format!("/v1/images?plate=%E7%B2%A4B7K35Q&by=u-1&reason=asked{after}");
