@@ -10,6 +10,7 @@
 mod action;
 pub mod ask;
 mod bind;
+mod ends;
 mod hash;
 mod output;
 pub mod pipeline;

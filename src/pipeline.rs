@@ -6,6 +6,7 @@ use session_core::{Core, Effect, FrameName, Priced, SessionId, Store, Unpriced, 
 use crate::{
     action,
     bind::{Binder, Bound},
+    ends::Ends,
     output,
     record::{Body, FrameRecord, Reason, Record as Line, Refusal, Unread, What},
     register::{Heard, Register, Vitals},
@@ -70,6 +71,7 @@ pub struct Pipeline {
     /// The changes of reference data since the start.
     changes: Vec<Made>,
     register: Register,
+    ends: Ends,
     /// Sessions leave as soon as they have ended.
     early: bool,
 }
@@ -85,6 +87,7 @@ impl Pipeline {
             dead: Vec::new(),
             changes: Vec::new(),
             register: Register::default(),
+            ends: Ends::default(),
             early: false,
         }
     }
@@ -142,6 +145,9 @@ impl Pipeline {
             Err(unread) => return self.unread(line, &unread),
         };
         let (at, name) = (record.received_at, record.name.unwrap_or(name));
+        if self.ends.is_due(name.partition, self.core.clock(), at) {
+            self.look_for_ends(at);
+        }
         match record.body {
             Body::Frame(frame) => self.frame(line, &frame, bound, name, at),
             Body::Tick => {
@@ -260,6 +266,14 @@ impl Pipeline {
         self.core.sim_ends(at, device, why.map(|(_, why)| why.into()), &self.site);
     }
 
+    /// Tells of tariffs and calendars that end soon.
+    fn look_for_ends(&mut self, at: Instant) {
+        let before = self.core.clock();
+        let now = before.map_or(at, |before| before.max(at));
+        let ending = self.ends.look(before, now, &self.site);
+        self.core.reference_ends(now, ending);
+    }
+
     /// What is known of the devices that were heard.
     pub const fn register(&self) -> &Register {
         &self.register
@@ -291,6 +305,9 @@ impl Pipeline {
                 self.changes.push(Made { received_at: at, text: text.into() });
                 let (kind, id) = (change.kind.as_str(), change.id);
                 self.core.reference_changed(kind, id.as_str(), change.since, at, &self.site);
+                if self.ends.changed(change.kind) {
+                    self.look_for_ends(at);
+                }
                 if kind == "sims" {
                     let devices = self.register.with_sim(id.as_str(), at, &self.site);
                     devices.into_iter().for_each(|device| self.look_at_sim(device, at));
@@ -354,7 +371,8 @@ impl Stage for Pipeline {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.core.next_deadline()
+        let timer = self.core.next_deadline();
+        timer.into_iter().chain(self.ends.due().filter(|due| *due < Instant::MAX)).min()
     }
 
     /// Takes a [`Question`](crate::ask::Question).

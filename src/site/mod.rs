@@ -5,6 +5,7 @@
 
 mod change;
 mod check;
+mod ends;
 mod entity;
 mod error;
 mod index;
@@ -24,6 +25,7 @@ use std::collections::BTreeSet;
 use parking_types::{Id, Instant};
 
 pub use change::{Change, Reference};
+pub(crate) use ends::Ending;
 pub use entity::{
     Area, Berth, BerthType, Binding, Datum, Device, GateChoice, Kind, Lane, ListEntry, Location, Lot, LotSet,
     Notes, Operator, PassEntry, PassState, PlateSet, Sim, Supplier, TariffChoice,

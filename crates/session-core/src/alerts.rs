@@ -4,6 +4,7 @@ use parking_types::{Id, Instant, Plate};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    core::Core,
     effect::{AlertRecord, Effect, Severity},
     hash::{Map, derived_id, stable_hash},
     session::SessionId,
@@ -101,6 +102,14 @@ impl Alerts {
         self.open.contains_key(&(kind, subject))
     }
 
+    /// What open alerts of a kind are about, in an order that does not change.
+    fn subjects(&self, kind: AlertKind) -> Vec<u64> {
+        let mut subjects: Vec<u64> =
+            self.open.keys().filter(|(of, _)| *of == kind).map(|(_, subject)| *subject).collect();
+        subjects.sort_unstable();
+        subjects
+    }
+
     /// Forgets events that cannot be derived again.
     pub(crate) fn forget(&mut self, horizon: Instant) {
         self.raised.retain(|_, at| *at >= horizon);
@@ -110,6 +119,36 @@ impl Alerts {
         let old: Vec<_> = self.open.iter_mut().filter(told).map(|(key, _)| *key).collect();
         for key in old {
             self.open.remove(&key);
+        }
+    }
+}
+
+/// A tariff or calendar that ends soon without a successor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReferenceEnd {
+    /// Which, as it is named in the alert.
+    pub subject: Box<str>,
+    /// Since when the end is near.
+    pub since: Instant,
+    /// The lot that loses it, where it is one alone.
+    pub lot: Option<Id>,
+    /// What to tell people.
+    pub detail: Box<str>,
+}
+
+impl Core {
+    /// All that ends soon without a successor; what was named before and is not any more is cured.
+    pub fn reference_ends(&mut self, at: Instant, ending: Vec<ReferenceEnd>) {
+        let kind = AlertKind::ReferenceEnds;
+        let subjects: Vec<u64> = ending.iter().map(|end| stable_hash(&end.subject)).collect();
+        for cured in self.alerts.subjects(kind).into_iter().filter(|open| !subjects.contains(open)) {
+            self.alerts.close(kind, cured, at, &mut self.effects);
+        }
+        for (end, subject) in ending.into_iter().zip(subjects) {
+            if !self.alerts.is_open(kind, subject) {
+                let about = About { lot: end.lot, detail: Some(end.detail), ..About::default() };
+                self.alerts.open(kind, subject, end.since, about, &mut self.effects);
+            }
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::{
     detectors::{Clock, timeline},
     device::{Device, Entry},
     draft::Draft,
+    effect::Certainty,
     event::{Place, ReadingKind},
     hash::stable_hash,
     ids::{Ids, Origins},
@@ -87,7 +88,9 @@ impl Core {
     /// Whether an entry can simply be taken as the berth's next event: a silence before it may never have been.
     fn is_quick<W: World>(&self, device: Id, entry: &Entry, world: &W) -> bool {
         let Some(Place::Berth { lot, berth }) = entry.statement.place else { return false };
-        if Self::is_gated(&lot, entry.at, world) {
+        // A vacancy that tells since when it was occupied may join two sessions.
+        let looks_back = entry.statement.previous.is_some() && entry.statement.occupied == Some(false);
+        if looks_back || Self::is_gated(&lot, entry.at, world) {
             return false;
         }
         match self.berths.get(&berth) {
@@ -351,13 +354,16 @@ pub(crate) fn is_mute(entry: &Entry) -> bool {
         || entry.statement.kind == ReadingKind::Other
 }
 
-/// Forgets the sessions that had ended by `upto` both at `upto` and now, but for the last one. What only one of the two
-/// still had, deriving again would take for gone, or for new.
+/// Forgets the sessions that had ended by `upto` both at `upto` and now, but for the last one, and the one before it where
+/// the last may yet turn out to be the same car. What only one of the two still had, deriving again would take for gone,
+/// or for new.
 fn keep_both(base: &mut Vec<Draft>, current: &mut Vec<Draft>, upto: Instant) {
     let matters = |draft: &Draft| draft.is_open() || draft.exit.is_none_or(|exit| exit.at >= upto);
     let mut kept: Vec<SessionId> =
         base.iter().chain(&*current).filter(|draft| matters(draft)).map(|draft| draft.id).collect();
-    kept.extend(current.last().map(|draft| draft.id));
+    let inferred = |draft: &Draft| draft.entry.is_some_and(|entry| entry.certainty == Certainty::Inferred);
+    let unsure = current.last().is_some_and(|last| last.is_open() && inferred(last));
+    kept.extend(current.iter().rev().take(1 + usize::from(unsure)).map(|draft| draft.id));
     base.retain(|draft| kept.contains(&draft.id));
     current.retain(|draft| kept.contains(&draft.id));
 }

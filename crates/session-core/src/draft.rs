@@ -78,6 +78,21 @@ impl PlateFacts {
         }
     }
 
+    /// Takes in what is known of the same plate from elsewhere.
+    pub(crate) fn take(&mut self, other: &Self) {
+        let (best, rest) = if other.confidence >= self.confidence && other.plate.is_some() {
+            (*other, *self)
+        } else {
+            (*self, *other)
+        };
+        *self = Self {
+            color: best.color.or(rest.color),
+            vehicle: best.vehicle.or(rest.vehicle),
+            read_at: best.read_at.max(rest.read_at),
+            ..best
+        };
+    }
+
     /// Whether a reading is of this plate, as far as readers can be trusted.
     pub(crate) fn is_same(&self, plate: &Plate) -> bool {
         self.plate.is_none_or(|known| known.resembles(plate))

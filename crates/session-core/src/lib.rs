@@ -40,6 +40,7 @@ mod words;
 mod world;
 
 pub use crate::core::{Core, DeadCode, Verdict};
+pub use alerts::ReferenceEnd;
 pub use asked::{BerthNow, Owed, Paid, Whose};
 pub use effect::*;
 pub use event::*;

@@ -9,7 +9,7 @@
 //!                          └────────────────────────┘
 //! ```
 
-use parking_types::{Id, Instant, Span};
+use parking_types::{Id, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -50,6 +50,8 @@ pub(crate) struct Roadside {
     pub(crate) occupied: Option<bool>,
     /// When they last said so.
     pub(crate) last_contact: Option<Instant>,
+    /// Two or more of their frames are missing since they last said the other.
+    doubt: bool,
     /// A person overruled them: their repeats say nothing until their next edge.
     overruled: bool,
     /// Everything of theirs was silent, and nothing has come since; kept to judge a vacancy without number.
@@ -158,7 +160,7 @@ impl Roadside {
             }
             (Some(true), false) => self.vacated(contact, doubt, setting),
             (Some(false), true) => {
-                self.narrow_exit(contact);
+                self.narrow_exit(contact, setting.policy);
                 let entry = if contact.change {
                     contact.entry(self.last_contact)
                 } else {
@@ -171,6 +173,7 @@ impl Roadside {
     }
 
     fn seen(&mut self, contact: &Contact, occupied: bool) {
+        self.doubt = self.occupied == Some(occupied) && (self.doubt || contact.missing >= 2);
         self.occupied = Some(occupied);
         self.last_contact = Some(contact.at);
         self.silent_since = None;
@@ -194,8 +197,9 @@ impl Roadside {
         if contact.missing >= 2 && contact.doubt && !told {
             self.mark_open(Mark::FramesLost);
         }
-        if let (Some((low, high)), Some(draft)) = (began, self.open_draft())
-            && let Some(entry) = &mut draft.entry
+        if let Some((low, high)) = began
+            && !self.join_across_flicker(high, setting.policy)
+            && let Some(entry) = self.open_draft().and_then(|draft| draft.entry.as_mut())
             && overlaps(entry, low, high)
         {
             narrow(entry, low, high);
@@ -212,6 +216,25 @@ impl Roadside {
         if self.open_draft().is_some() {
             self.end(contact.exit(self.last_contact), contact, setting);
         }
+    }
+
+    /// The detector, which has seen it occupied since `high` at the latest, shows that the car came within a flicker of the
+    /// one before, or never left: they are one, parted by lost frames.
+    fn join_across_flicker(&mut self, high: Instant, policy: &Policy) -> bool {
+        let [.., before, last] = self.drafts.as_mut_slice() else { return false };
+        let inferred = last.entry.filter(|entry| entry.certainty == Certainty::Inferred);
+        let (Some(exit), Some(entry)) = (before.exit, inferred) else { return false };
+        let came = entry.not_after.unwrap_or(entry.at).min(high);
+        let one_car = last.plate.plate.is_none_or(|plate| before.plate.is_same(&plate));
+        if !(has_ended(before) && last.is_open() && one_car) || came - exit.at >= policy.flicker {
+            return false;
+        }
+        go_on(before, exit, entry, last.anchor);
+        before.marks = before.marks.union(last.marks);
+        before.plate.take(&last.plate);
+        before.last_contact = before.last_contact.max(last.last_contact);
+        self.drafts.pop();
+        true
     }
 
     /// The departure was lost: the session ends at the contact before.
@@ -232,23 +255,25 @@ impl Roadside {
     }
 
     /// A detector that says since when the berth has been vacant narrows the exit that no frame reported.
-    fn narrow_exit(&mut self, contact: &Contact) {
+    fn narrow_exit(&mut self, contact: &Contact, policy: &Policy) {
         let (Some((low, high)), Some(last)) = (contact.previous_began(), self.last_contact) else { return };
-        let Some(draft) = self.drafts.last_mut().filter(|draft| draft.state == DraftState::Closed) else {
-            return;
-        };
+        let Some(draft) = self.drafts.last_mut().filter(|draft| has_ended(draft)) else { return };
         let doubtful = draft.doubtful_exit;
         let Some(exit) = draft.exit.as_mut().filter(|exit| exit.certainty == Certainty::Inferred) else {
             return;
         };
-        // Only where the vacancy that the detector speaks of is the one that the first vacant contact saw.
-        if high > last || high < exit.at || exit.not_after.is_some_and(|first| high > first) {
+        // Only where the vacancy that the detector speaks of is surely the one that the first vacant contact saw.
+        let sure = !self.doubt || exit.not_after.is_none_or(|first| high <= first);
+        if !sure || contact.missing >= 2 && high > last || high < exit.at {
             return;
         }
+        let high = exit.not_after.map_or(high, |first| first.min(high));
         exit.not_after = Some(high);
-        if let Some(low) = low.filter(|low| !doubtful && *low > exit.at) {
+        if let Some(low) = low.filter(|low| !doubtful && *low > exit.at && *low <= high) {
             (exit.at, exit.not_before) = (low, Some(low));
         }
+        let exit = *exit;
+        void_if_short(draft, exit, policy);
     }
 
     fn mark_open(&mut self, mark: Mark) {
@@ -264,20 +289,16 @@ impl Roadside {
         }
         let flicker = setting.policy.flicker;
         if let Some(draft) = self.drafts.last_mut()
-            && (draft.state == DraftState::Closed || draft.marks.contains(Mark::TooShort))
+            && has_ended(draft)
             && let Some(exit) = draft.exit
             && entry.at - exit.at < flicker
             && !contact.same_frame
         {
-            draft.state = DraftState::Open;
-            draft.marks.remove(Mark::TooShort);
-            draft.flicker = Some(Box::new((exit, entry, contact.key)));
-            draft.exit = None;
-            draft.publish_from = None;
-            return;
+            return go_on(draft, exit, entry, contact.key);
         }
         let mut draft = self.draft(entry, contact.key, setting);
-        if contact.missing > 0 && entry.certainty == Certainty::Inferred || contact.missing >= 2 {
+        let doubt = contact.missing >= 2 && !self.tells_vacant_throughout(contact);
+        if contact.missing > 0 && entry.certainty == Certainty::Inferred || doubt {
             draft.mark(Mark::FramesLost);
         }
         if contact.suspect {
@@ -287,6 +308,13 @@ impl Roadside {
             draft.mark(Mark::Backfilled);
         }
         self.drafts.push(draft);
+    }
+
+    /// An arrival whose detector has seen the berth vacant since before the contact before: no car came and went between.
+    fn tells_vacant_throughout(&self, contact: &Contact) -> bool {
+        let vacant_by = contact.previous_began().map(|(_, by)| by).filter(|_| contact.occupied == Some(true));
+        self.occupied == Some(false)
+            && vacant_by.is_some_and(|by| self.last_contact.is_some_and(|last| by <= last))
     }
 
     fn draft(&self, entry: Moment, key: u64, setting: &Setting<'_>) -> Draft {
@@ -374,11 +402,30 @@ impl Roadside {
     }
 }
 
+/// Whether the car has left, however short it was there.
+fn has_ended(draft: &Draft) -> bool {
+    draft.state == DraftState::Closed || draft.marks.contains(Mark::TooShort)
+}
+
+/// What ended at `exit` goes on after a flicker.
+fn go_on(draft: &mut Draft, exit: Moment, entry: Moment, key: u64) {
+    draft.state = DraftState::Open;
+    draft.marks.remove(Mark::TooShort);
+    draft.flicker = Some(Box::new((exit, entry, key)));
+    draft.exit = None;
+    draft.publish_from = None;
+}
+
 /// Closes a draft; it is published as closed when `flicker` has passed since an exact vacancy, else at once.
 fn close(draft: &mut Draft, exit: Moment, policy: &Policy) {
     draft.exit = Some(exit);
     draft.state = DraftState::Closed;
     draft.publish_from = (exit.certainty == Certainty::Exact).then(|| exit.at + policy.flicker);
+    void_if_short(draft, exit, policy);
+}
+
+/// Without a plate, and too short even at its longest: nobody has parked.
+fn void_if_short(draft: &mut Draft, exit: Moment, policy: &Policy) {
     let longest = draft.entry.and_then(|entry| match entry.certainty {
         Certainty::Inferred => Some(exit.not_after.unwrap_or(exit.at) - entry.not_before?),
         _ => Some(exit.not_after.unwrap_or(exit.at) - entry.at),
@@ -400,9 +447,7 @@ fn overlaps(entry: &Moment, low: Option<Instant>, high: Instant) -> bool {
         }
         _ => (entry.at, entry.at),
     };
-    // Whole minutes are all that the detector tells.
-    let slack = Span::from_mins(1);
-    from <= high + slack && low.is_none_or(|low| to >= low - slack)
+    from <= high && low.is_none_or(|low| low <= to)
 }
 
 /// Narrows an inferred entry to `[low, high]`.

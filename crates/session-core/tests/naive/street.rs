@@ -32,6 +32,8 @@ struct Draft {
     plate: Option<(u8, Plate)>,
     lost_entry: bool,
     lost_exit: bool,
+    /// What was missing before its exit may have hidden another car, whose vacancy a later frame speaks of.
+    doubtful_exit: bool,
     /// Frames are missing within, and it was kept together.
     lost: bool,
     suspect: bool,
@@ -46,6 +48,7 @@ impl Draft {
             plate: None,
             lost_entry: false,
             lost_exit: false,
+            doubtful_exit: false,
             lost: false,
             suspect: false,
             uploaded: false,
@@ -130,7 +133,9 @@ fn walk(contacts: &[Contact], policy: &Policy) -> Vec<Draft> {
             None => {}
             Some(before) => {
                 pair(&mut drafts, before, this, doubt, policy);
-                doubt = before.occupied == this.occupied && (doubt || this.missing >= 2);
+                // Where it splits two cars nothing is missing of the second.
+                let split = this.occupied && this.missing >= 2 && policy.lost_pair == LostPair::Split;
+                doubt = before.occupied == this.occupied && !split && (doubt || this.missing >= 2);
             }
         }
         if let Some(open) = drafts.last_mut().filter(|draft| draft.exit.is_none() || !this.occupied) {
@@ -156,12 +161,15 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, doubt: bool, 
         ReadingKind::State => this.missing == 0 && !this.loose,
         _ => false,
     };
+    if let Some(open) = drafts.last_mut().filter(|draft| draft.exit.is_none()) {
+        open.doubtful_exit = this.missing >= 2;
+    }
     let (from, to) = (before.at.min(this.at), this.at);
     let entry = if reported { Edge::exact(to) } else { Edge::inferred(to, Some(from), Some(to)) };
     let exit = if reported { Edge::exact(to) } else { Edge::inferred(from, Some(from), Some(to)) };
     let change = this.kind == ReadingKind::Change;
     if before.occupied != this.occupied && change && !in_doubt {
-        look_back(drafts, this, doubt);
+        look_back(drafts, this, doubt, policy);
     }
     match (before.occupied, this.occupied) {
         (true, after) if in_doubt => {
@@ -197,10 +205,12 @@ fn pair(drafts: &mut Vec<Draft>, before: &Contact, this: &Contact, doubt: bool, 
 }
 
 /// How long the state before has lasted narrows the edge that began it, where no frame reported that edge.
-fn look_back(drafts: &mut [Draft], this: &Contact, doubt: bool) {
+fn look_back(drafts: &mut [Draft], this: &Contact, doubt: bool, policy: &Policy) {
+    let before = drafts.len().checked_sub(2).and_then(|at| drafts[at].exit);
     let (Some(previous), Some(last)) = (this.previous, drafts.last_mut()) else { return };
     let high = this.at - minutes(previous.minutes);
     let low = (!previous.overflow).then(|| this.at - minutes(previous.minutes + previous.error + 1));
+    let low = low.filter(|_| !(this.occupied && last.doubtful_exit));
     let edge = if this.occupied { last.exit.as_mut() } else { Some(&mut last.entry) };
     let Some(edge) = edge.filter(|edge| edge.certainty == 1) else { return };
     if doubt && edge.not_after.is_none_or(|after| high > after) {
@@ -208,7 +218,11 @@ fn look_back(drafts: &mut [Draft], this: &Contact, doubt: bool) {
     }
     let from = edge.not_before.max(low);
     let to = edge.not_after.map_or(high, |after| after.min(high));
-    if from.is_none_or(|from| from <= to) {
+    // It came within a flicker of the one before, or has been there all along: `flickers` makes them one.
+    let same = !this.occupied && before.is_some_and(|exit| to - exit.at < policy.flicker);
+    if same {
+        *edge = Edge::inferred(to, None, Some(to));
+    } else if from.is_none_or(|from| from <= to) {
         let at = if this.occupied { from.unwrap_or(to) } else { to };
         *edge = Edge::inferred(at, from, Some(to));
     }

@@ -5,7 +5,6 @@ pub mod actions;
 pub mod frames;
 pub mod garage;
 pub mod last;
-pub mod pending;
 pub mod street;
 pub mod town;
 

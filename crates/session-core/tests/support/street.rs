@@ -230,9 +230,11 @@ pub fn plans(makes: &'static [Make], weather: Weather) -> impl Strategy<Value = 
                 first_number: if make == Make::Native { 1 } else { u32::from(number) },
                 offset,
                 fates,
-                // Without a time of its own nobody knows from when a late frame counts its minutes back.
+                // Who tells how long the state before has lasted tells a change from a repeat. And
+                // without a time of its own nobody knows from when a late frame counts its minutes back.
                 tells_previous: tells_previous
                     && weather.previous
+                    && make != Make::LoraState
                     && !(weather.late && matches!(make, Make::Lora | Make::LoraState | Make::Plain)),
             })
         })
