@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its own part")]
 
 pub mod actions;
+pub mod fair;
 pub mod frames;
 pub mod garage;
 pub mod last;
