@@ -66,8 +66,8 @@ struct Head {
 /// The number that the frame itself gives.
 #[derive(Clone, Copy, Default)]
 struct Own {
-    sequence: Option<u64>,
-    boot: Option<u64>,
+    sequence: Option<u32>,
+    boot: Option<u32>,
 }
 
 /// What is known of the device when the frame comes in.
@@ -123,7 +123,7 @@ impl Binder {
             head.restart |= reading.kind == Kind::Startup;
             head.offline |= reading.offline_upload == Some(true);
             head.own.sequence = head.own.sequence.or(reading.sequence);
-            head.own.boot = head.own.boot.or(reading.boot);
+            head.own.boot = head.own.boot.or_else(|| reading.boot());
             vitals.add(reading);
             readings.push(known.reading(&head, reading));
         })
@@ -173,12 +173,8 @@ fn number(numbering: Numbering, head: &mut Head, record: &FrameRecord<'_>) -> Op
         Some(cyclic(value as u32, 0, modulo - 1, record.join))
     };
     match (numbering, head.own) {
-        (Numbering::Boot, Own { sequence, boot }) => {
-            let (boot, seq) = (u32::try_from(boot?).ok()?, u32::try_from(sequence?).ok()?);
-            Some(Number::Boot { boot, seq })
-        }
+        (Numbering::Boot, Own { sequence, boot }) => Some(Number::Boot { boot: boot?, seq: sequence? }),
         (Numbering::Sequence { first, last, restart }, Own { sequence: Some(own), .. }) => {
-            let own = u32::try_from(own).ok()?;
             if Some(own) == restart {
                 // The place before `first`, so that `first` is the next one.
                 head.restart = true;

@@ -149,7 +149,8 @@ fn run(name: &str, rounds: u32) {
     let context = Context { port, ..Context::default() };
     for _ in 0..rounds {
         let _ = decode(protocol, black_box(&bytes), black_box(&context), &mut |reading| {
-            sum += u64::from(reading.occupied == Some(true)) + reading.sequence.unwrap_or_default();
+            sum +=
+                u64::from(reading.occupied == Some(true)) + u64::from(reading.sequence.unwrap_or_default());
         });
     }
     black_box(sum);

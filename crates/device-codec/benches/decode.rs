@@ -34,7 +34,7 @@ fn head() -> Head {
 
 /// What a consumer does at least: look at the state and the number.
 fn consume(sum: &mut u64, reading: &Reading<'_>) {
-    *sum += u64::from(reading.occupied == Some(true)) + reading.sequence.unwrap_or_default();
+    *sum += u64::from(reading.occupied == Some(true)) + u64::from(reading.sequence.unwrap_or_default());
 }
 
 fn ours(c: &mut Criterion, name: &str, protocol: Protocol, port: Option<u8>, bytes: &[u8]) {

@@ -10,9 +10,9 @@
 #[cfg(target_arch = "x86_64")]
 const SHORT: usize = 256;
 
-/// How many words the checksum of a heartbeat without a tag covers.
+/// How many bytes the checksum of a heartbeat without a tag covers.
 #[cfg(target_arch = "x86_64")]
-const HEARTBEAT: usize = 7;
+const HEARTBEAT: usize = 56;
 
 /// CRC-32C (Castagnoli).
 #[inline]
@@ -29,14 +29,21 @@ pub(crate) fn crc32c(bytes: &[u8]) -> u32 {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse4.2")]
 fn by_instruction(bytes: &[u8]) -> u32 {
+    match bytes.as_array::<HEARTBEAT>() {
+        // A loop over a known number of words is none.
+        Some(bytes) => word_by_word(bytes),
+        None => word_by_word(bytes),
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse4.2")]
+#[inline]
+fn word_by_word(bytes: &[u8]) -> u32 {
     use std::arch::x86_64::{_mm_crc32_u8, _mm_crc32_u64};
     let (words, rest) = bytes.as_chunks::<8>();
     let next = |crc, word: &[u8; 8]| _mm_crc32_u64(crc, u64::from_le_bytes(*word));
-    let words = match <&[[u8; 8]; HEARTBEAT]>::try_from(words) {
-        // A loop over a known number of words is none.
-        Ok(words) => words.iter().fold(u64::from(u32::MAX), next),
-        Err(_) => words.iter().fold(u64::from(u32::MAX), next),
-    };
+    let words = words.iter().fold(u64::from(u32::MAX), next);
     // The upper half of what the instruction gives is zero.
     !rest.iter().fold(words as u32, |crc, b| _mm_crc32_u8(crc, *b))
 }

@@ -99,29 +99,32 @@ pub struct Previous {
     pub overflow: Option<bool>,
 }
 
+/// Which device of ours sent a frame, and in which of its runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Started {
+    pub(crate) device: u64,
+    pub(crate) boot: u32,
+}
+
 /// What one frame says. What it does not state is `None`; nothing is inferred.
 ///
 /// What most frames state has a field. Texts and what has no name here lie in one list behind it, which costs
 /// nothing until it is filled: a decoder builds a reading in place and hands out a reference, so that no bytes are
 /// copied, and the heap is only touched for texts of more than 32 bytes that cannot be borrowed.
+///
+/// The order of the fields counts: what few frames state lies together, so that it is cleared together.
 #[derive(Clone, Debug)]
 #[repr(C)]
 #[non_exhaustive]
 pub struct Reading<'a> {
     /// What it is about.
     pub kind: Kind,
-    /// Whether a vehicle is there.
-    pub occupied: Option<bool>,
     /// Into the lot or out of it, only where the protocol says that.
     pub direction: Option<Direction>,
     /// The vehicle's class, only where the protocol documents one.
     pub vehicle: Option<VehicleClass>,
     /// The colour of the plate's ground.
     pub plate_color: Option<PlateColor>,
-    /// Whether a vehicle is on the lane's induction loop.
-    pub on_loop: Option<bool>,
-    /// The device says that its battery is low.
-    pub battery_low: Option<bool>,
     /// Where the arm or bar is.
     pub gate_state: Option<GateState>,
     /// Whether a limit switch confirms it.
@@ -132,36 +135,40 @@ pub struct Reading<'a> {
     pub recalibrated: Option<bool>,
     /// What an answer to a command proves; printed in `more` as `command_state`.
     pub proof: Option<Proof>,
-    /// Which of the berths that the device watches.
-    pub berth_no: Option<u32>,
+    /// The device says that its battery is low.
+    pub battery_low: Option<bool>,
+    /// Whether a vehicle is there.
+    pub occupied: Option<bool>,
+    /// Whether a vehicle is on the lane's induction loop.
+    pub on_loop: Option<bool>,
     /// Battery, volts.
     pub battery_v: Option<Milli>,
-    /// Battery, per cent.
-    pub battery_pct: Option<Milli>,
     /// Temperature, °C.
     pub temperature_c: Option<Milli>,
     /// Received signal strength, dBm.
     pub rssi_dbm: Option<Milli>,
+    /// Battery, per cent.
+    pub battery_pct: Option<Milli>,
     /// Signal-to-noise ratio, dB.
     pub snr_db: Option<Milli>,
     /// How certain the reader is, in per cent.
     pub plate_confidence: Option<Milli>,
+    /// Which of the berths that the device watches.
+    pub berth_no: Option<u32>,
     /// Magnetic field, in the device's units.
     pub magnetic: Option<[i16; 3]>,
     /// Magnetic field of the empty berth, in the device's units.
     pub baseline: Option<[i16; 3]>,
     /// Vehicles counted so far.
     pub vehicle_count: Option<u32>,
+    /// The device's number of this frame.
+    pub sequence: Option<u32>,
     /// How long the state before lasted.
     pub previous: Option<Previous>,
     /// The device's clock when it happened.
     pub device_time: Option<DeviceTime>,
-    /// The device's number of this frame.
-    pub sequence: Option<u64>,
-    /// The run of numbers that `sequence` belongs to, where the protocol counts its starts; printed in `more` as `boot`.
-    pub boot: Option<u64>,
-    /// The id of a device of ours, which is a number; it counts where `boot` is known.
-    pub(crate) device_number: u64,
+    /// A device of ours says this instead of an id.
+    pub(crate) started: Option<Started>,
     /// The plate, or that there is none.
     pub plate: Option<PlateReading>,
     facts: Facts<'a>,
@@ -181,7 +188,7 @@ impl<'a> Reading<'a> {
             direction: None,
             device_time: None,
             sequence: None,
-            boot: None,
+            started: None,
             on_loop: None,
             battery_v: None,
             battery_pct: None,
@@ -199,7 +206,6 @@ impl<'a> Reading<'a> {
             recalibrated: None,
             berth_no: None,
             proof: None,
-            device_number: 0,
             facts: Facts::default(),
         }
     }
@@ -217,6 +223,12 @@ impl<'a> Reading<'a> {
         if !self.facts.is_empty() {
             drop(core::mem::take(&mut self.facts));
         }
+    }
+
+    /// The run of numbers that `sequence` belongs to, where the protocol counts its starts; printed in
+    /// `more` as `boot`.
+    pub fn boot(&self) -> Option<u32> {
+        self.started.map(|started| started.boot)
     }
 
     /// Appends the reading as one JSON object, without a line end; what is not known is absent.

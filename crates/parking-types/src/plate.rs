@@ -89,6 +89,7 @@ impl Plate {
     ///
     /// # Errors
     /// [`PlateError`]; the words for "no plate" are plain texts here, see [`Reading::parse`].
+    #[inline]
     pub fn parse(text: &str) -> Result<Self, PlateError> {
         normal::plate(text)
     }
@@ -135,6 +136,7 @@ impl Reading {
     ///
     /// # Errors
     /// [`PlateError`] when it is neither.
+    #[inline]
     pub fn parse(text: &str) -> Result<Self, PlateError> {
         if normal::says_unplated(text) { Ok(Self::Unplated) } else { Plate::parse(text).map(Self::Plate) }
     }

@@ -10,18 +10,15 @@ pub(crate) struct Num<'a>(&'a [u8]);
 #[inline(never)]
 pub(super) fn digits(bytes: &[u8]) -> (i64, usize) {
     const MOST: usize = 18;
-    let (mut value, mut len) = (0, 0);
-    if let Some(eight) = bytes.first_chunk::<8>()
-        && let Some(high) = eight_digits(*eight)
-    {
-        (value, len) = (high, 8);
-    }
-    while let Some(digit) = bytes.get(len).map(|b| b.wrapping_sub(b'0'))
-        && digit < 10
-        && len < MOST
-    {
-        value = value * 10 + i64::from(digit);
-        len += 1;
+    let (mut value, mut len) = bytes.first_chunk().map_or((0, 0), |eight| up_to_eight_digits(*eight));
+    if len == 8 || bytes.len() < 8 {
+        while let Some(digit) = bytes.get(len).map(|b| b.wrapping_sub(b'0'))
+            && digit < 10
+            && len < MOST
+        {
+            value = value * 10 + i64::from(digit);
+            len += 1;
+        }
     }
     let padded = len > 1 && bytes.first() == Some(&b'0');
     // At its end a text may have been cut, and the number with it.
@@ -29,20 +26,20 @@ pub(super) fn digits(bytes: &[u8]) -> (i64, usize) {
     (value, if ends && !padded { len } else { 0 })
 }
 
-/// Eight digits at once, by three products.
-fn eight_digits(text: [u8; 8]) -> Option<i64> {
+/// The digits in front and how many they are, by three products.
+#[inline]
+fn up_to_eight_digits(text: [u8; 8]) -> (i64, usize) {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
-    const TOPS: u64 = 0xf0f0_f0f0_f0f0_f0f0;
-    let word = u64::from_le_bytes(text);
-    // Above nine a six more carries into the upper half.
-    let more = word.wrapping_add(0x0606_0606_0606_0606);
-    if word & TOPS != ZEROS || more & TOPS != ZEROS {
-        return None;
-    }
-    let ones = word ^ ZEROS;
+    const TOPS: u64 = 0x8080_8080_8080_8080;
+    let ones = u64::from_le_bytes(text) ^ ZEROS;
+    // Above nine this carries into the top bit; what it carries on into stands behind.
+    let others = (ones | ones.wrapping_add(0x7676_7676_7676_7676)) & TOPS;
+    let len = others.trailing_zeros() / 8;
+    // What does not belong is shifted out, and zeros stand in front.
+    let ones = ones.checked_shl(64 - 8 * len).unwrap_or(0);
     let pairs = (ones.wrapping_mul(10) + (ones >> 8)) & 0x00ff_00ff_00ff_00ff;
     let fours = (pairs.wrapping_mul(100) + (pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    Some((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff) as i64)
+    ((fours.wrapping_mul(10_000).wrapping_add(fours >> 32) & 0xffff_ffff) as i64, len as usize)
 }
 
 /// The length of the number at the start of `bytes`, or the offset at which it breaks.

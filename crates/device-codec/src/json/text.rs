@@ -134,7 +134,18 @@ impl<'a> Str<'a> {
     /// # Errors
     /// [`ErrorCode::Encoding`] where the bytes are no text in the document's charset, or an escaped surrogate has
     /// no partner; nothing is replaced.
+    #[inline]
     pub(crate) fn decode(self) -> Result<Text<'a>, DecodeError> {
+        if self.mark & (GBK | ESCAPED) == 0
+            && let Ok(text) = core::str::from_utf8(self.raw)
+        {
+            return Ok(Text::Borrowed(text));
+        }
+        self.decode_rarer()
+    }
+
+    #[inline(never)]
+    fn decode_rarer(self) -> Result<Text<'a>, DecodeError> {
         let text = if self.mark & GBK == 0 {
             match core::str::from_utf8(self.raw) {
                 Ok(text) => Text::Borrowed(text),

@@ -84,25 +84,25 @@ fn volts_end<T: Trace>(frame: &Reader<'_, T>) -> usize {
 /// How many digits and points stand in front, and the number that they are; what is finer than a thousandth is dropped.
 #[inline]
 fn decimal(text: &[u8]) -> (usize, Option<Milli>) {
-    // So many digits fit into 64 bits; more are no measured value.
-    const MOST: usize = 18;
-    let (mut value, mut taken, mut dropped, mut points, mut places) = (0u64, 0, 0, 0, 0);
+    // So many digits, in thousandths, fit into 64 bits; more are no measured value.
+    const MOST: usize = 15;
+    let (mut value, mut len, mut points, mut places) = (0u64, 0, 0, 0);
     for b in text {
         match b {
             b'0'..=b'9' if places < 3 => {
                 value = value.wrapping_mul(10).wrapping_add(u64::from(b - b'0'));
                 places += points;
-                taken += 1;
             }
-            b'0'..=b'9' => dropped += 1,
+            b'0'..=b'9' => {}
             b'.' => points += 1,
             _ => break,
         }
+        len += 1;
     }
     let scale = [1000, 100, 10].get(places).copied().unwrap_or(1);
-    let fits = points < 2 && (1..=MOST).contains(&taken);
-    let value = value.checked_mul(scale).and_then(|value| i32::try_from(value).ok());
-    (taken + dropped + points, value.filter(|_| fits).map(Milli::new))
+    let fits = points < 2 && (points + 1..=MOST).contains(&len);
+    let value = i32::try_from(value.wrapping_mul(scale)).ok();
+    (len, value.filter(|_| fits).map(Milli::new))
 }
 
 impl<'a, T: Trace> Cursor<'_, 'a, T> {

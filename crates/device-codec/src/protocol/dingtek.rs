@@ -165,7 +165,7 @@ fn telemetry<T: Trace>(
     } else {
         at::COUNTER_DO200
     };
-    reading.sequence = Some(u64::from(frame.u16_be(counter, "frame_counter")?));
+    reading.sequence = Some(u32::from(frame.u16_be(counter, "frame_counter")?));
     Ok(())
 }
 

@@ -113,7 +113,7 @@ fn header<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<
     reading
         .set(Fact::Device, Some(Text::decimals([(u32::from(a), 2), (u32::from(b), 5), (u32::from(c), 2)])));
     let command = frame.u8(at::COMMAND, "command")?;
-    reading.sequence = Some(u64::from(frame.u8(at::PACKET, "packet")?));
+    reading.sequence = Some(u32::from(frame.u8(at::PACKET, "packet")?));
     let length = usize::from(frame.u8(at::LENGTH, "length")?);
     frame.exactly(at::VERSION + length)?;
     reading.put("version", frame.u8(at::VERSION, "version")?);

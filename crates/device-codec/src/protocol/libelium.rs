@@ -106,7 +106,7 @@ fn header<T: Trace>(
     frame.means(|| format!("{}, frame type {kind}", if occupied { "occupied" } else { "vacant" }));
     reading.occupied = Some(occupied);
     reading.battery_low = Some(flags & bit::BATTERY_LOW != 0);
-    reading.sequence = Some(u64::from(frame.u8(at::COUNTER, "frame_counter")?));
+    reading.sequence = Some(u32::from(frame.u8(at::COUNTER, "frame_counter")?));
     Ok((flags, kind))
 }
 

@@ -12,7 +12,7 @@ use crate::native::{
 };
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::Reader;
-use crate::reading::{DeviceTime, Fact, Kind, Previous, Reading, Value};
+use crate::reading::{DeviceTime, Fact, Kind, Previous, Reading, Started, Value};
 use crate::text::Text;
 use crate::trace::Trace;
 
@@ -117,9 +117,8 @@ fn any<'a, T: Trace>(bytes: &'a [u8], trace: T, out: Out<'_, 'a>) -> Result<(), 
 
 #[inline(always)]
 fn numbered(head: &Head, reading: &mut Reading<'_>) {
-    reading.device_number = head.device_id;
-    reading.boot = Some(u64::from(head.boot_id));
-    reading.sequence = Some(u64::from(head.seq));
+    reading.started = Some(Started { device: head.device_id, boot: head.boot_id });
+    reading.sequence = Some(head.seq);
     reading.device_time = head.sent_at.map(DeviceTime::Utc);
 }
 

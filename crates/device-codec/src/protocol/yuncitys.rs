@@ -159,7 +159,7 @@ fn common<'a>(
     if let Some((at, number)) = message.sequence {
         let number = number.and_then(|number| u8::try_from(number).ok());
         let wrong = DecodeError::new(ErrorCode::Value, at, "2_packageSerialNumberHead");
-        reading.sequence = Some(u64::from(number.ok_or(wrong)?));
+        reading.sequence = Some(u32::from(number.ok_or(wrong)?));
     }
     if let Some(time) = message.time {
         let time = time.decode()?;

@@ -169,8 +169,8 @@ impl<'a> Reading<'a> {
 
     /// The device's own id.
     pub fn device(&self) -> Option<Text<'_>> {
-        match self.boot {
-            Some(_) => Some(Text::hex_u64(self.device_number)),
+        match self.started {
+            Some(started) => Some(Text::hex_u64(started.device)),
             None => self.fact(Fact::Device)?.text(),
         }
     }

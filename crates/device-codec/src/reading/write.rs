@@ -135,13 +135,13 @@ fn in_more(fact: Fact) -> bool {
 }
 
 fn more(reading: &Reading<'_>, object: &mut Object<'_>) {
-    let named = reading.boot.is_some() || reading.proof.is_some() || reading.states(in_more);
+    let named = reading.started.is_some() || reading.proof.is_some() || reading.states(in_more);
     if !named && reading.more().next().is_none() {
         return;
     }
     object.key("more");
     let mut more = Object::open(object.out);
-    more.int("boot", reading.boot);
+    more.int("boot", reading.boot());
     more.text("direction", reading.direction_code().as_deref());
     more.text("command", reading.command().as_deref());
     more.text("command_state", reading.proof.map(|proof| proof.as_str()));

@@ -30,30 +30,26 @@ fn is_word_for_none(text: &str) -> bool {
     UNPLATED.into_iter().any(same)
 }
 
-/// The canonical text of the plain case, letters, digits and Chinese characters without anything to fold; `None` where
-/// the slower way has to look.
+/// The canonical text of the plain case, capital letters, digits and Chinese characters, where nothing is to be folded;
+/// `None` where the slower way has to look.
+#[inline]
 fn plain(text: &str) -> Option<Plate> {
-    let mut bytes = [0u8; MAX];
     let raw = text.as_bytes();
-    let out = bytes.get_mut(..raw.len())?;
     let mut at = 0;
     while let Some(b) = raw.get(at) {
-        match b {
-            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                *out.get_mut(at)? = b.to_ascii_uppercase();
-                at += 1;
-            }
+        at += match b {
+            b'0'..=b'9' | b'A'..=b'Z' => 1,
             // U+4E00 to U+9FFF: Chinese characters, all of them letters without case.
-            0xe4..=0xe9 if *b > 0xe4 || raw.get(at + 1).is_some_and(|next| *next >= 0xb8) => {
-                out.get_mut(at..at + 3)?.copy_from_slice(raw.get(at..at + 3)?);
-                at += 3;
-            }
+            0xe4..=0xe9 if *b > 0xe4 || raw.get(at + 1).is_some_and(|next| *next >= 0xb8) => 3,
             _ => return None,
-        }
+        };
     }
+    let mut bytes = [0u8; MAX];
+    bytes.get_mut(..raw.len())?.copy_from_slice(raw);
     (at > 0).then_some(Plate { bytes, len: raw.len() as u8 })
 }
 
+#[inline]
 pub(super) fn plate(text: &str) -> Result<Plate, PlateError> {
     match plain(text) {
         Some(plate) => Ok(plate),

@@ -11,19 +11,24 @@ const FIRST: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘�
 /// corrected, and what is no plate stays readable for people.
 pub(super) fn put<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
     match PlateReading::parse(&text) {
-        Ok(plate) => {
-            let plate = if is_placeholder(&text) { PlateReading::Unplated } else { plate };
-            reading.plate = Some(plate);
-            let same = matches!(plate, PlateReading::Plate(plate) if plate == *text.as_str());
-            if !same && !text.is_empty() {
-                reading.put("raw_plate", text);
-            }
-        }
-        Err(error) => {
-            reading.put("plate_error", reason(error));
-            reading.put("raw_plate", text);
-        }
+        Ok(plate) => put_parsed(reading, plate, text),
+        Err(error) => put_unparsed(reading, text, error),
     }
+}
+
+#[inline]
+fn put_parsed<'a>(reading: &mut Reading<'a>, plate: PlateReading, text: Text<'a>) {
+    let plate = if is_placeholder(&text) { PlateReading::Unplated } else { plate };
+    reading.plate = Some(plate);
+    let same = matches!(plate, PlateReading::Plate(plate) if plate == *text.as_str());
+    if !same && !text.is_empty() {
+        reading.put("raw_plate", text);
+    }
+}
+
+fn put_unparsed<'a>(reading: &mut Reading<'a>, text: Text<'a>, error: PlateError) {
+    reading.put("plate_error", reason(error));
+    reading.put("raw_plate", text);
 }
 
 /// Why a text is no plate.
@@ -42,21 +47,23 @@ fn is_placeholder(text: &str) -> bool {
 }
 
 /// Puts a plate that stands in a JSON document.
+#[inline]
 pub(super) fn put_str<'a>(reading: &mut Reading<'a>, text: Str<'a>) {
     match text.decode() {
-        Ok(plain) if plain.bytes().any(|b| matches!(b, b'=' | b'+' | b'/')) => put_base64(reading, plain),
-        Ok(text) => put(reading, text),
+        Ok(text) => match PlateReading::parse(&text) {
+            Ok(plate) => put_parsed(reading, plate, text),
+            Err(error) => put_base64(reading, text, error),
+        },
         Err(_) => put_unreadable(reading, text),
     }
 }
 
 /// Some firmware writes base64 where others write text: `=`, `+` and `/` stand in no plate.
-fn put_base64<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
+fn put_base64<'a>(reading: &mut Reading<'a>, text: Text<'a>, error: PlateError) {
     let mut bytes = [0; 64];
     let plain = base64::decode(text.as_bytes(), &mut bytes).and_then(|b| core::str::from_utf8(b).ok());
     let Some(plate) = plain.and_then(|plain| PlateReading::parse(plain).ok()) else {
-        put(reading, text);
-        return;
+        return put_unparsed(reading, text, error);
     };
     reading.plate = Some(plate);
     reading.put("raw_plate", text);
@@ -134,10 +141,11 @@ mod tests {
     #[test]
     fn base64_where_text_is_due() {
         let mut reading = Reading::new(Kind::Plate);
-        put_base64(&mut reading, Text::Borrowed("X+aXoF8="));
+        put_base64(&mut reading, Text::Borrowed("X+aXoF8="), PlateError::Character { at: 1 });
         assert_eq!(reading.plate, Some(PlateReading::Unplated));
         let mut reading = Reading::new(Kind::Plate);
-        put_base64(&mut reading, Text::Borrowed("ANX9Q3ftqPOVPJd1Tox8SQ=="));
+        let text = Text::Borrowed("ANX9Q3ftqPOVPJd1Tox8SQ==");
+        put_base64(&mut reading, text, PlateError::Character { at: 22 });
         assert_eq!((reading.plate, reading.get("plate_error")), (None, Some(&"character".into())));
     }
 
