@@ -26,11 +26,13 @@ mod lock;
 mod native;
 mod serial;
 mod vz;
+mod vz_calls;
 mod yuncitys;
 
 pub use dahua::dahua_push_reply;
 pub use native::{NativeTarget, native_frame};
 pub use vz::{Push, vz_http_reply};
+pub use vz_calls::{VzCall, vz_tcp_call};
 
 /// A command: what to do, until when, and the id that makes a second delivery harmless.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -137,6 +139,8 @@ pub struct Target<'a> {
     pub at: Instant,
     /// After this instant the device itself refuses it, where its protocol can say so.
     pub not_after: Option<Instant>,
+    /// The plate that the gate opens for, where the device writes it down.
+    pub plate: Option<&'a str>,
     /// The video channel of cameras that count them from one.
     pub channel: u8,
     /// The relay that opens the gate, from 0.
@@ -171,6 +175,7 @@ impl Default for Target<'_> {
             id: "",
             at: Instant::EPOCH,
             not_after: None,
+            plate: None,
             channel: 1,
             open_output: 0,
             close_output: Some(1),

@@ -82,7 +82,7 @@ impl fmt::Display for DecodeError {
             ErrorCode::Checksum => "the checksum does not fit",
             ErrorCode::Version => "an unknown version",
             ErrorCode::Kind => "an unknown kind of message",
-            ErrorCode::Port => "a port that the device does not use",
+            ErrorCode::Port => "no port, or one that the device does not use",
             ErrorCode::Route => "a path, topic or content type that the protocol does not have",
             ErrorCode::Value => "a value that the protocol excludes",
             ErrorCode::Missing => "a field is missing",

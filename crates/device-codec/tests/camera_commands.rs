@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use device_codec::command::{
-    Action, Command, CommandError, NativeTarget, Push, Target, Topics, Wire, dahua_push_reply, encode,
-    native_frame, vz_http_reply,
+    Action, Command, CommandError, NativeTarget, Push, Target, Topics, VzCall, Wire, dahua_push_reply,
+    encode, native_frame, vz_http_reply, vz_tcp_call,
 };
 use device_codec::native::{CommandAction, CommandResult, Frame, Head, Key, Message, tlv_kind};
 use device_codec::{Context, Proof, Protocol, Value, decode, f6213_reply};
@@ -197,6 +197,42 @@ fn tcp_frames_are_read_back() {
     });
     assert!(add.windows(2).any(|pair| pair == b"\xd4\xc1"), "the province is GBK");
     assert_eq!(told(Protocol::VzTcp, &add, "listed_plate").as_deref(), Some("粤B12345"));
+}
+
+#[test]
+fn a_camera_is_asked_for_the_records_that_were_missed() {
+    let calls = [
+        (
+            VzCall::Subscribe,
+            serde_json::json!({"cmd":"ivsresult","enable":true,"format":"json","image":true,"image_type":0}),
+        ),
+        (VzCall::Watch { secs: 30 }, serde_json::json!({"cmd":"reg_offline_check","interval":30})),
+        (VzCall::Online, serde_json::json!({"cmd":"response_online"})),
+        (VzCall::NewestRecord, serde_json::json!({"cmd":"get_max_rec_id"})),
+        (
+            VzCall::Record(4711),
+            serde_json::json!({"cmd":"get_record","id":4711,"format":"json","image":true}),
+        ),
+    ];
+    for (call, body) in calls {
+        let frame = vz_tcp_call(call);
+        assert_eq!(json(&frame[8..]), body);
+        assert_eq!(told(Protocol::VzTcp, &frame, "cmd").as_deref(), body["cmd"].as_str());
+    }
+    assert_eq!(vz_tcp_call(VzCall::Alive), b"VZ\x01\0\0\0\0\0");
+    let newest = br#"{"cmd":"get_max_rec_id","id":"132156","max_id":4711,"state_code":200}"#;
+    assert_eq!(told(Protocol::VzTcp, newest, "newest_record").as_deref(), Some("4711"));
+}
+
+#[test]
+fn a_dahua_camera_writes_down_whom_it_opens_for() {
+    let plate = plate();
+    let target = Target { plate: Some(plate.as_str()), ..Target::default() };
+    let Wire::Request { path, .. } = encode(Protocol::DahuaHttp, &Action::Open, &target).unwrap() else {
+        panic!()
+    };
+    let call = "/cgi-bin/trafficSnap.cgi?action=openStrobe&channel=1&info.openType=Normal";
+    assert_eq!(path, format!("{call}&info.plateNumber=%E7%B2%A4B12345"));
 }
 
 #[test]

@@ -5,10 +5,15 @@ use super::{Action, CommandError, Target, Wire, json};
 /// A CGI call; all of them are GET.
 pub(super) fn request(action: &Action<'_>, target: &Target<'_>) -> Result<Wire, CommandError> {
     let path = match action {
-        Action::Open => format!(
-            "/cgi-bin/trafficSnap.cgi?action=openStrobe&channel={}&info.openType=Normal",
-            target.channel
-        ),
+        Action::Open => {
+            let call = "/cgi-bin/trafficSnap.cgi?action=openStrobe";
+            let mut path = format!("{call}&channel={}&info.openType=Normal", target.channel);
+            if let Some(plate) = target.plate {
+                path.push_str("&info.plateNumber=");
+                escape(plate, &mut path);
+            }
+            path
+        }
         Action::Close => format!("/cgi-bin/trafficSnap.cgi?action=closeStrobe&channel={}", target.channel),
         Action::SetClock { local } => {
             let secs = local.nanos_of_day() / 1_000_000_000;
@@ -21,6 +26,16 @@ pub(super) fn request(action: &Action<'_>, target: &Target<'_>) -> Result<Wire, 
         _ => return Err(CommandError::NotSupported),
     };
     Ok(Wire::Request { method: "GET", path, content_type: "", body: Vec::new() })
+}
+
+/// UTF-8 as a query takes it.
+fn escape(text: &str, out: &mut String) {
+    for b in text.bytes() {
+        match b {
+            b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => out.push(char::from(b)),
+            _ => out.push_str(&format!("%{b:02X}")),
+        }
+    }
 }
 
 /// The answer to a camera's own notification (ITSAPI): `Result` lets the camera forget it, `OpenStrobe` opens the gate.

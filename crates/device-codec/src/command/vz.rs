@@ -133,6 +133,9 @@ impl<'a> Reply<'a> {
     }
 }
 
+/// The manual's limit for a body.
+const BODY_MAX: usize = 1 << 20;
+
 /// A frame of the TCP protocol with one command.
 pub(super) fn tcp(action: &Action<'_>, target: &Target<'_>) -> Result<Vec<u8>, CommandError> {
     let text = tcp_body(action, target)?;
@@ -140,11 +143,15 @@ pub(super) fn tcp(action: &Action<'_>, target: &Target<'_>) -> Result<Vec<u8>, C
     if lost {
         return Err(CommandError::Encoding("text"));
     }
-    let len = u32::try_from(body.len()).map_err(|_| CommandError::TooLong("text"))?;
+    if body.len() > BODY_MAX { Err(CommandError::TooLong("text")) } else { Ok(framed(&body)) }
+}
+
+/// The header of a JSON body of at most [`BODY_MAX`] bytes, and the body.
+pub(super) fn framed(body: &[u8]) -> Vec<u8> {
     let mut frame = vec![b'V', b'Z', 0, 0];
-    frame.extend(len.to_be_bytes());
-    frame.extend_from_slice(&body);
-    Ok(frame)
+    frame.extend((body.len() as u32).to_be_bytes());
+    frame.extend_from_slice(body);
+    frame
 }
 
 fn tcp_body(action: &Action<'_>, target: &Target<'_>) -> Result<String, CommandError> {

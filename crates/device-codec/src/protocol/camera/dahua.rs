@@ -28,6 +28,7 @@ pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
         "heartbeat",
         "gate",
         "debug",
+        "state",
     ],
     commands: crate::command::DAHUA,
     acknowledges: true,

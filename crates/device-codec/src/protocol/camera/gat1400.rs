@@ -17,7 +17,17 @@ use crate::{
 
 pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     title: "GA/T 1400 view libraries (视图库)",
-    says: &["plate", "plate_color", "vehicle_text", "device", "device_time", "record", "heartbeat", "config"],
+    says: &[
+        "plate",
+        "plate_color",
+        "vehicle_text",
+        "device",
+        "device_time",
+        "record",
+        "heartbeat",
+        "config",
+        "debug",
+    ],
     ..ProtocolInfo::JSON
 };
 

@@ -30,6 +30,7 @@ pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
         "offline_upload",
         "heartbeat",
         "gate",
+        "debug",
         "gate_state",
         "at_limit",
         "loop",

@@ -11,7 +11,7 @@ use crate::{
 
 pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     title: "barrier boards AA 55, RS-485",
-    says: &["gate", "gate_state", "at_limit", "loop"],
+    says: &["gate", "debug", "gate_state", "at_limit", "loop"],
     commands: crate::command::BARRIER,
     numbering: Numbering::None,
     tells_change: false,

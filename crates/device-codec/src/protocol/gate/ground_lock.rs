@@ -14,7 +14,18 @@ use crate::{
 
 pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     title: "ground locks 嘟嘟有位",
-    says: &["heartbeat", "occupied", "gate_state", "at_limit", "battery_pct", "fault", "gate"],
+    says: &[
+        "heartbeat",
+        "occupied",
+        "device",
+        "device_time",
+        "debug",
+        "gate_state",
+        "at_limit",
+        "battery_pct",
+        "fault",
+        "gate",
+    ],
     commands: crate::command::GROUND_LOCK,
     acknowledges: true,
     numbering: Numbering::None,
@@ -39,7 +50,7 @@ struct Fields<'a> {
     state: Option<i64>,
 }
 
-/// A callback of the platform, or its answer to a command.
+/// A callback of the platform, its answer to a command, or a command to it.
 pub(in crate::protocol) fn decode<'a, T: Trace>(
     frame: Reader<'a, T>,
     _: &Context<'a>,
@@ -82,7 +93,7 @@ impl<'a> Fields<'a> {
             (Some(129), ..) => self.heartbeat()?,
             (_, Some(result), _) => self.moved(result)?,
             (_, None, Some(state)) => self.queued(state)?,
-            (None, None, None) => return Err(DecodeError::new(ErrorCode::Missing, 0, "CMD")),
+            (None, None, None) => self.told()?,
             (Some(_), None, None) => return Err(DecodeError::new(ErrorCode::Kind, 0, "CMD")),
         };
         reading.set(Fact::Device, self.lock.map(Str::decode).transpose()?);
@@ -93,6 +104,20 @@ impl<'a> Fields<'a> {
             .map(|nanos| crate::reading::DeviceTime::Utc(parking_types::Instant::from_nanos(nanos)));
         if let Some(camera) = self.camera {
             reading.put("camera", camera.decode()?);
+        }
+        Ok(reading)
+    }
+
+    /// A command to the platform, as it is seen on its way.
+    fn told(&self) -> Result<Reading<'a>, DecodeError> {
+        let option = self.option.ok_or(DecodeError::new(ErrorCode::Missing, 0, "CMD"))?;
+        let mut reading = Reading::new(Kind::Debug);
+        reading.put("option", option);
+        match option {
+            1 => reading.put("sent", "raise"),
+            // 2 raises again when the vehicle has left, 3 stays down.
+            2 | 3 => reading.put("sent", "lower"),
+            _ => {}
         }
         Ok(reading)
     }

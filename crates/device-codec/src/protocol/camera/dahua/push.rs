@@ -110,6 +110,7 @@ struct Notification<'a> {
     result: Option<bool>,
     is_snap: bool,
     is_sign_of_life: bool,
+    is_berth: bool,
     record: Option<Str<'a>>,
     flags: Vec<(&'static str, Scalar<'a>)>,
 }
@@ -125,7 +126,10 @@ impl<'a> Notification<'a> {
                 self.is_snap = true;
                 return json.object_if_any(|json, key| self.snap(json, key));
             }
-            b"ParkingInfo" => return json.object_if_any(|json, key| self.parking(json, key)),
+            b"ParkingInfo" => {
+                self.is_berth = true;
+                return json.object_if_any(|json, key| self.parking(json, key));
+            }
             b"Active" | b"DeviceName" | b"DeviceModel" => {
                 self.is_sign_of_life = true;
                 if key == b"Active" {
@@ -189,6 +193,7 @@ impl<'a> Notification<'a> {
         match key {
             b"ParkingStallsNo" => self.flags.push(("berth", json.scalar()?)),
             b"ParkingStatus" => self.flags.push(("parking_status", json.scalar()?)),
+            b"Direction" => first(&mut self.direction, json.scalar()?.id()),
             b"inRecordId" => first(&mut self.record, json.scalar()?.id()),
             _ => {}
         }
@@ -198,6 +203,12 @@ impl<'a> Notification<'a> {
     fn into_reading(self) -> Result<Reading<'a>, DecodeError> {
         let mut reading = if self.is_snap {
             self.plate()?
+        } else if self.is_berth {
+            // The values of `ParkingStatus` are not published: it is told, and judged by nobody.
+            let mut reading = Reading::new(Kind::State);
+            reading.set(Fact::Direction, self.direction.map(Str::decode).transpose()?);
+            reading.set(Fact::Record, self.record.map(Str::decode).transpose()?);
+            reading
         } else if self.is_sign_of_life {
             Reading::new(Kind::Heartbeat)
         } else if let Some(done) = self.result {

@@ -30,6 +30,7 @@ pub(super) struct CommandReply<'a> {
     connected: Option<bool>,
     address: Option<Str<'a>>,
     clock: Option<Str<'a>>,
+    newest: Option<i64>,
     active: Option<i64>,
     listed: Listed<'a>,
 }
@@ -69,6 +70,7 @@ impl<'a> CommandReply<'a> {
             b"gpio" => first(&mut self.input, json.take_int()),
             b"serialno" | b"sn" => first(&mut self.serial, json.take_text()),
             b"timestring" => first(&mut self.clock, json.take_text()),
+            b"max_id" | b"max_rec_id" => first(&mut self.newest, json.take_int()),
             b"active_id" => first(&mut self.active, json.take_int()),
             b"dldb_rec" => self.listed.read(json),
             b"plate" => first(&mut self.listed.plate, json.take_text()),
@@ -164,6 +166,9 @@ impl<'a> CommandReply<'a> {
         }
         if let Some(connected) = self.connected {
             reading.put("connected", connected);
+        }
+        if let Some(newest) = self.newest {
+            reading.put("newest_record", newest);
         }
         if let Some(active) = self.active {
             reading.put("encryption", active);

@@ -28,6 +28,7 @@ pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
         "offline_upload",
         "heartbeat",
         "gate",
+        "debug",
     ],
     commands: crate::command::VZ,
     heartbeat: Some(Span::from_secs(30)),

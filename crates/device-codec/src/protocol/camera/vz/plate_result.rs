@@ -107,12 +107,8 @@ impl<'a> PlateResult<'a> {
         if self.fake.is_some_and(|fake| fake != 0) {
             reading.put("fake_plate", true);
         }
-        // 255 is the camera's word for "not known".
-        if let Some(code) = self.car_color.filter(|code| *code != 255) {
-            match tables::car_color(code) {
-                Some(color) => reading.put("vehicle_color", color),
-                None => reading.put("vehicle_color", code),
-            }
+        if let Some(code) = self.car_color {
+            tables::put_car_color(reading, code);
         }
         match self.opened_by {
             Some(2) => {

@@ -111,8 +111,14 @@ pub(super) fn color(code: i64) -> Option<PlateColor> {
         _ => return None,
     })
 }
-/// The colour of the vehicle's body; nothing for a code without a name.
-pub(super) fn car_color(code: i64) -> Option<&'static str> {
+
+/// Puts the colour of the vehicle's body into the reading, or its code where that has no name; 255 is the camera's word
+/// for "not known".
+pub(super) fn put_car_color(reading: &mut Reading<'_>, code: i64) {
     const NAMES: [&str; 9] = ["white", "silver", "yellow", "pink", "red", "green", "blue", "brown", "black"];
-    NAMES.get(usize::try_from(code).ok()?).copied()
+    match usize::try_from(code).ok().and_then(|code| NAMES.get(code)) {
+        _ if code == 255 => {}
+        Some(color) => reading.put("vehicle_color", *color),
+        None => reading.put("vehicle_color", code),
+    }
 }

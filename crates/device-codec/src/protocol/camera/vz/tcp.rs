@@ -3,7 +3,7 @@
 //! A frame is `V Z`, type, sequence number, length (big-endian) and a body. JSON bodies are GBK, end at the first NUL
 //! and are followed by the photos; binary results are blocks of a C structure.
 
-use parking_types::{Instant, Span};
+use parking_types::{Instant, PlateReading, Span};
 
 use super::{
     command_reply::CommandReply,
@@ -69,6 +69,7 @@ mod block {
     pub(super) const SECONDS: usize = 64;
     pub(super) const MICROS: usize = 68;
     pub(super) const TRIGGER: usize = 72;
+    pub(super) const CAR_COLOR: usize = 77;
     pub(super) const ID: usize = 80;
 }
 
@@ -227,6 +228,9 @@ fn structure<'a, T: Trace>(data: Reader<'a, T>) -> Result<Reading<'a>, DecodeErr
     reading.plate_color = super::tables::color(i64::from(data.i32_le(block::COLOR, "nColor")?));
     let kind = i64::from(data.i32_le(block::TYPE, "nType")?);
     super::tables::put_type(&mut reading, Dialect::Vzenith, kind);
+    if kind == super::tables::UNPLATED && reading.plate.is_none() {
+        reading.plate = Some(PlateReading::Unplated);
+    }
     reading.plate_confidence = Some(Milli::whole(data.i32_le(block::CONFIDENCE, "nConfidence")?));
     let direction = data.i32_le(block::DIRECTION, "nDirection")?;
     reading.set(Fact::Direction, Some(direction));
@@ -238,6 +242,7 @@ fn structure<'a, T: Trace>(data: Reader<'a, T>) -> Result<Reading<'a>, DecodeErr
         reading.device_time = Some(DeviceTime::Utc(at + Span::from_nanos(micros.min(999_999) * 1000)));
     }
     reading.put("trigger", data.u32_le(block::TRIGGER, "trigger")?);
+    super::tables::put_car_color(&mut reading, i64::from(data.u8(block::CAR_COLOR, "carColor")?));
     reading.set(Fact::Record, Some(data.u32_le(block::ID, "uId")?));
     Ok(reading)
 }
