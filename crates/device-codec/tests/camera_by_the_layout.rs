@@ -39,7 +39,7 @@ fn structure(kind: i32, license: &[u8], car_color: u8) -> Vec<u8> {
 fn a_binary_result_of_a_vzenith_camera() {
     let plate = readings(Protocol::VzTcp, &structure(19, b"\xd4\xc1BD12345", 7)).remove(0);
     let wanted = json!({"kind":"plate","plate":"粤BD12345","plate_color":"green","plate_confidence":97,"vehicle":"small",
-        "vehicle_text":"新能源车牌","device_time":"2026-03-02T00:00:00.250Z","record":"77",
+        "vehicle_text":"新能源车牌","device_time":"2026-03-02T00:00:00.25Z","record":"77",
         "more":{"direction":"4","plate_type":19,"trigger":9,"vehicle_color":"brown"}});
     assert_eq!(plate, wanted);
     let unknown = readings(Protocol::VzTcp, &structure(31, b"\xff", 255)).remove(0);
