@@ -1,15 +1,13 @@
-//! Every published frame of every sensor, against the vendor's own decoding (`tests/data/sensors.jsonl`).
+//! Every published frame of every sensor, against the vendor's own decoding (`tests/data/sensors.jsonl` and files like it).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use device_codec::{Context, Protocol, decode};
 use serde_json::Value;
 
+mod vectors;
+
 fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap()).collect()
-}
-
-fn vectors() -> Vec<Value> {
-    include_str!("data/sensors.jsonl").lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 /// The readings of a frame in one object, later ones over earlier ones: vendors' decoders give one object a frame.
@@ -46,9 +44,9 @@ fn says(have: &Value, wanted: &Value) -> Result<(), String> {
 #[test]
 fn all_frames_decode_as_their_vendors_do() {
     let mut checked = 0;
-    for vector in vectors() {
+    for vector in vectors::sensors() {
         let protocol = Protocol::parse(vector["protocol"].as_str().unwrap()).unwrap();
-        let payload = hex(vector["payload"].as_str().unwrap());
+        let payload = vectors::payload(&vector);
         // PNI and Libelium do not look at the port, and their sources do not say it.
         let port = vector["port"].as_u64().map(|port| port as u8);
         let context = Context { port, ..Context::default() };
@@ -64,7 +62,7 @@ fn all_frames_decode_as_their_vendors_do() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 108);
+    assert!(checked >= 108, "{checked}");
 }
 
 #[test]

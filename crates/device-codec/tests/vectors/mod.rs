@@ -37,17 +37,36 @@ const JSON: [(Protocol, &str); 3] = [
     ),
 ];
 
+/// The rows of `data/sensors.jsonl` and of every other file like it: a new protocol brings its own, which is found here.
+pub fn sensors() -> Vec<Value> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "jsonl")).collect();
+    // These two have other columns.
+    files.retain(|file| !file.ends_with("native.jsonl") && !file.ends_with("cameras.jsonl"));
+    files.sort();
+    let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
+    texts
+        .flat_map(|text| text.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<_>>())
+        .collect()
+}
+
+/// A row's payload as in frame records: a string is hex, any other JSON stands for its text.
+pub fn payload(row: &Value) -> Vec<u8> {
+    row["payload"].as_str().map_or_else(|| row["payload"].to_string().into_bytes(), unhex)
+}
+
 pub fn all() -> Vec<Vector> {
     let rows = |file: &'static str, text: &'static str| {
         let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
         rows.enumerate().map(move |(index, row)| (format!("{file} {}", index + 1), row))
     };
     let protocol = |row: &Value| Protocol::parse(row["protocol"].as_str().unwrap()).unwrap();
-    let sensors = rows("sensors", include_str!("../data/sensors.jsonl")).map(|(name, row)| Vector {
-        name,
+    let sensors = sensors().into_iter().enumerate().map(|(index, row)| Vector {
+        name: format!("sensors {}", index + 1),
         protocol: protocol(&row),
         port: row["port"].as_u64().map(|port| port as u8),
-        payload: unhex(row["payload"].as_str().unwrap()),
+        payload: payload(&row),
     });
     let native = rows("native", include_str!("../data/native.jsonl")).map(|(name, row)| Vector {
         name,
