@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use parking_types::{Amount, Instant};
+use parking_types::{Amount, Id, Instant};
 use session_core::{ChargeRecord, Effect, Order, SessionId, SessionRecord, SessionState};
 
 use crate::town::{Town, at};
@@ -57,6 +57,20 @@ impl Check {
         Ok(kept)
     }
 
+    /// No two sessions that count share time of one berth.
+    pub(crate) fn apart(&self) -> Result<(), Broken> {
+        let counts =
+            |record: &&SessionRecord| record.state == SessionState::Closed && record.superseded_by.is_none();
+        let spans = self.sessions.values().filter(counts);
+        let mut spans: Vec<(Id, Instant, Instant)> =
+            spans.filter_map(|record| Some((record.berth?, record.entry?.at, record.exit?.at))).collect();
+        spans.sort_unstable();
+        match spans.windows(2).find(|pair| pair[0].0 == pair[1].0 && pair[1].1 < pair[0].2) {
+            None => Ok(()),
+            Some(pair) => Err(format!("time of a berth counts twice: {pair:?}")),
+        }
+    }
+
     /// What a plate's newest session owes.
     pub(crate) fn owed(&self, plate: &str) -> Option<Amount> {
         let newest = self
@@ -68,7 +82,7 @@ impl Check {
     }
 }
 
-/// A driver on the street never pays for more than one true stay.
+/// A driver on the street never pays for more than one true stay, as the detector's clock tells its time.
 fn inside(record: &SessionRecord, town: &Town) -> Result<(), Broken> {
     let (Some(berth), Some(entry)) = (record.berth, record.entry) else { return Ok(()) };
     let Some(stays) = town.truth.get(berth.as_str()) else {
@@ -78,8 +92,9 @@ fn inside(record: &SessionRecord, town: &Town) -> Result<(), Broken> {
         return Ok(());
     }
     let exit = record.exit.map_or(entry.at, |exit| exit.at);
+    let clock = town.clocks.get(berth.as_str()).copied().unwrap_or_default();
     let holds = |(from, to): &(i64, i64)| -> bool {
-        let (from, to): (Instant, Instant) = (at(*from), at(*to));
+        let (from, to): (Instant, Instant) = (at(clock.shows(*from)), at(clock.shows(*to)));
         from <= entry.at && exit <= to
     };
     if stays.iter().any(holds) { Ok(()) } else { Err(format!("in no true stay: {record:?}")) }

@@ -2,29 +2,41 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use parking_types::{Amount, Span};
+use parking_types::{Amount, Id, Span};
 use parkline::{pipeline::Pipeline, site::Site, stage::Outcome, stage::Stage};
-use session_core::{CommandAction, Effect, FrameName, MemoryStore};
+use session_core::{
+    CommandAction, Effect, FrameName, MemoryStore, Order, PaymentRecord, SessionId, SessionRecord,
+};
 
 use crate::{
     check::{Broken, Check},
     dice::Dice,
-    town::{Event, PLACES, Town, camera, plate, site, text},
+    town::{Clock, Event, PLACES, Town, camera, plate, site, text},
 };
 
-/// How long a vacancy may be a flicker, in seconds.
-const FLICKER: i64 = 30;
+/// How long a vacancy may be a flicker, in seconds, by a clock that is ahead.
+const FLICKER: i64 = 30 + Clock::WORST;
 
 /// Faults that the checks must see.
-pub(crate) const PLANTS: [&str; 8] = [
+pub(crate) const PLANTS: [&str; 18] = [
     "payment_lost",
     "payment_twice",
+    "paid_by_nobody",
     "stay_longer",
+    "stay_twice",
+    "clock_ignored",
+    "berth_of_nobody",
     "revision_stands",
+    "charge_stands",
     "debt_negative",
-    "gate_shut",
+    "debt_of_the_complete",
+    "turned_away",
+    "shut_for_the_free",
+    "shut_for_who_paid",
+    "open_for_who_owes",
     "state_lost",
     "derived_otherwise",
+    "derived_bytes",
 ];
 
 /// A city, the pipeline beside it, and how far they are.
@@ -96,6 +108,8 @@ impl Run {
         if self.frames.is_multiple_of(997) {
             self.restart()?;
         }
+        self.derived_again()?;
+        self.check.apart()?;
         match event {
             Event::Record(line) => {
                 let payment = field(&line, "payment").map(str::to_owned);
@@ -128,7 +142,8 @@ impl Run {
     }
 
     fn arrive(&mut self, car: u32, now: i64) -> Result<(), Broken> {
-        let opens = self.apply(&camera("in", car, self.steps, now))?.1;
+        let opens = self.apply(&camera("in", car, self.steps, now, self.town.cameras[0]))?.1;
+        let opens = opens && !self.has("turned_away");
         if opens {
             self.inside += 1;
             let stay = self.dice.between(300, 14_000);
@@ -152,12 +167,18 @@ impl Run {
             self.then(self.arm_free_at, Event::Leave(car));
             return Ok(());
         }
-        if self.apply(&camera("out", car, self.steps, now))?.1 {
-            self.gone(now);
-            return Ok(());
-        }
-        if self.check.owed(&plate(car)).is_none_or(|owed| owed == Amount::ZERO) {
-            return Err(format!("{} owes nothing and stands before a shut gate", plate(car)));
+        let opens = self.apply(&camera("out", car, self.steps, now, self.town.cameras[1]))?.1;
+        let owes = self.check.owed(&plate(car)).is_some_and(|owed| owed > Amount::ZERO);
+        match (opens && !self.has("shut_for_the_free") || self.has("open_for_who_owes"), owes) {
+            (true, false) => {
+                self.gone(now);
+                return Ok(());
+            }
+            (true, true) => return Err(format!("{} owes something, and the gate opens", plate(car))),
+            (false, false) => {
+                return Err(format!("{} owes nothing and stands before a shut gate", plate(car)));
+            }
+            (false, true) => {}
         }
         self.then(now + 20, Event::Pay(car));
         Ok(())
@@ -181,6 +202,7 @@ impl Run {
             micros % 1_000_000 / 10_000
         );
         let (outcome, opens) = self.apply(&line)?;
+        let opens = opens && !self.has("shut_for_who_paid");
         if outcome != Outcome::Applied || !opens {
             return Err(format!("{} paid {micros} at the arm and the gate stays shut", plate(car)));
         }
@@ -205,7 +227,7 @@ impl Run {
         let mut opens = false;
         for effect in self.pipeline.take_effects() {
             if let Effect::Command(command) = &effect {
-                opens |= command.action == CommandAction::Open && !self.has("gate_shut");
+                opens |= command.action == CommandAction::Open;
             }
             if let Some(trace) = &self.trace {
                 let said = format!("{effect:?}");
@@ -214,6 +236,12 @@ impl Run {
                 }
             }
             let effect = self.planted(effect);
+            if let (true, Effect::Session(session)) = (self.has("stay_twice"), &effect) {
+                let again =
+                    SessionRecord { session: SessionId::new(0, 1), revision: self.steps, ..*session.clone() };
+                self.steps += 1;
+                self.check.take(Effect::Session(Box::new(again)), &self.town)?;
+            }
             self.check.take(effect, &self.town)?;
         }
         Ok(opens)
@@ -229,6 +257,22 @@ impl Run {
             (Some("payment_lost"), Effect::Charge(charge)) => charge.payments.clear(),
             (Some("payment_twice"), Effect::Charge(charge)) => {
                 charge.payments.extend(charge.payments.first().cloned());
+            }
+            (Some("paid_by_nobody"), Effect::Charge(charge)) => {
+                let stranger = charge.payments.first().cloned();
+                charge
+                    .payments
+                    .extend(stranger.map(|p| PaymentRecord { payment: Id::from_ascii(b"nobody"), ..p }));
+            }
+            (Some("clock_ignored"), Effect::Session(session)) => {
+                session.exit.iter_mut().for_each(|exit| exit.at = exit.received_at);
+            }
+            (Some("berth_of_nobody"), Effect::Session(session)) => {
+                session.berth = session.berth.map(|_| Id::from_ascii(b"nowhere"));
+            }
+            (Some("charge_stands"), Effect::Charge(charge)) => charge.revision = 1,
+            (Some("debt_of_the_complete"), Effect::Charge(charge)) if charge.order == Order::Complete => {
+                charge.outstanding = Amount::from_micros(1);
             }
             (Some("stay_longer"), Effect::Session(session)) => {
                 if let Some(exit) = &mut session.exit {
@@ -273,18 +317,26 @@ impl Run {
         }
         self.pipeline = other;
         self.restored += 1;
-        self.derived_again()
+        Ok(())
     }
 
     /// Arrival in order is the quick path of the one derivation: to derive everything again changes nothing.
     fn derived_again(&mut self) -> Result<(), Broken> {
+        // To write the whole state down is slow: the bytes are compared now and then.
+        let looks = self.has("derived_bytes") || self.frames.is_multiple_of(16);
+        let saved = looks.then(|| self.pipeline.save());
         self.pipeline.derive_again();
+        let mut derived = looks.then(|| self.pipeline.save());
+        if self.has("derived_bytes") {
+            derived = None;
+        }
         let mut news: Vec<Effect> = self.pipeline.take_effects().collect();
         if self.has("derived_otherwise") {
             news.extend(self.check.sessions.values().next().map(|s| Effect::Session(Box::new(s.clone()))));
         }
         match news.first() {
-            None => Ok(()),
+            None if derived == saved => Ok(()),
+            None => Err("derived again, the state is another one".to_owned()),
             Some(effect) => Err(format!("derived again, there is something new: {effect:?}")),
         }
     }

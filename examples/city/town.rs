@@ -23,12 +23,46 @@ pub(crate) enum Event {
     Pay(u32),
 }
 
+/// A clock that drifts until it is set by the network's, every six hours.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Clock {
+    /// Seconds that it is ahead when it has been set.
+    ahead: i64,
+    /// Millionths that it is too quick.
+    drift: i64,
+}
+
+impl Clock {
+    const SET_EVERY: i64 = 6 * 3_600;
+    /// So many seconds are the detectors' clocks off at the most.
+    pub(crate) const WORST: i64 = 230;
+
+    /// A detector's: at the worst nearly four minutes off, which is still believed.
+    fn of_detector(dice: &mut Dice) -> Self {
+        Self { ahead: dice.between(-100, 100), drift: dice.between(-6_000, 6_000) }
+    }
+
+    /// A camera's: some seconds off, less than cars are apart.
+    fn of_camera(dice: &mut Dice) -> Self {
+        Self { ahead: dice.between(-3, 3), drift: dice.between(-180, 180) }
+    }
+
+    /// What it shows at an instant.
+    pub(crate) const fn shows(self, at: i64) -> i64 {
+        at + self.ahead + at.rem_euclid(Self::SET_EVERY) * self.drift / 1_000_000
+    }
+}
+
 /// The plan of a run, in seconds since its start.
 pub(crate) struct Town {
     pub hours: i64,
     pub events: Vec<(i64, Event)>,
     /// When cars truly stood on a berth.
     pub truth: BTreeMap<String, Vec<(i64, i64)>>,
+    /// What the clock of a berth's detector shows.
+    pub clocks: BTreeMap<String, Clock>,
+    /// What the clocks of the cameras at entry and exit show.
+    pub cameras: [Clock; 2],
     /// When we were out.
     pub outage: (i64, i64),
 }
@@ -90,6 +124,8 @@ impl Town {
             hours,
             events: Vec::new(),
             truth: BTreeMap::new(),
+            clocks: BTreeMap::new(),
+            cameras: [Clock::of_camera(dice), Clock::of_camera(dice)],
             outage: (out, out + dice.between(180, 900)),
         };
         for street in 0..STREETS {
@@ -169,12 +205,22 @@ impl Town {
         says.sort_unstable_by_key(|(at, kind)| (*at, *kind != "edge"));
         says.dedup_by_key(|(at, _)| *at);
         let mut counter = dice.between(1, 250);
+        let clock = if street.is_multiple_of(2) { Clock::default() } else { Clock::of_detector(dice) };
+        // Some detectors die, and are started again by somebody hours later.
+        let dies = if street.is_multiple_of(2) && dice.percent(25) { dice.between(0, end) } else { end };
+        let starts = dies + dice.between(4_000, 20_000);
+        let mut dead = false;
         for (at, kind) in says {
+            dead |= (dies..starts).contains(&at);
+            if (dies..starts).contains(&at) {
+                continue;
+            }
             counter += 1;
             let mut state = occupied(at);
             let mut received = vec![at];
             let line = if street.is_multiple_of(2) {
-                let restarts = kind == "beat" && dice.percent(2);
+                let restarts = dead || kind == "beat" && dice.percent(2);
+                dead = false;
                 if restarts {
                     counter = 0;
                 }
@@ -183,7 +229,7 @@ impl Town {
             } else {
                 let late = if dice.percent(10) { dice.between(60, 1_800) } else { dice.between(1, 5) };
                 received = vec![at + late];
-                gateway(street, berth, counter, kind, state, at)
+                gateway(street, berth, counter, kind, state, clock.shows(at))
             };
             if dice.percent(15) {
                 received.push(received[0] + dice.between(1, 40));
@@ -200,6 +246,7 @@ impl Town {
                 self.prepay(dice, street, berth, at + 60);
             }
         }
+        self.clocks.insert(format!("L{street}-{berth}"), clock);
         self.truth.insert(format!("L{street}-{berth}"), stays);
     }
 
@@ -245,9 +292,10 @@ fn bosch(berth: (usize, usize), counter: i64, kind: &str, state: bool, restarts:
     )
 }
 
-fn gateway(street: usize, berth: usize, counter: i64, kind: &str, state: bool, at: i64) -> String {
+/// A detector with a clock, which shows `shown`.
+fn gateway(street: usize, berth: usize, counter: i64, kind: &str, state: bool, shown: i64) -> String {
     let counter = (counter - 1).rem_euclid(255) + 1;
-    let clock: String = text(at).chars().take(19).collect::<String>().replace('T', " ");
+    let clock: String = text(shown).chars().take(19).collect::<String>().replace('T', " ");
     let (data, status) = (if kind == "edge" { "01" } else { "00" }, u8::from(state));
     format!(
         r#"{{"received_at":"RECEIVED","device":"m-{street}-{berth}","protocol":"yuncitys-gateway","counter":{counter},"payload":{{"msgType":1,"id":"gw","deviceId":"m-{street}-{berth}","2_devTypeCode":"212","type":"U","data":"{data}","countTopicId":{counter},"2_spaceStatus":"{status}","2_deviceTime":"{clock}","2_clockState":"0","2_packageSerialNumberHead":{counter},"2_rfRecStreng":"60","2_brighValue":"1"}}}}"#
@@ -255,8 +303,8 @@ fn gateway(street: usize, berth: usize, counter: i64, kind: &str, state: bool, a
 }
 
 /// What a lane's camera says of a car.
-pub(crate) fn camera(lane: &str, car: u32, number: u64, now: i64) -> String {
-    let sec = at(now).as_secs();
+pub(crate) fn camera(lane: &str, car: u32, number: u64, now: i64, clock: Clock) -> String {
+    let sec = at(clock.shows(now)).as_secs();
     format!(
         r#"{{"received_at":"{}","device":"c-{lane}","protocol":"vz-http","payload":{{"AlarmInfoPlate":{{"channel":0,"deviceName":"","ipaddr":"192.168.22.2","result":{{"PlateResult":{{"colorType":1,"confidence":94,"direction":4,"license":"{}","timeStamp":{{"Timeval":{{"sec":{sec},"usec":0}}}},"triggerType":8,"type":1,"plateid":{number}}}}},"serialno":"s-{lane}"}}}}}}"#,
         text(now),

@@ -108,10 +108,23 @@ pub(crate) enum Answer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Fact {
     pub(crate) answer: Answer,
-    /// A waiting exit was let out, a refused entry let in.
-    pub(crate) opened_at: Option<Instant>,
+    /// A waiting exit was let out, a refused entry let in: when, and by which event.
+    pub(crate) opened: Option<(Instant, u64)>,
     /// A waiting exit was withdrawn.
     pub(crate) withdrawn_at: Option<Instant>,
+    /// A payment, not enough, has kept a waiting exit waiting.
+    pub(crate) paid_at: Option<Instant>,
+}
+
+impl Fact {
+    pub(crate) const fn new(answer: Answer) -> Self {
+        Self { answer, opened: None, withdrawn_at: None, paid_at: None }
+    }
+
+    /// What waited or was refused has been let through.
+    const fn opened_by(answer: Answer, event: &LotEvent) -> Self {
+        Self { opened: Some((event.at, event.key)), ..Self::new(answer) }
+    }
 }
 
 /// What a session owes at an arm.
@@ -336,7 +349,7 @@ impl Gated {
             waiting.active = waiting.active.max(event.at);
         }
         state.seen_again(event.at);
-        judge.decide(event.key, Fact { answer: Answer::Pass, opened_at: None, withdrawn_at: None });
+        judge.decide(event.key, Fact::new(Answer::Pass));
         if answer == Answer::Open {
             judge.open(read.lane, session, cause);
         }

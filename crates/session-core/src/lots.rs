@@ -232,7 +232,7 @@ impl Core {
                 if settled {
                     state.release(lane, event, bench);
                 } else {
-                    state.keep_waiting(lane, event.at);
+                    state.keep_waiting(lane, event.at, bench);
                 }
             });
             (unit.current, unit.facts) = (state, facts);

@@ -3,7 +3,7 @@
 use crate::core::Core;
 
 /// The version of the state's layout. Another version is not restored but derived from the log again.
-pub const STATE_VERSION: u32 = 7;
+pub const STATE_VERSION: u32 = 8;
 
 impl Core {
     /// The whole state, deterministically: equal states give equal bytes.

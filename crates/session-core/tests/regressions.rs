@@ -5,13 +5,17 @@ mod naive;
 mod support;
 
 use parking_types::{PlateColor, Span};
-use session_core::{Core, DeadCode, LostPair, Number, Policy, PreviousState, ReadingKind, Verdict};
+use session_core::{
+    AlertKind, CommandAction, Core, DeadCode, Effect, LostPair, Number, Policy, PreviousState, ReadingKind,
+    Target, Verdict,
+};
 use support::{
+    actions::{act, payment},
     at,
     frames::{Sent, at_lane, give, occupancy, with_previous},
     id,
     last::{Edge, Last, Stay},
-    street::names,
+    street::{CARS, names},
     town::Town,
 };
 
@@ -273,4 +277,32 @@ fn a_read_at_an_unknown_lane() {
     // It has taken nothing with it: the same read at a lane of ours is no copy of it.
     let (verdict, _) = give(&mut core, &town, 1, &read("in"));
     assert_eq!(verdict, Verdict::Applied { dead_readings: Vec::new() });
+}
+
+/// Who has paid at the arm has paid, though the lot is derived again: a later read of the visit opens.
+#[test]
+fn paid_at_the_arm_and_derived_again() {
+    let (town, mut core, mut last) =
+        (Town::garage(Policy::default(), None, false), Core::new(), Last::default());
+    let read = |core: &mut Core, lane: &str, camera: &str, now: i64| {
+        let reading = at_lane(id(lane), CARS[0][0], 90, at(now));
+        give(core, &town, now as u64, &Sent::new(id(camera), at(now), None, reading)).1
+    };
+    let opens = |effects: &[Effect]| {
+        let open = |effect: &Effect| matches!(effect, Effect::Command(c) if c.action == CommandAction::Open);
+        effects.iter().any(open)
+    };
+    assert!(opens(&read(&mut core, "in", "c-in", 100)));
+    assert!(!opens(&read(&mut core, "out", "c-out", 3_700)));
+    // Half of it: the wait begins anew.
+    last.add(act(&mut core, &town, 0, &payment("p1", at(4_200), Target::Lane(id("out")), 1)).1);
+    core.derive_again(&town);
+    core.apply_tick(at(4_400), &town);
+    last.add(core.take_effects().collect());
+    assert!(!last.alerts.values().any(|alert| alert.kind == AlertKind::Reversal), "{:?}", last.alerts);
+    let rest = act(&mut core, &town, 0, &payment("p2", at(4_500), Target::Lane(id("out")), 1)).1;
+    assert!(opens(&rest), "{rest:?}");
+    core.derive_again(&town);
+    assert_eq!(core.take_effects().count(), 0);
+    assert!(opens(&read(&mut core, "out", "c-out", 4_510)), "a later read of the visit");
 }

@@ -41,9 +41,10 @@ impl Gated {
                 at: event.at,
                 detail: refusal.map(Refusal::as_str),
             });
-            let opened_at = known.and_then(|fact| fact.opened_at).or(read.let_in().then_some(event.at));
-            judge.decide(event.key, Fact { answer: Answer::Refused, opened_at, withdrawn_at: None });
-            let session = opened_at.map(|_| self.admit(event, read, judge));
+            let own = read.let_in().then_some((event.at, event.key));
+            let opened = known.and_then(|fact| fact.opened).or(own);
+            judge.decide(event.key, Fact { opened, ..Fact::new(Answer::Refused) });
+            let session = opened.map(|_| self.admit(event, read, judge));
             let answer = if session.is_some() { Answer::Pass } else { Answer::Refused };
             let state = self.lanes.entry(read.lane).or_default();
             return state.passed(event, read, Direction::Entry, answer, session);
@@ -54,7 +55,7 @@ impl Gated {
         }
         let answer =
             known.map_or(if mode == Mode::Normal { Answer::Open } else { Answer::Pass }, |fact| fact.answer);
-        judge.decide(event.key, Fact { answer, opened_at: None, withdrawn_at: None });
+        judge.decide(event.key, Fact::new(answer));
         if answer == Answer::Open {
             judge.open(read.lane, Some(id), event.cause());
         }

@@ -144,7 +144,11 @@ impl Gated {
                 judge.open(read.lane, Some(id), event.cause());
                 judge.released(id);
             }
-            Answer::Shut if known.is_none_or(|fact| fact.opened_at.is_none()) => {
+            Answer::Shut => {
+                let state = self.lanes.entry(read.lane).or_default();
+                if let Some((at, key)) = known.and_then(|fact| fact.opened) {
+                    return state.opened_for_visit(at, key);
+                }
                 let waiting = Waiting {
                     session: id,
                     read: event.key,
@@ -152,15 +156,18 @@ impl Gated {
                     locked: mode == Mode::Lock,
                     has_entry,
                 };
-                self.lanes.entry(read.lane).or_default().waiting = Some(waiting);
+                state.waiting = Some(waiting);
+                if let Some(at) = known.and_then(|fact| fact.paid_at) {
+                    state.paid_in_part(at);
+                }
                 if let Some(at) = known.and_then(|fact| fact.withdrawn_at) {
                     return self.withdraw(read.lane, at, judge);
                 }
             }
-            Answer::Shut | Answer::Refused | Answer::Pass => {}
+            Answer::Refused | Answer::Pass => {}
         }
         if known.is_none() {
-            judge.decide(event.key, Fact { answer, opened_at: None, withdrawn_at: None });
+            judge.decide(event.key, Fact::new(answer));
         }
     }
 

@@ -193,14 +193,25 @@ impl LaneState {
         }
     }
 
-    fn opened_for_visit(&mut self, event: &LotEvent) {
+    /// The gate was opened for who is there, at an instant and by an event.
+    pub(super) fn opened_for_visit(&mut self, at: Instant, key: u64) {
         let plate = self.visit.as_ref().and_then(|visit| visit.plate);
-        self.opened = Some((event.at, plate));
+        self.opened = Some((at, plate));
         if let Some(visit) = &mut self.visit {
             visit.answer = Answer::Open;
-            visit.key = event.key;
-            visit.last = visit.last.max(event.at);
+            visit.key = key;
+            visit.last = visit.last.max(at);
         }
+    }
+
+    /// Who waits has paid, and not enough: the wait begins anew. Gives the read that waits.
+    pub(super) fn paid_in_part(&mut self, at: Instant) -> Option<u64> {
+        if let Some(visit) = &mut self.visit {
+            visit.last = visit.last.max(at);
+        }
+        let waiting = self.waiting.as_mut()?;
+        waiting.active = waiting.active.max(at);
+        Some(waiting.read)
     }
 }
 
@@ -230,20 +241,14 @@ impl Gated {
             .filter(|visit| event.at - visit.last < wait)
             .and_then(|visit| visit.refused.clone());
         if let Some(waiting) = state.waiting.take() {
-            judge.decide(
-                waiting.read,
-                Fact { answer: Answer::Shut, opened_at: Some(event.at), withdrawn_at: None },
-            );
+            judge.decide(waiting.read, Fact::opened_by(Answer::Shut, event));
         }
-        state.opened_for_visit(event);
+        state.opened_for_visit(event.at, event.key);
         if let Some((first, read)) = refused {
             if let Some(visit) = &mut state.visit {
                 visit.refused = None;
             }
-            judge.decide(
-                first.key,
-                Fact { answer: Answer::Refused, opened_at: Some(event.at), withdrawn_at: None },
-            );
+            judge.decide(first.key, Fact::opened_by(Answer::Refused, event));
             let id = self.admit(&first, &read, judge);
             if let Some(visit) = self.lanes.get_mut(&lane).and_then(|state| state.visit.as_mut()) {
                 visit.session = Some(id);
@@ -255,25 +260,19 @@ impl Gated {
     pub(crate) fn release(&mut self, lane: Id, event: &LotEvent, judge: &mut dyn Judge) -> bool {
         let Some(state) = self.lanes.get_mut(&lane) else { return false };
         let Some(waiting) = state.waiting.take() else { return false };
-        state.opened_for_visit(event);
-        judge.decide(
-            waiting.read,
-            Fact { answer: Answer::Shut, opened_at: Some(event.at), withdrawn_at: None },
-        );
+        state.opened_for_visit(event.at, event.key);
+        judge.decide(waiting.read, Fact::opened_by(Answer::Shut, event));
         judge.open(lane, Some(waiting.session), event.cause());
         judge.released(waiting.session);
         true
     }
 
     /// A payment keeps who waits waiting.
-    pub(crate) fn keep_waiting(&mut self, lane: Id, at: Instant) {
-        if let Some(state) = self.lanes.get_mut(&lane) {
-            if let Some(waiting) = &mut state.waiting {
-                waiting.active = waiting.active.max(at);
-            }
-            if let Some(visit) = &mut state.visit {
-                visit.last = visit.last.max(at);
-            }
+    pub(crate) fn keep_waiting(&mut self, lane: Id, at: Instant, judge: &mut dyn Judge) {
+        if let Some(read) = self.lanes.get_mut(&lane).and_then(|state| state.paid_in_part(at)) {
+            let before = judge.fact(read).and_then(|fact| fact.paid_at);
+            let paid_at = Some(before.map_or(at, |before| before.max(at)));
+            judge.decide(read, Fact { paid_at, ..Fact::new(Answer::Shut) });
         }
     }
 
@@ -282,7 +281,7 @@ impl Gated {
         let Some(state) = self.lanes.get_mut(&lane) else { return };
         let Some(waiting) = state.waiting.take() else { return };
         state.visit = None;
-        judge.decide(waiting.read, Fact { answer: Answer::Shut, opened_at: None, withdrawn_at: Some(at) });
+        judge.decide(waiting.read, Fact { withdrawn_at: Some(at), ..Fact::new(Answer::Shut) });
         if !waiting.has_entry {
             return;
         }
@@ -323,12 +322,9 @@ impl Gated {
         self.touched.push(withdrawn.session);
         if let Some(state) = self.lanes.get_mut(&lane) {
             state.withdrawn = None;
-            state.opened_for_visit(event);
+            state.opened_for_visit(event.at, event.key);
         }
-        judge.decide(
-            withdrawn.read,
-            Fact { answer: Answer::Shut, opened_at: Some(event.at), withdrawn_at: None },
-        );
+        judge.decide(withdrawn.read, Fact::opened_by(Answer::Shut, event));
         judge.open(lane, Some(withdrawn.session), event.cause());
         judge.released(withdrawn.session);
         Some(withdrawn.session)
