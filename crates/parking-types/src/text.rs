@@ -180,6 +180,9 @@ impl OffsetClock {
 
     /// Takes the date of an instant, unless its midnight lies before all instants.
     fn enter_date(&mut self, at: Instant) {
+        if self.enter_next_date(at) {
+            return;
+        }
         let local = at.as_secs() + i64::from(self.offset_secs);
         let day = local.div_euclid(86_400);
         let Some(midnight) = Instant::from_secs(day * 86_400 - i64::from(self.offset_secs)) else { return };
@@ -190,6 +193,22 @@ impl OffsetClock {
         let q = b'"';
         let (t, z, s) = (b'T', b'0', b':');
         self.text = [q, a, b, c, d, e, f, g, h, i, j, t, z, z, s, z, z, s, z, z, k, l, m, n, o, p, q];
+    }
+
+    /// Takes the date of an instant where that is the next one of the month: only the day is other.
+    fn enter_next_date(&mut self, at: Instant) -> bool {
+        let Some(midnight) = self.midnight.and_then(|midnight| midnight.checked_add(DAY)) else {
+            return false;
+        };
+        let since = at.as_nanos().checked_sub(midnight);
+        let [_, _, _, _, _, _, _, _, _, tens, ones, ..] = &mut self.text;
+        let day = u32::from(*tens - b'0') * 10 + u32::from(*ones - b'0');
+        if day >= 28 || !since.is_some_and(|since| (0..DAY).contains(&since)) {
+            return false;
+        }
+        [*tens, *ones] = pair(day + 1);
+        self.midnight = Some(midnight);
+        true
     }
 }
 
@@ -282,9 +301,21 @@ const fn needs_escape(eight: [u8; 8]) -> bool {
     (control | zero) & HIGH != 0
 }
 
+/// `00` to `99`: looking two digits up is quicker than dividing twice.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        pairs[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    pairs
+};
+
 /// The last two digits of a number.
+#[inline]
 const fn pair(number: u32) -> [u8; 2] {
-    [b'0' + (number / 10 % 10) as u8, b'0' + (number % 10) as u8]
+    PAIRS[(number % 100) as usize]
 }
 
 /// A whole number with at least `width` digits (up to 20).

@@ -28,6 +28,7 @@ fn main() {
     let tariff = match white {
         Some((_, charge)) => tariffs::white_paper(charge),
         None if name == "four_day_types" => tariffs::four_day_types(),
+        None if name == "three_lines" => tariffs::three_lines(),
         None => tariffs::every(&name),
     };
     let entry: Instant = "2025-03-03T08:10:10+08:00".parse().expect("an instant");

@@ -30,8 +30,10 @@
 //!   scopes as its parts, so caps cut it the same.
 //! - A whole day that begins like one before, by the same plan, costs the same and ends alike (`walk::days`). Such days are
 //!   remembered with the tariff for all its stays; a stay of a year is two parts of days that are walked, and one look in a
-//!   table for each day between. Receipts, which name every charge, walk every day and remember nothing: tests compare
-//!   both.
+//!   table for each day between.
+//! - A receipt names every charge, but says of such days the same with other dates: the walk writes each onto a page, which
+//!   is copied for the days that are like it (`walk::pages`). Pages last as long as the stay. Tests compare all of these
+//!   ways.
 //!
 //! Around it: the fee as a function of the exit (`curve`), text for people (`explain`), passes (`pass`).
 #![deny(clippy::float_arithmetic)]

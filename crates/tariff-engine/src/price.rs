@@ -132,6 +132,7 @@ struct Tiers(Vec<i64>);
 
 impl<M> Sink<M> for Tiers {
     const LINES: bool = true;
+    type Page = ();
     fn charge(&mut self, charge: &walk::Charge<M>) {
         if charge.kind == walk::Kind::Tier {
             self.0.push(charge.at);

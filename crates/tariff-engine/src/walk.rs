@@ -9,6 +9,7 @@ mod cursor;
 mod days;
 mod ladder;
 mod ledger;
+mod pages;
 mod volume;
 
 use parking_types::{Date, Span};
@@ -24,7 +25,7 @@ use crate::{
 pub(crate) use cursor::{Cursor, Ground, Keys, start_of, window_pieces};
 pub(crate) use days::{DaysByWidth, Remembered};
 pub(crate) use ladder::LadderState;
-pub(crate) use ledger::{Charge, CutFrom, Kind, Ledger, NoLines, Sink};
+pub(crate) use ledger::{CARRIED, Charge, CutFrom, Kind, Later, Ledger, NoLines, Sink, UNMARKED};
 use ledger::{LEVELS, LevelState};
 
 /// What there is to walk: the floored stay, with its exempt time merged.
@@ -129,6 +130,8 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
     fn run(&mut self) -> Result<Found<M>, TooMuch> {
         if self.counts_days() {
             self.walk_days()?;
+        } else if self.keeps_pages() {
+            self.walk_pages()?;
         } else {
             while self.go_on()? {}
         }

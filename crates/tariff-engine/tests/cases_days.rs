@@ -1,10 +1,11 @@
-//! Totals count whole days that are alike; receipts walk every day. They must agree, at every length.
+//! Totals count whole days that are alike, and receipts write them again. Both must agree with each other and with a walk
+//! over every day, at every length.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use parking_types::{Instant, Span};
-use tariff_engine::{Calendar, Stay, Tariff, price_as_of, total};
+use parking_types::{Date, Instant, Span};
+use tariff_engine::{Calendar, PriceError, Receipt, Stay, Tariff, Used, price_as_of, total};
 
-const RULES: [&str; 12] = [
+const RULES: [&str; 14] = [
     r#""rules": [ { "id": "a", "from": "07:30", "to": "21:00", "charge": { "steps": [ { "upto": "30m", "price": "0" },
         { "upto": "1h", "price": "3" }, { "every": "1h", "price": "1", "partial": "down" } ] } } ]"#,
     // A unit runs over midnight; the day has no whole number of them.
@@ -30,7 +31,27 @@ const RULES: [&str; 12] = [
        "rules": [ { "id": "a", "days": ["mon", "tue", "wed"], "charge": "none" }, { "id": "b", "charge": { "steps": [ { "every": "11h", "price": "3", "partial": { "step": "2h" } } ] } } ]"#,
     r#""period": "rolling_24h", "ladder": "window", "rules": [ { "id": "a", "from": "23:00", "to": "01:30", "min_overlap": "30m", "charge": { "steps": [ { "every": "45m", "price": "3" } ] } },
          { "id": "b", "ladder": "period", "charge": { "steps": [ { "every": "1d", "price": "1", "partial": { "over": "1h" } } ] } } ]"#,
+    // A fixed step is reached in the evening and ends on the next day.
+    r#""ladder": "window", "rules": [ { "id": "n", "from": "20:00", "to": "06:00", "cap": "7", "charge": { "steps": [ { "upto": "5h", "price": "4" }, { "every": "1h", "price": "1" } ] } },
+         { "id": "d", "days": ["workday"], "from": "09:00", "to": "17:00", "charge": { "tiers": "add", "steps": [ { "upto": "1h", "price": "2" }, { "upto": "9h", "price": "1" } ] } } ]"#,
+    // One line goes on from day to day, and of such lines some parts round to nothing.
+    r#""caps": [ { "per": "period", "amount": "3" } ],
+       "rules": [ { "id": "d", "days": ["workday"], "charge": { "steps": [ { "every": "1h", "price": "0.2" } ] } },
+                  { "id": "a", "charge": { "steps": [ { "every": "24h", "price": "0.000003", "partial": "pro_rata" } ] } } ]"#,
 ];
+
+/// Names the first line that differs, as receipts are long.
+fn same_lines(
+    receipt: &Result<Receipt<'_>, PriceError>,
+    walked: &Result<Receipt<'_>, PriceError>,
+    what: impl Fn() -> String,
+) {
+    if let (Ok(receipt), Ok(walked)) = (receipt, walked) {
+        for (line, expected) in receipt.lines.iter().zip(&walked.lines) {
+            assert_eq!(line, expected, "{}", what());
+        }
+    }
+}
 
 #[test]
 fn counted_days_cost_what_walked_days_cost() {
@@ -51,9 +72,15 @@ fn counted_days_cost_what_walked_days_cost() {
                 // Other times of day and, in part, other dates of entry.
                 let entry = entry + Span::from_mins(days * 37);
                 let stay = Stay::new("s", entry, entry + Span::from_days(days) + Span::from_secs(days * 977));
+                // What the plate used on some date long ago costs nothing, but days are neither counted nor written again.
+                let walked = Stay { used: vec![(Date::from_days(0), Used::default())], ..stay.clone() };
                 for calendar in [None, Some(&calendar)] {
-                    let walked = price_as_of(&tariff, calendar, &stay).map(|receipt| receipt.total);
-                    assert_eq!(total(&tariff, calendar, &stay), walked, "{days} days of {text}");
+                    let receipt = price_as_of(&tariff, calendar, &stay);
+                    let walked = price_as_of(&tariff, calendar, &walked);
+                    same_lines(&receipt, &walked, || format!("{days} days of {text}"));
+                    assert_eq!(receipt, walked, "{days} days of {text}");
+                    let alone = total(&tariff, calendar, &stay);
+                    assert_eq!(alone, walked.map(|walked| walked.total), "{days} days of {text}");
                 }
             }
         }

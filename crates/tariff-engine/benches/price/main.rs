@@ -5,7 +5,7 @@
 
 mod tariffs;
 
-use std::{hint::black_box, num::NonZero};
+use std::{hint::black_box, num::NonZero, thread::available_parallelism};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use parking_types::{Instant, Span};
@@ -102,6 +102,22 @@ fn batches(c: &mut Criterion) {
             let label = threads.map_or("all".to_owned(), |n: usize| n.to_string());
             group.bench_function(BenchmarkId::new(name, label), |b| {
                 b.iter(|| total_many(&tariff, Some(&calendar), &stays, threads.and_then(NonZero::new)));
+            });
+            // What the machine gives: the same loop without results that belong together.
+            let parts = threads.unwrap_or_else(|| available_parallelism().map_or(1, NonZero::get));
+            group.bench_function(BenchmarkId::new(format!("{name}/bare"), parts), |b| {
+                b.iter(|| {
+                    std::thread::scope(|scope| {
+                        for part in stays.chunks(stays.len().div_ceil(parts)) {
+                            let (tariff, calendar) = (&tariff, &calendar);
+                            scope.spawn(move || {
+                                for stay in part {
+                                    let _ = black_box(total(tariff, Some(calendar), stay));
+                                }
+                            });
+                        }
+                    });
+                });
             });
         }
     }

@@ -55,6 +55,14 @@ pub(crate) fn four_day_types() -> Tariff {
     Tariff::from_json(text.as_bytes()).expect("a tariff")
 }
 
+/// Two hours have three lines: two fixed steps and units.
+#[allow(dead_code)] // Not every bench asks for it.
+pub(crate) fn three_lines() -> Tariff {
+    white_paper(
+        r#"{ "steps": [ { "upto": "30m", "price": "2.00" }, { "upto": "60m", "price": "3.00" }, { "every": "30m", "price": "1.00" } ] }"#,
+    )
+}
+
 /// One window all day, by units of this length.
 #[allow(dead_code)] // Not every bench asks for it.
 pub(crate) fn every(unit: &str) -> Tariff {

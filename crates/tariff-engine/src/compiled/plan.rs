@@ -72,6 +72,11 @@ impl PlanSet {
         PlanNumbers { plans: self, types: (!self.is_one()).then(|| TypesFrom::new(calendar, day)) }
     }
 
+    /// The types of a date and those after it, and the numbers of their plans.
+    pub(crate) fn kinds<'a>(&'a self, calendar: Option<&'a Calendar>, day: i32) -> Kinds<'a> {
+        Kinds { plans: self, types: TypesFrom::new(calendar, day) }
+    }
+
     pub(super) fn new(rules: &[Rule], vehicle: Option<&Vehicle>, color: Option<&Color>) -> Self {
         let accepted: Vec<(usize, &Rule)> =
             rules.iter().enumerate().filter(|(_, rule)| rule.accepts.stay(vehicle, color)).collect();
@@ -124,6 +129,19 @@ impl PlanNumbers<'_> {
         let Some(types) = &mut self.types else { return 0 };
         let (types, weekday) = types.next_day();
         self.plans.number(types, weekday)
+    }
+}
+
+/// The types of one date after the other, and the numbers of their plans.
+pub(crate) struct Kinds<'a> {
+    plans: &'a PlanSet,
+    types: TypesFrom<'a>,
+}
+
+impl Kinds<'_> {
+    pub(crate) fn next_day(&mut self) -> (DayTypes, usize) {
+        let (types, weekday) = self.types.next_day();
+        (types, self.plans.number(types, weekday))
     }
 }
 

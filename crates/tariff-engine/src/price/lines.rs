@@ -1,5 +1,7 @@
 //! The receipt's lines, as the walk charges them.
 
+mod book;
+
 use parking_types::{Amount, Date, Instant, Span};
 
 use super::{
@@ -13,8 +15,10 @@ use crate::{
     few::Few,
     money::{Exact, half_even},
     stay::Used,
-    walk::{self, Charge, CutFrom, Kind, Remembered, Sink, period_bounds, start_of, window_pieces},
+    walk::{self, Charge, CutFrom, Later, Remembered, Sink, period_bounds, start_of, window_pieces},
 };
+
+use book::{Book, add};
 
 /// The receipt of a stay, without the next change, and where a unit that the exit cuts would have ended.
 pub(super) fn receipt<'a>(
@@ -35,10 +39,7 @@ fn receipt_in<'a, M: Remembered>(
     let (tariff, calendar, stay) = (asked.tariff, asked.calendar, asked.stay);
     let mut kept = Kept::new(asked.document, scale);
     let source = asked.source(exit, scale, &mut kept)?;
-    kept.end_line();
-    if kept.too_much {
-        return Err(PriceError::OVERFLOW);
-    }
+    kept.end().ok_or(PriceError::OVERFLOW)?;
     let mut lines = asked.lines(&source, &mut kept, scale, exit)?;
     let mut changes = Changes { lines: &mut lines, from: asked.entry, to: exit };
     let total = asked.settle(&source, scale, &mut changes)?;
@@ -67,13 +68,11 @@ fn receipt_in<'a, M: Remembered>(
 struct Kept<'a, 's, M> {
     document: &'a Document,
     scale: &'s M,
-    /// Of charges, in the order in which they count.
-    lines: Vec<Line<'a>>,
-    /// The last line, where it is of units that may go on.
-    growing: Option<Growing<M>>,
-    /// The rules that charged fixed steps, with the place of the last one's line; a place of none where it has ended.
-    tiers: Few<(u32, usize), 2>,
-    cuts: Few<(CutFrom, M), 2>,
+    book: Book<'a, M>,
+    /// The book of the stay, while a day is written on a page.
+    stay: Option<Book<'a, M>>,
+    /// Cuts of scopes longer than a day.
+    long_cuts: Few<(CutFrom, M), 2>,
     /// What is kept after caps by natural day, ascending.
     days: Few<(i32, M), 2>,
     /// Free time used by natural day, ascending.
@@ -83,23 +82,14 @@ struct Kept<'a, 's, M> {
     too_much: bool,
 }
 
-/// Units of one price, one after the other, in fractions.
-struct Growing<M> {
-    rule: u32,
-    quantity: M,
-    amount: M,
-}
-
 impl<'a, 's, M: Exact> Kept<'a, 's, M> {
     fn new(document: &'a Document, scale: &'s M) -> Self {
         Self {
             document,
             scale,
-            // Most receipts have no more lines, and those of long stays grow by doubling.
-            lines: Vec::with_capacity(8),
-            growing: None,
-            tiers: Few::new(),
-            cuts: Few::new(),
+            book: Book::new(),
+            stay: None,
+            long_cuts: Few::new(),
             days: Few::new(),
             free: Few::new(),
             running: None,
@@ -107,99 +97,29 @@ impl<'a, 's, M: Exact> Kept<'a, 's, M> {
         }
     }
 
-    /// Whether units go on with those of the last line.
-    fn goes_on(&self, charge: &Charge<M>) -> bool {
-        let of_rule = self.growing.as_ref().is_some_and(|growing| growing.rule == charge.rule);
-        of_rule
-            && charge.kind == Kind::Unit
-            && self.lines.last().is_some_and(|last| {
-                last.to.as_nanos() == charge.at
-                    && last.unit_price == Some(charge.price)
-                    && last.day == Some(charge.types)
-            })
-    }
-
-    /// Adds units to those of the last line.
-    fn grow(&mut self, charge: &Charge<M>) {
-        if let (Some(growing), Some(last)) = (&mut self.growing, self.lines.last_mut()) {
-            add(&mut growing.amount, &charge.amount, &mut self.too_much);
-            add(&mut growing.quantity, &charge.quantity, &mut self.too_much);
-            last.to = Instant::from_nanos(charge.to);
-            last.amount = half_even(&growing.amount, self.scale);
-        }
-    }
-
-    /// Makes the last line whole, if it is of units: none are added any more, and what costs nothing needs no line.
-    fn end_line(&mut self) {
-        let (Some(growing), Some(last)) = (self.growing.take(), self.lines.last_mut()) else { return };
-        if last.amount == Amount::ZERO {
-            self.lines.pop();
-            return;
-        }
-        // To six decimals.
-        match growing.quantity.times(1_000_000) {
-            Some(millionths) => last.quantity = Some(half_even(&millionths, self.scale)),
-            None => self.too_much = true,
-        }
-    }
-
-    /// Notes where the line of a rule's last fixed step will be.
-    fn note_tier(&mut self, rule: u32, place: usize) {
-        let known = self.tiers.iter_mut().find(|(of, _)| *of == rule).map(|(_, known)| *known = place);
-        if known.is_none() {
-            self.tiers.push((rule, place));
-        }
+    /// Ends the last line; `None` where the figures did not hold all sums.
+    fn end(&mut self) -> Option<()> {
+        self.book.end_line(self.scale);
+        (!self.too_much && !self.book.too_much).then_some(())
     }
 }
 
-/// Adds to a sum; where the figures do not hold it, that is noted.
-fn add<M: Exact>(sum: &mut M, more: &M, too_much: &mut bool) {
-    match sum.plus(more) {
-        Some(both) => *sum = both,
-        None => *too_much = true,
-    }
+/// A day that was written: its charges, and the free time it used.
+struct Page<'a, M> {
+    book: Book<'a, M>,
+    free: i64,
 }
 
-impl<M: Exact> Sink<M> for Kept<'_, '_, M> {
+impl<'a, M: Exact> Sink<M> for Kept<'a, '_, M> {
     const LINES: bool = true;
+    type Page = Page<'a, M>;
 
     fn charge(&mut self, charge: &Charge<M>) {
-        if self.goes_on(charge) {
-            return self.grow(charge);
-        }
-        self.end_line();
-        let amount = half_even(&charge.amount, self.scale);
-        let shown = amount != Amount::ZERO || charge.kind == Kind::Unit;
-        let kind = match charge.kind {
-            Kind::Flat => LineKind::Flat,
-            Kind::Tier => {
-                self.note_tier(charge.rule, if shown { self.lines.len() } else { usize::MAX });
-                LineKind::Tier
-            }
-            Kind::Unit => {
-                let (quantity, amount) = (charge.quantity.clone(), charge.amount.clone());
-                self.growing = Some(Growing { rule: charge.rule, quantity, amount });
-                LineKind::Unit
-            }
-        };
-        if shown {
-            self.lines.push(Line {
-                rule: self.document.rules.get(charge.rule as usize).map(|rule| &*rule.id),
-                day: Some(charge.types),
-                quantity: Some(ONE),
-                unit_price: Some(charge.price),
-                ..Line::new(kind, (Instant::from_nanos(charge.at), Instant::from_nanos(charge.to)), amount)
-            });
-        }
+        self.book.charge(charge, self.document, self.scale);
     }
 
     fn left(&mut self, rule: u32, at: i64) {
-        // The step that ends is the last one that this rule reached; a step that changed nothing has no line, and the
-        // line before it ended when that step was reached.
-        let Some((_, place)) = self.tiers.iter_mut().find(|(of, _)| *of == rule) else { return };
-        if let Some(tier) = self.lines.get_mut(core::mem::replace(place, usize::MAX)) {
-            tier.to = tier.to.min(Instant::from_nanos(at));
-        }
+        self.book.left(rule, at);
     }
 
     fn running(&mut self, end: i64, complete: bool) {
@@ -207,11 +127,14 @@ impl<M: Exact> Sink<M> for Kept<'_, '_, M> {
     }
 
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: M) {
-        match self.cuts.get_mut(*mark as usize) {
+        if from.per <= CapPer::Rolling24h {
+            return self.book.cut(from, mark, &amount);
+        }
+        match self.long_cuts.get_mut(*mark as usize) {
             Some((_, sum)) => add(sum, &amount, &mut self.too_much),
             None => {
-                *mark = self.cuts.len() as u32;
-                self.cuts.push((from, amount));
+                *mark = self.long_cuts.len() as u32;
+                self.long_cuts.push((from, amount));
             }
         }
     }
@@ -227,6 +150,26 @@ impl<M: Exact> Sink<M> for Kept<'_, '_, M> {
         match self.free.last_mut() {
             Some((last, sum)) if *last == day => *sum += taken,
             _ => self.free.push((day, taken)),
+        }
+    }
+
+    fn open_page(&mut self) {
+        self.stay = Some(core::mem::replace(&mut self.book, Book::page()));
+    }
+
+    fn close_page(&mut self, day: i32, at: i64) -> Option<Self::Page> {
+        let stay = self.stay.take()?;
+        self.book.end_line_before(Instant::from_nanos(at), self.scale);
+        let book = core::mem::replace(&mut self.book, stay);
+        self.book.add_page(&book, Later { days: 0, nanos: 0, day }, self.scale);
+        let free = self.free.last_mut().filter(|(last, _)| *last == day).map_or(0, |(_, taken)| *taken);
+        Some(Page { book, free })
+    }
+
+    fn add_page(&mut self, page: &Self::Page, later: Later) {
+        self.book.add_page(&page.book, later, self.scale);
+        if page.free > 0 {
+            self.free(later.day, page.free);
         }
     }
 }
@@ -250,15 +193,24 @@ impl<'a> Asked<'a> {
             }
             Source::Calculated { charged, with_minimum } => (charged, with_minimum),
         };
-        let mut lines = core::mem::take(&mut kept.lines);
+        let mut lines = core::mem::take(&mut kept.book.lines);
         let charges = lines.len();
-        for (from, amount) in kept.cuts.iter().filter(|(_, amount)| *amount != M::ZERO) {
-            let taken = M::ZERO.minus(amount).ok_or(PriceError::OVERFLOW)?;
-            let line = self.cut_line(*from, half_even(&taken, scale), exit);
+        lines.reserve(kept.book.cuts.len());
+        for cut in kept.book.cuts.iter().filter(|cut| cut.amount != M::ZERO) {
+            let line = self.cut_line(cut.from, &cut.amount, scale, exit)?;
             // Scopes are cut nearly in the order in which they begin.
             let before = |earlier: &&Line<'a>| (earlier.from, earlier.cap) > (line.from, line.cap);
-            let later = lines.iter().skip(charges).rev().take_while(before).count();
+            let cuts = lines.get(charges..).unwrap_or_default();
+            let later = cuts.iter().rev().take_while(before).count();
             lines.insert(lines.len() - later, line);
+        }
+        for (from, amount) in kept.long_cuts.iter().filter(|(_, amount)| *amount != M::ZERO) {
+            lines.push(self.cut_line(*from, amount, scale, exit)?);
+        }
+        if kept.long_cuts.len() > 0
+            && let Some(cuts) = lines.get_mut(charges..)
+        {
+            cuts.sort_by_key(|line| (line.from, line.cap));
         }
         if with_minimum != charged {
             let lifted = with_minimum.minus(charged).ok_or(PriceError::OVERFLOW)?;
@@ -267,11 +219,19 @@ impl<'a> Asked<'a> {
         Ok(lines)
     }
 
-    fn cut_line(&self, cut: CutFrom, amount: Amount, exit: Instant) -> Line<'a> {
-        let (entry, entry_day) = (self.entry.as_nanos(), self.entry_day());
-        let zone = &self.document.zone;
+    /// What was cut in one scope.
+    fn cut_line<M: Exact>(
+        &self,
+        cut: CutFrom,
+        amount: &M,
+        scale: &M,
+        exit: Instant,
+    ) -> Result<Line<'a>, PriceError> {
+        let taken = M::ZERO.minus(amount).ok_or(PriceError::OVERFLOW)?;
+        let (entry, zone) = (self.entry.as_nanos(), &self.document.zone);
+        let of_period = || period_bounds(self.document, entry, self.entry_day(), cut.scope);
         let scope = i64::from(cut.scope);
-        let rule = self.document.rules.get(cut.rule as usize).filter(|_| cut.per == CapPer::Rule);
+        let rule = self.document.rules.get(cut.rule as usize);
         let (from, to) = match cut.per {
             CapPer::Rule => match rule.and_then(|rule| rule.window) {
                 Some(window) => {
@@ -284,20 +244,20 @@ impl<'a> Asked<'a> {
                     });
                     bounds
                 }
-                None => period_bounds(self.document, entry, entry_day, cut.scope),
+                None => of_period(),
             },
-            CapPer::Period => period_bounds(self.document, entry, entry_day, cut.scope),
+            CapPer::Period => of_period(),
             CapPer::NaturalDay | CapPer::Day => (start_of(zone, cut.scope), start_of(zone, cut.scope + 1)),
             CapPer::Rolling24h => (entry + scope * DAY, entry + (scope + 1) * DAY),
             CapPer::Rolling7d => (entry + scope * 7 * DAY, entry + (scope + 1) * 7 * DAY),
             CapPer::Stay => (i64::MIN, i64::MAX),
         };
         let within = (Instant::from_nanos(from).max(self.entry), Instant::from_nanos(to).min(exit));
-        Line {
+        Ok(Line {
             rule: rule.map(|rule| &*rule.id),
             cap: Some(cut.per),
-            ..Line::new(LineKind::Cap, within, amount)
-        }
+            ..Line::new(LineKind::Cap, within, half_even(&taken, scale))
+        })
     }
 
     /// What the plate has used after the stay, for every local date of it.
@@ -343,9 +303,6 @@ impl<'a> Asked<'a> {
         Ok(used)
     }
 }
-
-/// The quantity of what is charged once.
-const ONE: Amount = Amount::from_micros(1_000_000);
 
 /// Makes lines of the changes by people.
 struct Changes<'l, 'a> {

@@ -1,8 +1,11 @@
 //! The receipt in JSON, fields in the order of the contract, without blanks.
 
+use core::ops::Range;
+
 use parking_types::{Amount, Currency, Instant, OffsetClock, Text, Zone, append_json_string as write_text};
 
 use super::{DocumentRef, Line, Receipt};
+use crate::Used;
 
 impl Receipt<'_> {
     /// Appends the receipt as one line of JSON, without a line end.
@@ -28,12 +31,7 @@ impl Receipt<'_> {
         }
         out.extend_from_slice(b",\"lines\":[");
         let mut clock = Clock::new(self.zone);
-        for (index, line) in self.lines.iter().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            write_line(out, line, &mut clock, currency);
-        }
+        write_lines(out, &self.lines, &mut clock, currency);
         out.extend_from_slice(b"],\"next_change\":");
         match self.next_change {
             None => out.extend_from_slice(b"null"),
@@ -45,15 +43,24 @@ impl Receipt<'_> {
             }
         }
         out.extend_from_slice(b",\"used\":{");
-        for (index, (date, used)) in self.used.iter().enumerate() {
-            out.extend_from_slice(if index > 0 { b",\"" } else { b"\"" });
+        // Most days of a long stay have used as much as the one before.
+        let mut before: Option<(&Used, Range<usize>)> = None;
+        for (date, used) in &self.used {
+            out.extend_from_slice(if before.is_some() { b",\"" } else { b"\"" });
             date.append_to(out);
-            out.extend_from_slice(b"\":{\"stays\":");
-            used.stays.append_to(out);
-            out.extend_from_slice(b",\"free\":\"");
-            used.free.append_to(out);
-            money(out, "\",\"charged\":", used.charged);
-            out.push(b'}');
+            let begin = out.len();
+            match before {
+                Some((same, text)) if same == used => out.extend_from_within(text),
+                _ => {
+                    out.extend_from_slice(b"\":{\"stays\":");
+                    used.stays.append_to(out);
+                    out.extend_from_slice(b",\"free\":\"");
+                    used.free.append_to(out);
+                    money(out, "\",\"charged\":", used.charged);
+                    out.push(b'}');
+                }
+            }
+            before = Some((used, begin..out.len()));
         }
         out.extend_from_slice(b"},\"tariff\":");
         write_reference(out, self.tariff);
@@ -77,7 +84,68 @@ fn write_reference(out: &mut Vec<u8>, document: DocumentRef<'_>) {
     out.extend_from_slice(b"\"}");
 }
 
-fn write_line(out: &mut Vec<u8>, line: &Line<'_>, clock: &mut Clock<'_>, currency: Currency) {
+/// How many lines of a long receipt are remembered for others that say the same.
+const SEEN: usize = 64;
+
+/// The lines of a long stay say the same again and again, but for their times: such text is copied.
+fn write_lines(out: &mut Vec<u8>, lines: &[Line<'_>], clock: &mut Clock<'_>, currency: Currency) {
+    let mut seen: Vec<Option<Seen<'_>>> = vec![None; if lines.len() > SEEN { SEEN } else { 0 }];
+    for (index, line) in lines.iter().enumerate() {
+        if index > 0 {
+            out.push(b',');
+        }
+        let mut slot = seen.get_mut(place(line));
+        let like = slot.as_ref().and_then(|slot| slot.as_ref()).filter(|seen| seen.line.says_the_same(line));
+        let begin = out.len();
+        match like {
+            Some(seen) => out.extend_from_within(seen.before.clone()),
+            None => write_before_times(out, line),
+        }
+        let times = out.len();
+        clock.write(out, line.from);
+        out.extend_from_slice(b",\"to\":");
+        clock.write(out, line.to);
+        let after = out.len();
+        match like {
+            Some(seen) => out.extend_from_within(seen.after.clone()),
+            None => {
+                write_after_times(out, line, currency);
+                if let Some(slot) = &mut slot {
+                    **slot = Some(Seen { line, before: begin..times, after: after..out.len() });
+                }
+            }
+        }
+    }
+}
+
+/// A line, and where its text lies before and after its times.
+#[derive(Clone)]
+struct Seen<'l> {
+    line: &'l Line<'l>,
+    before: Range<usize>,
+    after: Range<usize>,
+}
+
+/// Where a line that says the same would be remembered.
+fn place(line: &Line<'_>) -> usize {
+    let quantity = line.quantity.unwrap_or(Amount::ZERO);
+    let mixed = line.amount.as_micros().wrapping_mul(31).wrapping_add(quantity.as_micros());
+    // The upper bits of a product with an odd number depend on all bits below.
+    (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64) as u64 >> 58) as usize
+}
+
+impl Line<'_> {
+    /// Whether another line differs in its times at most.
+    fn says_the_same(&self, other: &Self) -> bool {
+        let Self { kind, rule, from: _, to: _, day, quantity, unit_price, amount, cap } = *other;
+        self.amount == amount
+            && self.quantity == quantity
+            && (self.kind, self.day, self.unit_price, self.cap) == (kind, day, unit_price, cap)
+            && self.rule == rule
+    }
+}
+
+fn write_before_times(out: &mut Vec<u8>, line: &Line<'_>) {
     out.extend_from_slice(b"{\"kind\":\"");
     out.extend_from_slice(line.kind.as_str().as_bytes());
     out.push(b'"');
@@ -86,9 +154,9 @@ fn write_line(out: &mut Vec<u8>, line: &Line<'_>, clock: &mut Clock<'_>, currenc
         write_text(out, rule);
     }
     out.extend_from_slice(b",\"from\":");
-    clock.write(out, line.from);
-    out.extend_from_slice(b",\"to\":");
-    clock.write(out, line.to);
+}
+
+fn write_after_times(out: &mut Vec<u8>, line: &Line<'_>, currency: Currency) {
     if let Some(day) = line.day {
         out.extend_from_slice(b",\"day_type\":");
         match day.most_special() {

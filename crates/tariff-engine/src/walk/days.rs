@@ -14,7 +14,11 @@ mod known;
 
 use parking_types::Instant;
 
-use super::{FreePer, Sink, TooMuch, Walk, ladder::LadderState, ledger::Levels};
+use super::{
+    FreePer, Sink, TooMuch, Walk,
+    ladder::{LadderState, WindowSum},
+    ledger::Levels,
+};
 use crate::{
     compiled::{DAY, Rule, RuleCharge},
     document::{CapPer, Once, Restart, Window},
@@ -24,7 +28,7 @@ use known::State;
 pub(crate) use known::{DaysByWidth, KnownDays, Remembered};
 
 /// Tariffs with more rules are walked.
-const RULES: usize = 8;
+pub(super) const RULES: usize = 8;
 
 /// What the walk remembers where a day begins.
 #[derive(Clone)]
@@ -41,7 +45,7 @@ pub(crate) struct Snapshot<M> {
 
 impl<M: Exact> Snapshot<M> {
     /// Whether days that begin so go on alike; only so many rules and caps are used.
-    fn is_like(&self, other: &Self, rules: usize, levels: usize) -> bool {
+    pub(super) fn is_like(&self, other: &Self, rules: usize, levels: usize) -> bool {
         let own = (self.into_day, self.parted_at, self.free_scope, self.free_left);
         own == (other.into_day, other.parted_at, other.free_scope, other.free_left)
             && self.ladders.get(..rules) == other.ladders.get(..rules)
@@ -160,10 +164,12 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
     }
 
     /// How many days from the cursor's on have nothing special about them.
-    fn plain_days(&self) -> Option<i32> {
+    pub(super) fn plain_days(&self) -> Option<i32> {
         let (cursor, task) = (&self.cursor, self.task);
         // Where days are apart, neither a unit nor a window's least overlap looks beyond its day.
         let (since, margin) = if task.compiled.days_apart { (1, 0) } else { (2, 1) };
+        // What a receipt says about a day may look at the next one: when a window opens again.
+        let margin = if S::LINES { 1 } else { margin };
         // Lists of caps pass over dates that never were, so that their last items may come later.
         let lost = task.tariff.lost_days().len() as i32;
         let settled = cursor.date == cursor.day
@@ -190,7 +196,7 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
         cursor.offset_since_date < cursor.date - 1 || two_days_before()
     }
 
-    fn snapshot(&self) -> Snapshot<M> {
+    pub(super) fn snapshot(&self) -> Snapshot<M> {
         let mut ladders = [const { LadderState::NEW }; RULES];
         for ((slot, state), rule) in ladders.iter_mut().zip(self.states.iter()).zip(&self.task.compiled.rules)
         {
@@ -217,7 +223,7 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
         }
     }
 
-    fn restore(&mut self, snapshot: &Snapshot<M>, date: i32) {
+    pub(super) fn restore(&mut self, snapshot: &Snapshot<M>, date: i32) {
         let midnight = self.cursor.midnight + i64::from(date - self.cursor.date) * DAY;
         self.cursor.seek(midnight + snapshot.into_day);
         let rules = &self.task.compiled.rules;
@@ -254,10 +260,9 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
             let mut live = state
                 .windows
                 .iter()
-                .map(|window| (self.relative_scope(by, window.key, over_midnight), &window.sum));
-            if let Some((key, sum)) = live.find(|(key, _)| *key != i32::MIN) {
-                let window = relative.window(key);
-                window.sum = sum.clone();
+                .map(|window| (self.relative_scope(by, window.key, over_midnight), window));
+            if let Some((key, live)) = live.find(|(key, _)| *key != i32::MIN) {
+                *relative.window(key) = WindowSum { key, ..live.clone() };
             }
         }
         relative

@@ -2,7 +2,10 @@
 
 use parking_types::Amount;
 
-use super::{Charge, Kind, Sink, TooMuch, Walk};
+use super::{
+    Charge, Kind, Sink, TooMuch, Walk,
+    ledger::{UNMARKED, carry},
+};
 use crate::{
     compiled::{Part, Rule, Step, Unit},
     document::Once,
@@ -39,7 +42,7 @@ pub(crate) struct WindowSum<M> {
 }
 
 impl<M: Exact> WindowSum<M> {
-    const NEW: Self = Self { key: i32::MIN, sum: M::ZERO, mark: u32::MAX };
+    const NEW: Self = Self { key: i32::MIN, sum: M::ZERO, mark: UNMARKED };
 }
 
 impl<M: Exact> LadderState<M> {
@@ -66,6 +69,11 @@ impl<M: Exact> LadderState<M> {
         let older = if first.key <= second.key { first } else { second };
         *older = WindowSum { key, ..WindowSum::NEW };
         older
+    }
+
+    /// A day begins: what was cut in windows that are still open lies behind.
+    pub(super) fn carry_marks(&mut self) {
+        self.windows.iter_mut().for_each(|window| carry(&mut window.mark));
     }
 }
 

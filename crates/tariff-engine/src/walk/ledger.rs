@@ -6,7 +6,7 @@ use super::{Cursor, Found, Keys, LadderState, Task, TooMuch, ladder::WindowSum, 
 use crate::{
     Tariff,
     calendar::DayTypes,
-    compiled::{CapLevel, Compiled},
+    compiled::{CapLevel, Compiled, NO_RULE},
     document::CapPer,
     money::Exact,
     stay::Used,
@@ -41,17 +41,24 @@ pub(crate) enum Kind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CutFrom {
     pub(crate) per: CapPer,
-    /// The rule, of a rule's own cap.
+    /// The rule, of a rule's own cap; else [`NO_RULE`].
     pub(crate) rule: u32,
     /// The scope's number: a window, period, day, 24 h, 7 d.
     pub(crate) scope: i32,
 }
+
+/// The mark of a scope that was not cut yet.
+pub(crate) const UNMARKED: u32 = u32::MAX;
+/// The mark of a scope that was cut on a day before: the sink has to look for it.
+pub(crate) const CARRIED: u32 = u32::MAX - 1;
 
 /// Who is told what the ledger takes.
 pub(crate) trait Sink<M> {
     /// Whether the sink hears of each charge. One that does not is spared whole days that are like days before, and hears
     /// of what is charged in a segment as one sum.
     const LINES: bool;
+    /// What is charged on a whole day.
+    type Page;
     /// A charge before caps, in the order in which they count.
     fn charge(&mut self, charge: &Charge<M>);
     /// The chargeable time of a rule has come to the end of its fixed step.
@@ -65,6 +72,23 @@ pub(crate) trait Sink<M> {
     fn kept(&mut self, day: i32, amount: M);
     /// So much free time is used on this natural day.
     fn free(&mut self, day: i32, taken: i64);
+    /// A whole day begins that may be like later ones.
+    fn open_page(&mut self) {}
+    /// It has ended, and what comes next begins at `at` or later; `None` where the sink keeps no pages.
+    fn close_page(&mut self, _day: i32, _at: i64) -> Option<Self::Page> {
+        None
+    }
+    /// The same is charged on a later day.
+    fn add_page(&mut self, _page: &Self::Page, _later: Later) {}
+}
+
+/// How much later than a page's a day lies: in dates, and in time, as the clock may have been changed between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Later {
+    pub(crate) days: i32,
+    pub(crate) nanos: i64,
+    /// The day.
+    pub(crate) day: i32,
 }
 
 /// Keeps nothing: for totals.
@@ -72,6 +96,7 @@ pub(crate) struct NoLines;
 
 impl<M> Sink<M> for NoLines {
     const LINES: bool = false;
+    type Page = ();
     fn charge(&mut self, _: &Charge<M>) {}
     fn left(&mut self, _: u32, _: i64) {}
     fn running(&mut self, _: i64, _: bool) {}
@@ -90,7 +115,7 @@ pub(super) struct LevelState<M> {
 }
 
 impl<M: Exact> LevelState<M> {
-    pub(super) const NEW: Self = Self { scope: i32::MIN, sum: M::ZERO, limit: M::ZERO, mark: u32::MAX };
+    pub(super) const NEW: Self = Self { scope: i32::MIN, sum: M::ZERO, limit: M::ZERO, mark: UNMARKED };
 }
 
 /// The most cap levels: one a scope.
@@ -175,11 +200,11 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
         }
         let (inner, caps) = (self.inner_levels, self.compiled.caps.len());
         if inner > 0 {
-            amount = self.pass(0..inner, charge.rule, &charge.keys, amount)?;
+            amount = self.pass(0..inner, &charge.keys, amount)?;
         }
         self.inner = self.inner.plus(&amount).ok_or(TooMuch)?;
         if inner < caps {
-            amount = self.pass(inner..caps, charge.rule, &charge.keys, amount)?;
+            amount = self.pass(inner..caps, &charge.keys, amount)?;
         }
         self.keep(charge.keys.day, amount)
     }
@@ -194,13 +219,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
     }
 
     /// What is left of an amount after some of the levels.
-    fn pass(
-        &mut self,
-        levels: core::ops::Range<usize>,
-        rule: u32,
-        keys: &Keys,
-        mut amount: M,
-    ) -> Result<M, TooMuch> {
+    fn pass(&mut self, levels: core::ops::Range<usize>, keys: &Keys, mut amount: M) -> Result<M, TooMuch> {
         let caps = self.compiled.caps.get(levels.clone()).unwrap_or_default();
         let states = self.levels.get_mut(levels).unwrap_or_default();
         let mut states = states.iter_mut();
@@ -213,7 +232,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
             let kept = keep(&mut state.sum, &state.limit, &amount)?;
             if S::LINES && kept != amount {
                 let cut = amount.minus(&kept).ok_or(TooMuch)?;
-                self.sink.cut(CutFrom { per: level.per, rule, scope }, &mut state.mark, cut);
+                self.sink.cut(CutFrom { per: level.per, rule: NO_RULE, scope }, &mut state.mark, cut);
             }
             amount = kept;
         }
@@ -232,10 +251,23 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
 
     /// Takes a day's charges that the caps of scopes of at most a day have kept.
     pub(super) fn lump(&mut self, kept: M, day: i32, rolling_7d: i32) -> Result<(), TooMuch> {
+        let caps = self.compiled.caps.len();
+        if self.inner_levels == caps {
+            return self.keep(day, kept);
+        }
         let keys = Keys { day, rolling_7d, ..Keys::default() };
-        let kept = self.pass(self.inner_levels..self.compiled.caps.len(), 0, &keys, kept)?;
-        self.charged = self.charged.plus(&kept).ok_or(TooMuch)?;
-        Ok(())
+        let kept = self.pass(self.inner_levels..caps, &keys, kept)?;
+        self.keep(day, kept)
+    }
+
+    /// Who is told.
+    pub(super) fn sink(&mut self) -> &mut S {
+        self.sink
+    }
+
+    /// A day begins: what was cut in scopes that are still open lies behind.
+    pub(super) fn carry_marks(&mut self) {
+        self.levels.iter_mut().take(self.inner_levels).for_each(|level| carry(&mut level.mark));
     }
 
     /// The levels whose scopes part days, as they stand where a day begins; scopes are counted from the cursor's.
@@ -244,7 +276,7 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
         let mut relative = [const { LevelState::NEW }; LEVELS];
         for ((slot, state), level) in relative.iter_mut().zip(self.levels.iter()).zip(self.inner_caps()) {
             if state.scope == scope(level.per, &keys) {
-                *slot = LevelState { scope: 0, mark: u32::MAX, ..state.clone() };
+                *slot = LevelState { scope: 0, ..state.clone() };
             }
         }
         relative
@@ -338,6 +370,12 @@ fn keep<M: Exact>(sum: &mut M, limit: &M, amount: &M) -> Result<M, TooMuch> {
     Ok(kept)
 }
 
+pub(super) fn carry(mark: &mut u32) {
+    if *mark != UNMARKED {
+        *mark = CARRIED;
+    }
+}
+
 fn scope(per: CapPer, keys: &Keys) -> i32 {
     match per {
         CapPer::Rule => keys.window,
@@ -373,5 +411,5 @@ fn open<M: Exact>(
         _ => M::ZERO,
     };
     let limit = scale.times(level.amount(number).as_micros()).ok_or(TooMuch)?;
-    Ok(LevelState { scope, sum, limit, mark: u32::MAX })
+    Ok(LevelState { scope, sum, limit, mark: UNMARKED })
 }

@@ -3,9 +3,9 @@
 
 mod lines;
 
-use parking_types::Span;
+use parking_types::{Date, Span};
 use serde_json::Value;
-use tariff_engine::{Calendar, Stay, Tariff, price, price_as_of, total};
+use tariff_engine::{Calendar, Stay, Tariff, Used, price, price_as_of, total};
 
 use crate::oracle::generate::Case;
 use crate::oracle::quantity::signed;
@@ -101,7 +101,8 @@ pub(crate) fn check(case: &Case, next_change: bool) -> Result<(), String> {
 }
 
 /// Prices many stays by one tariff, each moved and lengthened by so many hours. Totals alone go by the days that the tariff
-/// remembers from other stays; receipts remember nothing, so both must agree.
+/// remembers from other stays, and receipts by those of their own stay; what the plate used long ago costs nothing, but every
+/// day is walked then. All must agree.
 pub(crate) fn remembered(case: &Case, moved: &[(i64, i64)]) -> Result<(), String> {
     let bytes = |value: &Value| value.to_string().into_bytes();
     let calendar =
@@ -112,7 +113,18 @@ pub(crate) fn remembered(case: &Case, moved: &[(i64, i64)]) -> Result<(), String
     for (later, longer) in moved {
         stay.entry = entry + Span::from_hours(*later);
         stay.exit = exit + Span::from_hours(later + longer);
-        let of_receipt = price_as_of(&tariff, calendar.as_ref(), &stay).map(|receipt| receipt.total);
+        let receipt = price_as_of(&tariff, calendar.as_ref(), &stay);
+        if stay.used.is_empty() {
+            let mut walked = stay.clone();
+            walked.used.push((Date::from_days(0), Used::default()));
+            let walked = price_as_of(&tariff, calendar.as_ref(), &walked);
+            if receipt != walked {
+                return Err(format!(
+                    "{case:?}\nmoved by {later} h, longer by {longer} h:\n{receipt:#?}\nwalked:\n{walked:#?}"
+                ));
+            }
+        }
+        let of_receipt = receipt.map(|receipt| receipt.total);
         let alone = total(&tariff, calendar.as_ref(), &stay);
         if alone != of_receipt {
             return Err(format!(
