@@ -307,7 +307,7 @@ impl Roadside {
         if contact.offline {
             draft.mark(Mark::Backfilled);
         }
-        self.drafts.push(draft);
+        self.push(draft);
     }
 
     /// An arrival whose detector has seen the berth vacant since before the contact before: no car came and went between.
@@ -322,6 +322,14 @@ impl Roadside {
         draft.berth = Some(setting.berth);
         draft.entry = Some(entry);
         draft
+    }
+
+    /// Most berths have one session in mind: there is room for four only when there is a second.
+    fn push(&mut self, draft: Draft) {
+        if self.drafts.capacity() == 0 {
+            self.drafts.reserve_exact(1);
+        }
+        self.drafts.push(draft);
     }
 
     /// The open session ends.
@@ -364,7 +372,7 @@ impl Roadside {
             let mut next = self.draft(arrival, key, setting);
             next.plate.read(read, entry.at);
             next.last_contact = entry.at;
-            self.drafts.push(next);
+            self.push(next);
             return;
         }
         // Another plate without a vacancy between: the first car has left unseen.
@@ -373,7 +381,7 @@ impl Roadside {
         close(draft, inferred_exit(last, entry.at, by), setting.policy);
         let mut next = self.draft(inferred_entry(Some(last), entry.at, by), entry.key, setting);
         next.plate.read(read, entry.at);
-        self.drafts.push(next);
+        self.push(next);
     }
 
     /// No detector of the berth is in contact any more.

@@ -61,7 +61,7 @@ impl Roadside {
                     draft.exit = Some(Moment { at: *exit, ..moment });
                     draft.state = DraftState::Closed;
                 }
-                self.drafts.push(draft);
+                self.push(draft);
             }
             Deed::Exit => {
                 if let Some(draft) = self.open_draft() {
