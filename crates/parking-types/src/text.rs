@@ -172,6 +172,15 @@ impl OffsetClock {
         out.extend_from_slice(&self.text);
     }
 
+    /// The date of an instant as [`append`](Self::append) writes it, where that has ten bytes.
+    pub fn date(&mut self, at: Instant) -> Option<[u8; 10]> {
+        if self.since_midnight(at).is_none() {
+            self.enter_date(at);
+            self.since_midnight(at)?;
+        }
+        self.text.get(1..11)?.try_into().ok()
+    }
+
     /// The time of day of an instant on the date of `text`.
     fn since_midnight(&self, at: Instant) -> Option<i64> {
         let since = at.as_nanos().checked_sub(self.midnight?)?;
@@ -398,10 +407,15 @@ mod tests {
             prop_assert_eq!(appended(at), at.to_string());
             prop_assert_eq!(appended(at.at_offset(minutes * 60)), at.at_offset(minutes * 60).to_string());
             let (mut clock, mut out) = (OffsetClock::new(minutes * 60), Vec::new());
-            for at in [at, Instant::EPOCH, at + Span::from_secs(signed % 100_000), at] {
+            let day = |days| at + Span::from_days(days);
+            for at in [at, Instant::EPOCH, at + Span::from_secs(signed % 100_000), at, day(1), day(2), day(30), day(31)] {
                 out.clear();
                 clock.append(at, &mut out);
-                prop_assert_eq!(String::from_utf8_lossy(&out), format!("\"{}\"", at.at_offset(minutes * 60)));
+                let text = at.at_offset(minutes * 60).to_string();
+                if let Some(date) = clock.date(at) {
+                    prop_assert_eq!(&date, &text.as_bytes()[..10]);
+                }
+                prop_assert_eq!(String::from_utf8_lossy(&out), format!("\"{text}\""));
             }
             prop_assert_eq!(appended(Date::from_days(days)), Date::from_days(days).to_string());
             prop_assert_eq!(appended(Span::from_nanos(nanos)), Span::from_nanos(nanos).to_string());

@@ -5,7 +5,7 @@ use core::ops::Range;
 use parking_types::{Amount, Currency, Instant, OffsetClock, Text, Zone, append_json_string as write_text};
 
 use super::{DocumentRef, Line, Receipt};
-use crate::Used;
+use crate::{DayTypes, Used, compiled::DAY};
 
 impl Receipt<'_> {
     /// Appends the receipt as one line of JSON, without a line end.
@@ -87,7 +87,8 @@ fn write_reference(out: &mut Vec<u8>, document: DocumentRef<'_>) {
 /// How many lines of a long receipt are remembered for others that say the same.
 const SEEN: usize = 64;
 
-/// The lines of a long stay say the same again and again, but for their times: such text is copied.
+/// The lines of a long stay say the same again and again, but for their times, and of these most often but for the dates:
+/// such text is copied.
 fn write_lines(out: &mut Vec<u8>, lines: &[Line<'_>], clock: &mut Clock<'_>, currency: Currency) {
     let mut seen: Vec<Option<Seen<'_>>> = vec![None; if lines.len() > SEEN { SEEN } else { 0 }];
     for (index, line) in lines.iter().enumerate() {
@@ -96,40 +97,62 @@ fn write_lines(out: &mut Vec<u8>, lines: &[Line<'_>], clock: &mut Clock<'_>, cur
         }
         let mut slot = seen.get_mut(place(line));
         let like = slot.as_ref().and_then(|slot| slot.as_ref()).filter(|seen| seen.line.says_the_same(line));
-        let begin = out.len();
-        match like {
-            Some(seen) => out.extend_from_within(seen.before.clone()),
-            None => write_before_times(out, line),
+        if let Some(like) = like
+            && like.write_on_other_dates(out, line, clock)
+        {
+            continue;
         }
-        let times = out.len();
+        let begin = out.len();
+        write_before_times(out, line);
+        let from = out.len();
         clock.write(out, line.from);
         out.extend_from_slice(b",\"to\":");
+        let to = out.len();
         clock.write(out, line.to);
-        let after = out.len();
-        match like {
-            Some(seen) => out.extend_from_within(seen.after.clone()),
-            None => {
-                write_after_times(out, line, currency);
-                if let Some(slot) = &mut slot {
-                    **slot = Some(Seen { line, before: begin..times, after: after..out.len() });
-                }
-            }
+        write_after_times(out, line, currency);
+        if let Some(slot) = &mut slot {
+            **slot = Some(Seen { line, text: begin..out.len(), from: from - begin, to: to - begin });
         }
     }
 }
 
-/// A line, and where its text lies before and after its times.
+/// A line, where its text lies, and where in that its times begin.
 #[derive(Clone)]
 struct Seen<'l> {
     line: &'l Line<'l>,
-    before: Range<usize>,
-    after: Range<usize>,
+    text: Range<usize>,
+    from: usize,
+    to: usize,
+}
+
+impl Seen<'_> {
+    /// Writes a line that differs in its times, where only their dates are other.
+    fn write_on_other_dates(&self, out: &mut Vec<u8>, line: &Line<'_>, clock: &mut Clock<'_>) -> bool {
+        let later = line.from - self.line.from;
+        let whole_days = later.as_nanos() % DAY == 0 && line.to - self.line.to == later;
+        if !whole_days || !clock.shows_one_offset(self.line.from, line.to) {
+            return false;
+        }
+        let (Some(from), Some(to)) = (clock.by_offset.date(line.from), clock.by_offset.date(line.to)) else {
+            return false;
+        };
+        let begin = out.len();
+        out.extend_from_within(self.text.clone());
+        for (at, date) in [(self.from, from), (self.to, to)] {
+            // Behind the quote.
+            if let Some(text) = out.get_mut(begin + at + 1..).and_then(|text| text.first_chunk_mut()) {
+                *text = date;
+            }
+        }
+        true
+    }
 }
 
 /// Where a line that says the same would be remembered.
 fn place(line: &Line<'_>) -> usize {
-    let quantity = line.quantity.unwrap_or(Amount::ZERO);
+    let (quantity, day) = (line.quantity.unwrap_or(Amount::ZERO), line.day.unwrap_or(DayTypes::NONE));
     let mixed = line.amount.as_micros().wrapping_mul(31).wrapping_add(quantity.as_micros());
+    let mixed = mixed.wrapping_mul(31).wrapping_add(day.index() as i64);
     // The upper bits of a product with an odd number depend on all bits below.
     (mixed.wrapping_mul(0x9E37_79B9_7F4A_7C15_u64 as i64) as u64 >> 58) as usize
 }
@@ -189,6 +212,11 @@ struct Clock<'a> {
 impl<'a> Clock<'a> {
     fn new(zone: &'a Zone) -> Self {
         Self { zone, from: Instant::MAX, until: Instant::MIN, by_offset: OffsetClock::new(0) }
+    }
+
+    /// Whether the offset that is known holds from one instant to another.
+    fn shows_one_offset(&self, from: Instant, to: Instant) -> bool {
+        self.from <= from && to < self.until
     }
 
     fn write(&mut self, out: &mut Vec<u8>, at: Instant) {
