@@ -245,7 +245,9 @@ def statuses(data):
     found, at = [], 0
     while at + 48 <= len(data) and data[at:at + 4] == b"\xf5PK\x0a":
         size = struct.unpack_from("<I", data, at + 16)[0]
-        found.append(data[at + 48 + 16])
+        # The server may ask or tell a device more than that.
+        if struct.unpack_from("<H", data, at + 12)[0] == 0x8001:
+            found.append(data[at + 48 + 16])
         at += 48 + size + (16 if data[at + 10] & 8 else 0)
     return found
 

@@ -4,6 +4,7 @@ use core::hash::{BuildHasherDefault, Hasher};
 use std::collections::HashMap;
 
 use parking_types::Id;
+use session_core::Table;
 
 /// FNV-1a, 64 bits, over what is written into it.
 #[derive(Clone, Copy)]
@@ -61,6 +62,9 @@ impl Hasher for IdHasher {
 }
 
 pub(crate) type IdMap<T, K = Id> = HashMap<K, T, BuildHasherDefault<IdHasher>>;
+
+/// The same, of many entries, for a state that is copied to be saved.
+pub(crate) type IdTable<T> = Table<Id, T, BuildHasherDefault<IdHasher>>;
 
 #[cfg(test)]
 mod tests {

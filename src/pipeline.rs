@@ -1,7 +1,9 @@
 //! The pipeline: decode ▶ bind ▶ step ▶ price, as a stage of the log.
 
+use std::sync::Arc;
+
 use parking_types::{Id, Instant};
-use session_core::{Core, Effect, FrameName, Priced, SessionId, Store, Unpriced, Verdict, World};
+use session_core::{Core, Effect, FrameName, Priced, SessionId, Store, StoreCut, Unpriced, Verdict, World};
 
 use crate::{
     action,
@@ -12,7 +14,7 @@ use crate::{
     register::{Heard, Register, Vitals},
     saved::{self, Made},
     site::Site,
-    stage::{Outcome, Output, Record, Stage},
+    stage::{Cut, Outcome, Output, Record, Stage},
 };
 
 /// How many frames came to which end. Frames = applied + duplicate + dead letters.
@@ -69,7 +71,7 @@ pub struct Pipeline {
     counts: Counts,
     dead: Vec<DeadLetter>,
     /// The changes of reference data since the start.
-    changes: Vec<Made>,
+    changes: Arc<Vec<Made>>,
     register: Register,
     ends: Ends,
     /// Sessions leave as soon as they have ended.
@@ -85,7 +87,7 @@ impl Pipeline {
             binder: Binder::default(),
             counts: Counts::default(),
             dead: Vec::new(),
-            changes: Vec::new(),
+            changes: Arc::default(),
             register: Register::default(),
             ends: Ends::default(),
             early: false,
@@ -274,6 +276,12 @@ impl Pipeline {
         self.core.reference_ends(now, ending);
     }
 
+    /// The state as it is now, with what the store says of its own.
+    fn as_of_now(&self, left: StoreCut) -> saved::Cut {
+        let (changes, register, core) = (self.changes.clone(), self.register.clone(), self.core.clone());
+        saved::Cut { counts: self.counts, changes, register, left, core }
+    }
+
     /// What is known of the devices that were heard.
     pub const fn register(&self) -> &Register {
         &self.register
@@ -302,7 +310,7 @@ impl Pipeline {
         self.core.apply_tick(at, &self.site);
         match self.site.apply_reference(text.as_bytes(), at) {
             Ok(change) => {
-                self.changes.push(Made { received_at: at, text: text.into() });
+                Arc::make_mut(&mut self.changes).push(Made { received_at: at, text: text.into() });
                 let (kind, id) = (change.kind.as_str(), change.id);
                 self.core.reference_changed(kind, id.as_str(), change.since, at, &self.site);
                 if self.ends.changed(change.kind) {
@@ -382,7 +390,15 @@ impl Stage for Pipeline {
 
     fn save(&self) -> Vec<u8> {
         let left = self.core.store().map(Store::changes).unwrap_or_default();
-        saved::write(self.counts, &self.changes, &self.register, &left, &self.core)
+        let mut saved = Vec::new();
+        saved::write(self.as_of_now(Box::new(move |out| out.extend_from_slice(&left))), &mut saved);
+        saved
+    }
+
+    fn cut(&mut self) -> Cut {
+        let left = self.core.cut_store();
+        let now = self.as_of_now(left);
+        Box::new(move |out| saved::write(now, out))
     }
 
     fn unsaved(&self) -> usize {
@@ -410,7 +426,8 @@ impl Stage for Pipeline {
         let goes_on = store.as_mut().is_none_or(|store| store.resume(saved.left));
         if goes_on {
             (self.site, self.core) = (site, saved.core);
-            (self.counts, self.changes, self.register) = (saved.counts, saved.changes, saved.register);
+            (self.counts, self.register) = (saved.counts, saved.register);
+            self.changes = Arc::new(saved.changes);
         }
         if let Some(store) = store {
             self.core.keep_in(store, self.early);

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use session_core::{AlertKind, AlertRecord, FrameName};
 
 use crate::{
-    hash::IdMap,
+    hash::{IdMap, IdTable},
     site::{Device, Sim, Site},
 };
 
@@ -174,7 +174,7 @@ impl Standing {
 /// The devices that a partition has heard.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Register {
-    devices: IdMap<Standing>,
+    devices: IdTable<Standing>,
     /// Lots whose devices are silent together, and since when.
     silent_lots: IdMap<Instant>,
     /// To be published.
@@ -206,7 +206,7 @@ impl Register {
     /// A frame of a device was applied. Says whether its SIM has to be looked at, which is seldom.
     pub(crate) fn heard(&mut self, device: Id, heard: Heard, vitals: Vitals, edition: u64) -> bool {
         let mut first = false;
-        let standing = self.devices.entry(device).or_insert_with(|| {
+        let standing = self.devices.or_insert_with(device, || {
             first = true;
             Standing::new(heard)
         });
@@ -303,17 +303,17 @@ impl Register {
         devices
     }
 
-    pub(crate) fn save(&self) -> Vec<u8> {
-        let mut devices: Vec<_> = self.devices.iter().collect();
-        devices.sort_unstable_by_key(|(id, _)| **id);
+    /// Appends it to `out`.
+    pub(crate) fn save_to(&self, out: &mut Vec<u8>) {
         let mut lots: Vec<_> = self.silent_lots.iter().collect();
         lots.sort_unstable();
-        postcard::to_allocvec(&(devices, lots)).unwrap_or_default()
+        let before = core::mem::take(out);
+        *out = postcard::to_extend(&(&self.devices, lots), before).unwrap_or_default();
     }
 
     pub(crate) fn restore(saved: &[u8]) -> Option<Self> {
         let (devices, lots): Saved = postcard::from_bytes(saved).ok()?;
-        let devices: IdMap<Standing> = devices.into_iter().collect();
+        let devices = devices.into_iter().collect();
         Some(Self { devices, silent_lots: lots.into_iter().collect(), due: Vec::new() })
     }
 }

@@ -5,8 +5,10 @@
 //! nanoseconds), length (u32) and text, the length (u32) and bytes of the register, the length (u64) of what the store of
 //! what has left had changed since it was last settled, and that, then the session machine's own bytes to the end.
 
+use std::sync::Arc;
+
 use parking_types::Instant;
-use session_core::Core;
+use session_core::{Core, StoreCut};
 
 use crate::{pipeline::Counts, register::Register};
 
@@ -26,30 +28,45 @@ pub(crate) struct Saved<'a> {
     pub(crate) core: Core,
 }
 
-pub(crate) fn write(
-    counts: Counts,
-    changes: &[Made],
-    register: &Register,
-    left: &[u8],
-    core: &Core,
-) -> Vec<u8> {
-    let mut out = Vec::with_capacity(4096);
+/// A state as of one record, which shares with the pipeline that goes on what the two have in common.
+pub(crate) struct Cut {
+    pub(crate) counts: Counts,
+    pub(crate) changes: Arc<Vec<Made>>,
+    pub(crate) register: Register,
+    pub(crate) left: StoreCut,
+    pub(crate) core: Core,
+}
+
+/// Appends a state to `out`.
+pub(crate) fn write(cut: Cut, out: &mut Vec<u8>) {
+    let Cut { counts, changes, register, left, core } = cut;
     for count in [counts.applied, counts.duplicate, counts.dead_letters, counts.readings_dead] {
         out.extend_from_slice(&count.to_le_bytes());
     }
     out.extend_from_slice(&(changes.len() as u32).to_le_bytes());
-    for change in changes {
+    for change in changes.iter() {
         out.extend_from_slice(&change.received_at.as_nanos().to_le_bytes());
         out.extend_from_slice(&(change.text.len() as u32).to_le_bytes());
         out.extend_from_slice(change.text.as_bytes());
     }
-    let register = register.save();
-    out.extend_from_slice(&(register.len() as u32).to_le_bytes());
-    out.extend_from_slice(&register);
-    out.extend_from_slice(&(left.len() as u64).to_le_bytes());
-    out.extend_from_slice(left);
-    out.extend_from_slice(&core.save());
-    out
+    with_length(out, |len| (len as u32).to_le_bytes(), |out| register.save_to(out));
+    with_length(out, |len| (len as u64).to_le_bytes(), left);
+    core.save_to(out);
+}
+
+/// Appends what `write` does, with its length before it.
+fn with_length<const N: usize>(
+    out: &mut Vec<u8>,
+    length: impl FnOnce(usize) -> [u8; N],
+    write: impl FnOnce(&mut Vec<u8>),
+) {
+    out.extend_from_slice(&[0; N]);
+    let begin = out.len();
+    write(out);
+    let bytes = length(out.len() - begin);
+    if let Some(place) = out.get_mut(begin - N..begin) {
+        place.copy_from_slice(&bytes);
+    }
 }
 
 /// Reads what [`write`] gave, or `None`.

@@ -50,6 +50,9 @@ pub enum Outcome {
     NotAFrame,
 }
 
+/// Appends a state as of one record to what it is given.
+pub type Cut = Box<dyn FnOnce(&mut Vec<u8>) + Send>;
+
 /// Records in, a pure step, records out.
 ///
 /// ```
@@ -93,12 +96,20 @@ pub trait Stage {
     /// The whole state, deterministically.
     fn save(&self) -> Vec<u8>;
 
-    /// Bytes that it keeps in memory until a saved state is [durable](Self::durable).
+    /// The state as it is now, for another thread to write down while records go on being applied: what it appends is
+    /// what [`save`](Self::save) would give now. One at a time: before the next cut the last one is
+    /// [durable](Self::durable), or of no use any more.
+    fn cut(&mut self) -> Cut {
+        let saved = self.save();
+        Box::new(move |out| out.extend_from_slice(&saved))
+    }
+
+    /// Bytes that it keeps in memory until a state that was cut is [durable](Self::durable).
     fn unsaved(&self) -> usize {
         0
     }
 
-    /// The last saved state is durable, and nothing was applied since it was made.
+    /// The state that was [cut](Self::cut) last is durable.
     fn durable(&mut self) {}
 
     /// `false`: what it keeps beside its state could not be read or written; what it did last must not be believed.

@@ -4,7 +4,7 @@
 use parkline::{
     pipeline::Pipeline,
     site::Site,
-    stage::{Outcome, Output, Position, Record, Stage},
+    stage::{Cut, Outcome, Output, Position, Record, Stage},
 };
 use serde_json::Value;
 
@@ -136,6 +136,33 @@ fn a_saved_state_goes_on_as_if_nothing_had_happened() {
             assert_eq!(outputs, expected, "{name}, record {offset}");
         }
     }
+}
+
+#[test]
+fn a_cut_is_what_was_there_whenever_it_is_written() {
+    for (name, site, lines) in recordings() {
+        let mut pipeline = Pipeline::new(Site::parse(&[("site", site)]).unwrap());
+        let (mut cuts, mut outputs) = (Vec::new(), Vec::new());
+        for (offset, line) in lines.iter().enumerate() {
+            apply(&mut pipeline, offset as u64, line, &mut outputs);
+            let saved = pipeline.save();
+            cuts.push((pipeline.cut(), saved));
+            // Some are written soon, some late, some when others that came after have been.
+            if offset % 5 == 4 {
+                let (cut, saved) = cuts.remove(offset % cuts.len());
+                assert!(written(cut) == saved, "{name}, record {offset}");
+            }
+        }
+        for (nth, (cut, saved)) in cuts.into_iter().enumerate() {
+            assert!(written(cut) == saved, "{name}, cut {nth} of those left");
+        }
+    }
+}
+
+fn written(cut: Cut) -> Vec<u8> {
+    let mut out = Vec::new();
+    cut(&mut out);
+    out
 }
 
 #[test]

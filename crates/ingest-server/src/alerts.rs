@@ -97,10 +97,12 @@ impl OpenAlerts {
         self.0.iter().filter_map(|entry| silent(&entry.value().keys)).collect()
     }
 
-    /// The records of a partition, one a line.
-    pub fn save(&self, partition: u32) -> Vec<u8> {
-        let of = self.0.iter().filter(|entry| entry.value().partition == partition);
-        of.flat_map(|entry| [&entry.value().json[..], b"\n"].concat()).collect()
+    /// Appends the records of a partition, one a line.
+    pub fn save(&self, partition: u32, out: &mut Vec<u8>) {
+        for entry in self.0.iter().filter(|entry| entry.value().partition == partition) {
+            out.extend_from_slice(&entry.value().json);
+            out.push(b'\n');
+        }
     }
 
     /// Replaces a partition's records by what [`save`](Self::save) gave.
@@ -139,7 +141,8 @@ mod tests {
         assert_eq!((ids(&page).as_str(), after), ("c d", None));
         let clock = Wanted { kind: Some("clock".to_owned()), ..Wanted::default() };
         assert_eq!(ids(&alerts.list(&clock, None, 9).0), "d");
-        let saved = alerts.save(0);
+        let mut saved = Vec::new();
+        alerts.save(0, &mut saved);
         alerts.put(0, &alert("x", "zombie", false));
         alerts.restore(0, &saved);
         assert_eq!(ids(&alerts.list(&Wanted::default(), None, 9).0), "b c d");

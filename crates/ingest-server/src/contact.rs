@@ -76,14 +76,14 @@ impl Contact {
         count
     }
 
-    /// The devices of a partition: a line each, whether it is online, its id, and its lot.
-    pub fn save(&self, partition: u32) -> Vec<u8> {
-        let of = self.0.iter().filter(|entry| entry.value().partition == partition);
-        let line = |device: &str, heard: &Heard| {
+    /// Appends the devices of a partition: a line each, whether it is online, its id, and its lot.
+    pub fn save(&self, partition: u32, out: &mut Vec<u8>) {
+        for entry in self.0.iter().filter(|entry| entry.value().partition == partition) {
+            let (device, heard) = (entry.key(), entry.value());
             let lot = heard.lot.as_deref().unwrap_or_default();
-            format!("{} {device} {lot}\n", u8::from(heard.online))
-        };
-        of.flat_map(|entry| line(entry.key(), entry.value()).into_bytes()).collect()
+            let line = format!("{} {device} {lot}\n", u8::from(heard.online));
+            out.extend_from_slice(line.as_bytes());
+        }
     }
 
     /// Replaces a partition's devices by what [`save`](Self::save) gave.
@@ -144,7 +144,8 @@ mod tests {
         };
         assert_eq!(counted(&[]), ["detector online 2", "detector offline 1", "camera unheard 1"]);
         assert_eq!(counted(&["L2"]), ["detector online 1", "detector offline 2", "camera unheard 1"]);
-        let saved = contact.save(0);
+        let mut saved = Vec::new();
+        contact.save(0, &mut saved);
         heard("c-1", true, "");
         contact.restore(0, &saved);
         assert_eq!(counted(&["L2"]), ["detector online 1", "detector offline 2", "camera unheard 1"]);

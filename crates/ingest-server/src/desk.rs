@@ -21,6 +21,7 @@ use crate::{
     contact::Contact,
     log::lock,
     owing::Owing,
+    saved::with_length,
     view::View,
     worker::{Again, Observer},
 };
@@ -216,13 +217,13 @@ impl Observer for Desk {
         }
     }
 
-    /// Four parts, each with its length before it.
-    fn save(&self, partition: u32) -> Vec<u8> {
-        let Self { view, owing, alerts, contact, .. } = self;
-        let parts =
-            [view.save(partition), owing.save(partition), alerts.save(partition), contact.save(partition)];
-        let long = |part: Vec<u8>| [&(part.len() as u64).to_le_bytes()[..], &part].concat();
-        parts.into_iter().flat_map(long).collect()
+    /// Four parts, each with its length before it. What was applied meanwhile may stand in one and not in another:
+    /// each takes the newest of what it is told, so after the same records they are the same.
+    fn save(&self, partition: u32, out: &mut Vec<u8>) {
+        with_length(out, |out| self.view.save(partition, out));
+        with_length(out, |out| self.owing.save(partition, out));
+        with_length(out, |out| self.alerts.save(partition, out));
+        with_length(out, |out| self.contact.save(partition, out));
     }
 
     fn restore(&self, partition: u32, mut saved: &[u8]) {

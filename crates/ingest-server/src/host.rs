@@ -11,6 +11,7 @@ use std::{
 };
 
 use parkline::stage::Stage;
+use tokio::sync::Semaphore;
 
 use crate::{
     clock::Clock,
@@ -119,7 +120,7 @@ impl Host {
         });
         let relay = relay.transpose()?.map(Arc::new);
         let stop = Arc::new(AtomicBool::new(false));
-        let make = Arc::new(make);
+        let (make, pen) = (Arc::new(make), Arc::new(Semaphore::new(1)));
         let mut threads = Vec::new();
         for partition in 0..partitions {
             if ownership.is_shared() {
@@ -136,6 +137,7 @@ impl Host {
                     None => desk.clone(),
                 },
                 questions: questions.clone(),
+                pen: pen.clone(),
                 clock: clock.clone(),
                 poison: options.poison,
             };

@@ -1,16 +1,25 @@
 //! Sessions that have left memory, on disk: a file of each partition, which belongs to the partition's checkpoints.
 //!
-//! What a stage changes stays in memory until a checkpoint that holds it is durable; only then is it made for good. So
-//! after a crash the file is never ahead of the checkpoint, and what it lacks stands in the checkpoint. A stage that is
+//! What a stage changes stays in memory until a checkpoint that holds it is durable; only then is it made for good, by a
+//! thread beside the stage, which goes on with what it changes meanwhile: what a checkpoint holds is *cut* off, and stands
+//! still until it lies in the file. So after a crash the file is never ahead of the checkpoint, and what it lacks stands in the checkpoint. A stage that is
 //! derived from the first record has no checkpoint yet: what it changes goes into the file at once when it is much, and
 //! counts for nothing until there is one.
 
 use std::{
-    cell::Cell, collections::BTreeMap, fmt, fs, iter::Peekable, ops::Bound, ops::ControlFlow, path::Path,
+    cell::Cell,
+    cmp::Ordering,
+    collections::BTreeMap,
+    fmt, fs,
+    iter::Peekable,
+    ops::{Bound, ControlFlow},
+    path::Path,
+    sync::Arc,
+    thread::{self, JoinHandle},
 };
 
 use redb::{Database, ReadOnlyTable, ReadableDatabase as _, ReadableTable as _, TableDefinition};
-use session_core::{Each, Store};
+use session_core::{Each, Store, StoreCut};
 
 const TABLE: TableDefinition<'static, &[u8], &[u8]> = TableDefinition::new("left");
 /// Bytes of a file that are kept in memory.
@@ -25,6 +34,7 @@ const EACH: usize = 64;
 const GONE: u32 = u32::MAX;
 
 type Changes = BTreeMap<Vec<u8>, Option<Vec<u8>>>;
+type Table = ReadOnlyTable<&'static [u8], &'static [u8]>;
 
 /// Which state of which history a file is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,12 +48,16 @@ struct Stand {
 /// The store of one partition.
 pub struct DiskStore {
     /// `None` where the file cannot be opened.
-    file: Option<Database>,
+    file: Option<Arc<Database>>,
     /// What was made for good, once it is known that it belongs to the state.
-    table: Option<ReadOnlyTable<&'static [u8], &'static [u8]>>,
-    /// What was not yet.
+    table: Option<Table>,
+    /// What a checkpoint holds and the file does not yet.
+    cut: Option<Arc<Changes>>,
+    /// The thread that makes it for good, once that checkpoint is durable.
+    writer: Option<JoinHandle<Result<(Stand, Table), redb::Error>>>,
+    /// What has changed since.
     changes: Changes,
-    /// Bytes that they take, about.
+    /// Bytes that these changes take, about.
     weight: usize,
     stand: Stand,
     /// A checkpoint holds it.
@@ -69,8 +83,10 @@ impl DiskStore {
         }
         let fault = Cell::new(file.is_err());
         Self {
-            file: file.ok(),
+            file: file.ok().map(Arc::new),
             table: None,
+            cut: None,
+            writer: None,
             changes: Changes::new(),
             weight: 0,
             stand: Stand::default(),
@@ -84,35 +100,52 @@ impl DiskStore {
         self.fault.set(true);
     }
 
-    /// Makes the changes for good; what lies there and is nobody's goes.
-    fn write(&mut self) -> Result<(), redb::Error> {
+    /// The stand that the file belongs to, where it is known that it is this state's.
+    fn known(&self) -> Option<Stand> {
+        self.table.as_ref().map(|_| self.stand)
+    }
+
+    /// Makes what has not been cut for good, here and now.
+    fn write_now(&mut self) -> Result<(), redb::Error> {
         let Some(file) = &self.file else { return Ok(()) };
-        let mut transaction = file.begin_write()?;
-        // A start after a crash need not look through the whole file.
-        transaction.set_quick_repair(true);
-        let before = transaction.open_table(TABLE)?.get(STAND)?.map(|stand| Stand::read(stand.value()));
-        let stand = if self.table.take().is_some() {
-            Stand { times: self.stand.times + 1, ..self.stand }
-        } else {
-            transaction.delete_table(TABLE)?;
-            Stand { history: before.unwrap_or_default().history + 1, times: 1 }
-        };
-        {
-            let mut table = transaction.open_table(TABLE)?;
-            table.insert(STAND, stand.bytes().as_slice())?;
-            for (key, value) in &self.changes {
-                match value {
-                    Some(value) => drop(table.insert(key.as_slice(), value.as_slice())?),
-                    None => drop(table.remove(key.as_slice())?),
-                }
-            }
-        }
-        transaction.commit()?;
-        self.stand = stand;
+        let (stand, table) = write(file, self.known(), &self.changes)?;
+        (self.stand, self.table) = (stand, Some(table));
         self.changes.clear();
         self.weight = 0;
-        self.table = Some(file.begin_read()?.open_table(TABLE)?);
         Ok(())
+    }
+
+    /// Waits until what was cut lies in the file, where that is under way.
+    fn written(&mut self) {
+        let Some(writer) = self.writer.take() else { return };
+        match writer.join() {
+            Ok(Ok((stand, table))) => {
+                (self.stand, self.table) = (stand, Some(table));
+                // Much may take a while to be forgotten.
+                let cut = self.cut.take();
+                drop(thread::Builder::new().spawn(move || drop(cut)));
+            }
+            Ok(Err(error)) => self.failed(&error),
+            Err(_) => self.failed(&"its writer panicked"),
+        }
+    }
+
+    /// What was changed and is not in the file: since the cut, or else by then.
+    fn changed<'c>(
+        &'c self,
+        range: (Bound<&'c [u8]>, Bound<&'c [u8]>),
+    ) -> impl Iterator<Item = (&'c Vec<u8>, &'c Option<Vec<u8>>)> {
+        let mut newer = self.changes.range::<[u8], _>(range).peekable();
+        let mut older = self.cut.iter().flat_map(move |cut| cut.range::<[u8], _>(range)).peekable();
+        std::iter::from_fn(move || {
+            let order = newer.peek().zip(older.peek()).map(|((new, _), (old, _))| new.cmp(old));
+            match order {
+                Some(Ordering::Less) => newer.next(),
+                Some(Ordering::Greater) => older.next(),
+                Some(Ordering::Equal) => older.next().and_then(|_| newer.next()),
+                None => newer.next().or_else(|| older.next()),
+            }
+        })
     }
 
     /// Takes up what lies there; `false`: it is another state's.
@@ -130,9 +163,12 @@ impl DiskStore {
     }
 
     fn change(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
+        if self.writer.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.written();
+        }
         self.weight += key.len() + value.as_ref().map_or(0, Vec::len) + EACH;
         self.changes.insert(key, value);
-        if !self.saved && self.weight > MUCH {
+        if !self.saved && self.cut.is_none() && self.weight > MUCH {
             self.settle();
             // No checkpoint holds what was written.
             self.saved = false;
@@ -141,14 +177,15 @@ impl DiskStore {
 
     /// As if nothing had left yet; the file is emptied when something does.
     fn begin(&mut self) {
+        self.written();
+        self.cut = None;
         (self.stand, self.table, self.saved) = (Stand::default(), None, false);
         self.changes.clear();
         self.weight = 0;
     }
 
     fn each(&self, from: &[u8], to: &[u8], each: &mut Each<'_>) -> Result<(), redb::Error> {
-        let changed = self.changes.range::<[u8], _>((Bound::Included(from), Bound::Excluded(to)));
-        let mut changed = changed.peekable();
+        let mut changed = self.changed((Bound::Included(from), Bound::Excluded(to))).peekable();
         if let Some(table) = &self.table {
             for pair in table.range::<&[u8]>(from..to)? {
                 let (key, value) = pair?;
@@ -188,7 +225,8 @@ fn before<'c>(
 
 impl Store for DiskStore {
     fn get(&self, key: &[u8]) -> Option<Vec<u8>> {
-        if let Some(changed) = self.changes.get(key) {
+        let cut = || self.cut.as_ref().and_then(|cut| cut.get(key));
+        if let Some(changed) = self.changes.get(key).or_else(cut) {
             return changed.clone();
         }
         match self.table.as_ref()?.get(key) {
@@ -217,27 +255,46 @@ impl Store for DiskStore {
     }
 
     fn changes(&self) -> Vec<u8> {
-        let mut out = self.stand.bytes().to_vec();
-        for (key, value) in &self.changes {
-            out.extend_from_slice(&(key.len() as u32).to_le_bytes());
-            out.extend_from_slice(key);
-            out.extend_from_slice(&value.as_ref().map_or(GONE, |value| value.len() as u32).to_le_bytes());
-            out.extend_from_slice(value.as_deref().unwrap_or_default());
-        }
+        let mut out = Vec::new();
+        encode(self.stand, self.changed((Bound::Unbounded, Bound::Unbounded)), &mut out);
         out
+    }
+
+    fn cut(&mut self) -> StoreCut {
+        self.written();
+        // What was cut before and did not become durable is part of this cut.
+        let mut cut = self.cut.take().map(Arc::unwrap_or_clone).unwrap_or_default();
+        cut.append(&mut self.changes);
+        self.weight = 0;
+        let (stand, cut) = (self.stand, Arc::new(cut));
+        self.cut = Some(cut.clone());
+        Box::new(move |out| encode(stand, cut.iter(), out))
     }
 
     fn unsaved(&self) -> usize {
         self.weight
     }
 
+    /// Beside the stage where it was cut, else at once.
     fn settle(&mut self) {
         self.saved = true;
-        if self.changes.is_empty() {
+        let Some(cut) = self.cut.clone() else {
+            if !self.changes.is_empty()
+                && let Err(error) = self.write_now()
+            {
+                self.failed(&error);
+            }
             return;
-        }
-        if let Err(error) = self.write() {
-            self.failed(&error);
+        };
+        let Some(file) = self.file.clone().filter(|_| !cut.is_empty()) else {
+            self.cut = None;
+            return;
+        };
+        let known = self.known();
+        let write = move || write(&file, known, &cut);
+        match thread::Builder::new().name("left".to_owned()).spawn(write) {
+            Ok(writer) => self.writer = Some(writer),
+            Err(error) => self.failed(&error),
         }
     }
 
@@ -267,6 +324,56 @@ impl Store for DiskStore {
 
     fn is_sound(&self) -> bool {
         !self.fault.get()
+    }
+}
+
+impl Drop for DiskStore {
+    /// The next one that opens the file must find it closed.
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// Makes changes for good in a file that is known to belong to a stand; what else lies there is nobody's and goes.
+fn write(file: &Database, known: Option<Stand>, changes: &Changes) -> Result<(Stand, Table), redb::Error> {
+    let mut transaction = file.begin_write()?;
+    // A start after a crash need not look through the whole file.
+    transaction.set_quick_repair(true);
+    let before = transaction.open_table(TABLE)?.get(STAND)?.map(|stand| Stand::read(stand.value()));
+    let stand = match known {
+        Some(stand) => Stand { times: stand.times + 1, ..stand },
+        None => {
+            transaction.delete_table(TABLE)?;
+            Stand { history: before.unwrap_or_default().history + 1, times: 1 }
+        }
+    };
+    {
+        let mut table = transaction.open_table(TABLE)?;
+        table.insert(STAND, stand.bytes().as_slice())?;
+        for (key, value) in changes {
+            match value {
+                Some(value) => drop(table.insert(key.as_slice(), value.as_slice())?),
+                None => drop(table.remove(key.as_slice())?),
+            }
+        }
+    }
+    transaction.commit()?;
+    Ok((stand, file.begin_read()?.open_table(TABLE)?))
+}
+
+fn encode<'c>(
+    stand: Stand,
+    changes: impl Iterator<Item = (&'c Vec<u8>, &'c Option<Vec<u8>>)>,
+    out: &mut Vec<u8>,
+) {
+    out.extend_from_slice(&stand.bytes());
+    for (key, value) in changes {
+        out.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        out.extend_from_slice(key);
+        out.extend_from_slice(&value.as_ref().map_or(GONE, |value| value.len() as u32).to_le_bytes());
+        out.extend_from_slice(value.as_deref().unwrap_or_default());
     }
 }
 
@@ -382,6 +489,56 @@ mod tests {
         store.put("c".into(), "3".into());
         store.settle();
         assert_eq!(all(&store), pairs(&[("c", "3")]));
+    }
+
+    /// While a checkpoint is written down and its changes go into the file, the store goes on, and a crash leaves one or
+    /// the other.
+    #[test]
+    fn a_cut_stands_while_the_store_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = DiskStore::open(folder.path(), 1);
+        let put = |store: &mut DiskStore, key: &str, value: &str| store.put(key.into(), value.into());
+        put(&mut store, "b", "1");
+        put(&mut store, "c", "1");
+        store.settle();
+        put(&mut store, "b", "2");
+        put(&mut store, "d", "2");
+        let as_cut = pairs(&[("b", "2"), ("c", "1"), ("d", "2")]);
+        let written = |cut: StoreCut| {
+            let mut out = Vec::new();
+            cut(&mut out);
+            out
+        };
+        let cut = store.cut();
+        assert_eq!(store.unsaved(), 0);
+        put(&mut store, "a", "3");
+        store.remove(b"b");
+        put(&mut store, "d", "3");
+        let now = pairs(&[("a", "3"), ("c", "1"), ("d", "3")]);
+        assert_eq!((all(&store), store.get(b"b")), (now.clone(), None));
+        let first = written(cut);
+        // It is durable: the file gets it, and the store has the same all the while.
+        store.settle();
+        assert_eq!((all(&store), store.get(b"b")), (now.clone(), None));
+        let second = written(store.cut());
+        assert_eq!(all(&store), now);
+        drop(store);
+        for (state, then) in [(&first, &as_cut), (&second, &now)] {
+            let mut store = DiskStore::open(folder.path(), 1);
+            assert!(store.resume(state));
+            assert_eq!(all(&store), *then);
+        }
+        // What was cut and never became durable is part of the next cut.
+        let mut store = DiskStore::open(folder.path(), 1);
+        assert!(store.resume(&second));
+        put(&mut store, "e", "4");
+        drop(written(store.cut()));
+        put(&mut store, "f", "5");
+        let third = written(store.cut());
+        drop(store);
+        let mut store = DiskStore::open(folder.path(), 1);
+        assert!(store.resume(&third));
+        assert_eq!(all(&store), pairs(&[("a", "3"), ("c", "1"), ("d", "3"), ("e", "4"), ("f", "5")]));
     }
 
     /// Much that leaves before there is a checkpoint does not stay in memory, and is nobody's after a crash.

@@ -62,8 +62,17 @@ pub struct Commit {
     pub next: u64,
     /// What to publish, in order.
     pub outputs: Vec<Publication>,
-    /// The reader's state at `next`, where this commit is a checkpoint.
-    pub state: Option<Bytes>,
+    /// The reader's state, where this commit is a checkpoint.
+    pub state: Option<Checkpoint>,
+}
+
+/// A reader's state as of a position.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// The first offset that is not worked in. Commits up to here were queued before, or it is the commit's own.
+    pub at: u64,
+    /// The state.
+    pub state: Bytes,
 }
 
 /// Where a reader goes on.
@@ -88,8 +97,9 @@ pub trait Log: Send + Sync + 'static {
     fn append(&self, topic: &Name, partition: u32, batch: Batch) -> Ticket;
 
     /// Queues a commit of a reader that has resumed. Commits of one partition take effect in the order of the calls;
-    /// the ticket resolves to `commit.next` once outputs and position are durable. After one that failed, none takes
-    /// effect until the reader resumes again.
+    /// the ticket resolves to `commit.next` once outputs, position and state are durable; a state may take longer than
+    /// commits that follow. After one that failed, none takes effect until the reader resumes again, unless it was
+    /// only the state that could not be kept.
     fn commit(&self, partition: u32, commit: Commit) -> Ticket;
 
     /// Durable records from offset `from` on, up to about `limit` bytes (at least one record where there is one).

@@ -77,15 +77,13 @@ impl Owing {
         entries.map(|entry| (entry.key().1.clone(), *entry.value())).collect()
     }
 
-    /// The sessions of a partition, one a line.
-    pub fn save(&self, partition: u32) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    /// Appends the sessions of a partition, one a line.
+    pub fn save(&self, partition: u32, bytes: &mut Vec<u8>) {
         for entry in self.sessions.iter().filter(|entry| entry.value().partition == partition) {
             let Listed { plate, open, owes, .. } = entry.value();
             let line = format!("{} {} {} {plate}\n", entry.key(), u8::from(*open), u8::from(*owes));
             bytes.extend_from_slice(line.as_bytes());
         }
-        bytes
     }
 
     /// Replaces a partition's sessions by what [`save`](Self::save) gave.
@@ -150,7 +148,8 @@ mod tests {
         let owing = Owing::default();
         owing.put(0, &session("s1", "open", "A"));
         owing.put(1, &session("s2", "open", "A"));
-        let saved = owing.save(0);
+        let mut saved = Vec::new();
+        owing.save(0, &mut saved);
         owing.put(0, &session("s3", "open", "A"));
         owing.restore(0, &saved);
         assert_eq!(ids(&owing, "A"), "s1 s2");

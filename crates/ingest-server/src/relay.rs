@@ -138,8 +138,8 @@ impl Observer for Relay {
         self.tell(partition, next, outputs, again);
     }
 
-    fn save(&self, partition: u32) -> Vec<u8> {
-        self.desk.save(partition)
+    fn save(&self, partition: u32, out: &mut Vec<u8>) {
+        self.desk.save(partition, out);
     }
 
     fn restore(&self, partition: u32, saved: &[u8]) {

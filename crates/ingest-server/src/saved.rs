@@ -21,16 +21,29 @@ pub(crate) struct Saved<'a> {
     pub(crate) observer: &'a [u8],
 }
 
-impl Saved<'_> {
-    pub(crate) fn encode(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(21 + self.stage.len() + self.observer.len());
-        bytes.push(FORMAT);
-        bytes.extend_from_slice(&self.version.to_le_bytes());
-        bytes.extend_from_slice(&self.time.unwrap_or(Instant::MIN).as_nanos().to_le_bytes());
-        bytes.extend_from_slice(&(self.stage.len() as u64).to_le_bytes());
-        bytes.extend_from_slice(self.stage);
-        bytes.extend_from_slice(self.observer);
-        bytes
+/// A checkpoint of the parts that `stage` and `observer` append.
+pub(crate) fn encode(
+    version: u32,
+    time: Option<Instant>,
+    stage: impl FnOnce(&mut Vec<u8>),
+    observer: impl FnOnce(&mut Vec<u8>),
+) -> Vec<u8> {
+    let mut bytes = vec![FORMAT];
+    bytes.extend_from_slice(&version.to_le_bytes());
+    bytes.extend_from_slice(&time.unwrap_or(Instant::MIN).as_nanos().to_le_bytes());
+    with_length(&mut bytes, stage);
+    observer(&mut bytes);
+    bytes
+}
+
+/// Appends what `write` does, with its length before it as a u64.
+pub(crate) fn with_length(bytes: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
+    let place = bytes.len();
+    bytes.extend_from_slice(&[0; 8]);
+    write(bytes);
+    let len = (bytes.len() - place - 8) as u64;
+    if let Some(place) = bytes.get_mut(place..place + 8) {
+        place.copy_from_slice(&len.to_le_bytes());
     }
 }
 
@@ -56,7 +69,7 @@ mod tests {
     fn the_parts_come_back_and_cut_ones_do_not() {
         for time in [None, Some(Instant::EPOCH)] {
             let saved = Saved { version: 3, time, stage: b"stage", observer: b"view" };
-            let bytes = saved.encode();
+            let bytes = encode(3, time, |out| out.extend(b"stage"), |out| out.extend(b"view"));
             assert_eq!(decode(&bytes), Some(saved));
             assert_eq!(decode(&bytes[..25]), None);
         }

@@ -228,15 +228,13 @@ impl View {
         self.rows.is_empty()
     }
 
-    /// The records of a partition, each with its length before it.
-    pub fn save(&self, partition: u32) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    /// Appends the records of a partition, each with its length before it.
+    pub fn save(&self, partition: u32, bytes: &mut Vec<u8>) {
         for entry in self.rows.iter().filter(|entry| entry.value().partition == partition) {
             let json = &entry.value().json;
             bytes.extend_from_slice(&(json.len() as u32).to_le_bytes());
             bytes.extend_from_slice(json);
         }
-        bytes
     }
 
     /// Replaces a partition's records by what [`save`](Self::save) gave.
@@ -371,7 +369,8 @@ mod tests {
         put("s2", "open", "b1");
         put("s1", "closed", "b2");
         assert_eq!((on("b2"), view.occupied("L1")), (None, 1));
-        let saved = view.save(0);
+        let mut saved = Vec::new();
+        view.save(0, &mut saved);
         put("s3", "open", "b3");
         view.restore(0, &saved);
         assert_eq!((on("b1"), on("b3"), view.occupied("L1")), (Some("s2".to_owned()), None, 1));
@@ -380,7 +379,8 @@ mod tests {
     #[test]
     fn a_partition_is_saved_and_restored_alone() {
         let view = filled();
-        let saved = view.save(0);
+        let mut saved = Vec::new();
+        view.save(0, &mut saved);
         view.put(0, &session(98, "open", "L1", false));
         view.restore(0, &saved);
         assert_eq!((view.find("s098"), view.len()), (None, 10));

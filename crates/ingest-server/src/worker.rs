@@ -12,9 +12,9 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use parking_types::{Instant, Span};
 use parkline::stage::{Outcome, Output, Position, Record, Stage};
+use tokio::sync::Semaphore;
 
 use crate::{
     clock::{Clock, Moment, duration, moment},
@@ -25,13 +25,18 @@ use crate::{
     record, saved,
 };
 
+use self::checkpoint::{CHECKPOINT, Checkpointing, UNSAVED_BYTES};
+
+mod checkpoint;
+
 /// Sees what a worker made, before it is committed; called from the worker's thread, so it must be quick.
 pub trait Observer: Send + Sync {
     /// Some records were applied. `next` is the first that was not.
     fn applied(&self, partition: u32, next: u64, outputs: &[(u64, Output)], again: Again);
 
-    /// What it remembers of a partition, to go into the checkpoint.
-    fn save(&self, partition: u32) -> Vec<u8>;
+    /// Appends what it remembers of a partition, to go into the checkpoint. Called by another thread while the worker goes
+    /// on: what was applied since the checkpoint's position may be in it, and is applied again after a start.
+    fn save(&self, partition: u32, out: &mut Vec<u8>);
 
     /// Takes back what [`save`](Self::save) gave, or starts empty where nothing is given.
     fn restore(&self, partition: u32, saved: &[u8]);
@@ -72,6 +77,8 @@ pub struct Setting {
     pub observer: Arc<dyn Observer>,
     /// What it is asked between two batches.
     pub questions: Arc<Questions>,
+    /// Who may write a partition's state down: one at a time, as it takes a processor.
+    pub pen: Arc<Semaphore>,
     /// The time.
     pub clock: Clock,
     /// What is published instead of a record that the stage failed on twice.
@@ -142,6 +149,7 @@ pub struct Worker<S> {
     /// The disk had no room for the oldest of them.
     stuck: bool,
     checkpoint_at: Instant,
+    checkpoint: Checkpointing,
     /// The position of the last checkpoint.
     checkpointed: u64,
     topics: HashMap<&'static str, Name>,
@@ -165,10 +173,6 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const LISTEN: Duration = Duration::from_millis(10);
 /// Questions that are answered before the next batch is read.
 const ANSWERS: usize = 4;
-/// Bytes that a stage keeps until the next checkpoint, after which there is one.
-const UNSAVED_BYTES: usize = 32 << 20;
-/// Time between checkpoints.
-const CHECKPOINT: Span = Span::from_secs(30);
 
 impl<S: Stage> Worker<S> {
     /// Restores the stage to the committed position. `stage` must be fresh; what `left_out` names, record and line,
@@ -191,6 +195,7 @@ impl<S: Stage> Worker<S> {
             in_flight: VecDeque::new(),
             stuck: false,
             checkpoint_at,
+            checkpoint: Checkpointing::default(),
             checkpointed: 0,
             topics: HashMap::new(),
         };
@@ -296,7 +301,7 @@ impl<S: Stage> Worker<S> {
             self.apply(entry, &mut outcomes)?;
             if self.output_bytes >= COMMIT_BYTES {
                 let since = moment();
-                self.publish(None)?;
+                self.publish()?;
                 publishing += moment().duration_since(since);
             }
         }
@@ -305,12 +310,12 @@ impl<S: Stage> Worker<S> {
         self.setting.intake.seen(self.setting.partition, self.next, self.time);
         let due = !self.outputs.is_empty() || self.next - self.committed >= COMMIT_RECORDS;
         if due {
-            self.publish(None)?;
+            self.publish()?;
         } else {
             self.setting.observer.applied(self.setting.partition, self.next, &[], Again::No);
         }
         if self.stage.unsaved() > UNSAVED_BYTES {
-            self.checkpoint()?;
+            self.checkpoint_as_much_is_unsaved()?;
         }
         Ok(if entries.is_empty() { Turn::Idle } else { Turn::Applied(entries.len()) })
     }
@@ -341,14 +346,14 @@ impl<S: Stage> Worker<S> {
     }
 
     /// Shows the outputs to the observer and queues the commit; waits while too many are on their way.
-    fn publish(&mut self, state: Option<Bytes>) -> Result<(), WorkerError> {
+    fn publish(&mut self) -> Result<(), WorkerError> {
         let outputs = std::mem::take(&mut self.outputs);
         self.output_bytes = 0;
         self.setting.observer.applied(self.setting.partition, self.next, &outputs, Again::No);
         let work = &self.setting.intake.metrics().work;
         outputs.iter().for_each(|(_, output)| work.published(output));
         let outputs = outputs.into_iter().filter_map(|(_, output)| self.publication(output)).collect();
-        let commit = Commit { reader: self.setting.reader.clone(), next: self.next, outputs, state };
+        let commit = Commit { reader: self.setting.reader.clone(), next: self.next, outputs, state: None };
         let since = moment();
         let ticket = self.setting.log.commit(self.setting.partition, commit.clone());
         self.in_flight.push_back((ticket, since, commit));
@@ -420,44 +425,15 @@ impl<S: Stage> Worker<S> {
         self.setting.intake.tick(self.setting.partition).is_ok_and(|pending| pending.wait().is_ok())
     }
 
-    fn checkpoint_if_due(&mut self) -> Result<(), WorkerError> {
-        let now = self.setting.clock.now();
-        if now < self.checkpoint_at {
-            return Ok(());
-        }
-        self.checkpoint_at = now + CHECKPOINT;
-        if self.next == self.checkpointed { Ok(()) } else { self.checkpoint() }
-    }
-
-    fn checkpoint(&mut self) -> Result<(), WorkerError> {
-        let (partition, since) = (self.setting.partition, moment());
-        let _span = tracing::info_span!("checkpoint", partition).entered();
-        let observer = self.setting.observer.save(self.setting.partition);
-        let stage = self.stage.save();
-        let saved = saved::Saved {
-            version: self.stage.version(),
-            time: self.time,
-            stage: &stage,
-            observer: &observer,
-        };
-        self.checkpointed = self.next;
-        let state = saved.encode().into();
-        self.setting.intake.metrics().work.checkpointed(moment().duration_since(since));
-        self.publish(Some(state))?;
-        if self.stage.unsaved() > 0 {
-            self.settle(0)?;
-            self.stage.durable();
-        }
-        Ok(())
-    }
-
     /// Commits, leaves a checkpoint and waits until both are durable.
     ///
     /// # Errors
     /// [`WorkerError`]; the next start repeats a little more.
     pub fn finish(mut self) -> Result<(), WorkerError> {
         self.commit_again()?;
-        self.checkpoint()?;
+        self.end_checkpoint()?;
+        self.begin_checkpoint(None)?;
+        self.end_checkpoint()?;
         self.settle(0)
     }
 

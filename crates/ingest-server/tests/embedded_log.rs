@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use ingest_server::log::{
-    Batch, Commit, Embedded, Fault, Log, LogError, Name, Options, Publication, Torn, conformance,
+    Batch, Checkpoint, Commit, Embedded, Fault, Log, LogError, Name, Options, Publication, Torn, conformance,
 };
 
 fn name(text: &str) -> Name {
@@ -284,10 +284,13 @@ fn a_folder_is_opened_once_and_only_as_it_was_made() {
 #[test]
 fn a_damaged_checkpoint_is_passed_over() {
     let data = tempfile::tempdir().unwrap();
-    let commit = |next, state| Commit { reader: name("pipeline"), next, outputs: Vec::new(), state };
+    let commit = |next, state| {
+        let state = Some(Checkpoint { at: next, state: Bytes::from_static(state) });
+        Commit { reader: name("pipeline"), next, outputs: Vec::new(), state }
+    };
     let log = Embedded::open(data.path(), &options(1 << 20)).unwrap();
-    log.commit(0, commit(1, Some(Bytes::from_static(b"old")))).wait().unwrap();
-    log.commit(0, commit(2, Some(Bytes::from_static(b"new")))).wait().unwrap();
+    log.commit(0, commit(1, b"old")).wait().unwrap();
+    log.commit(0, commit(2, b"new")).wait().unwrap();
     drop(log);
     let newest = data.path().join("default/state/pipeline-0-00000000000000000002.ckpt");
     let mut bytes = fs::read(&newest).unwrap();

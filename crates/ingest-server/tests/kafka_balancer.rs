@@ -110,6 +110,7 @@ fn owner(address: &str, site: &Value) -> (thread::JoinHandle<u64>, Arc<Uncommitt
         intake: Arc::new(Intake::new(log.clone(), name("frames"), clock.clone(), 1 << 20)),
         observer: Arc::new(relay),
         questions: Arc::new(Questions::new(1)),
+        pen: Arc::new(tokio::sync::Semaphore::new(1)),
         clock,
         poison: |_| Output { topic: "dead-letters", key: String::new(), value: Vec::new() },
     };

@@ -7,7 +7,8 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use ingest_server::log::{
-    Batch, Commit, Kafka, KafkaOptions, Log, LogError, Name, Ownership, Publication, Resume, conformance,
+    Batch, Checkpoint, Commit, Kafka, KafkaOptions, Log, LogError, Name, Ownership, Publication, Resume,
+    conformance,
     kafka::{Kept, Topic, Written},
 };
 
@@ -27,7 +28,12 @@ fn options(test: &str) -> Option<KafkaOptions> {
 fn commit(next: u64, value: &str, state: Option<Vec<u8>>) -> Commit {
     let value = Bytes::copy_from_slice(value.as_bytes());
     let outputs = vec![Publication { topic: name("charges"), key: Bytes::from_static(b"s"), value }];
-    Commit { reader: name("pipeline"), next, outputs, state: state.map(Bytes::from) }
+    Commit {
+        reader: name("pipeline"),
+        next,
+        outputs,
+        state: state.map(|state| Checkpoint { at: next, state: state.into() }),
+    }
 }
 
 /// The first `count` charges, which are seen a moment after their commit, and whatever is there behind them.

@@ -12,7 +12,7 @@ use parking_types::{Instant, Span};
 use parkline::{
     pipeline::Pipeline,
     site::Site,
-    stage::{Outcome, Output, Position, Record, Stage},
+    stage::{Cut, Outcome, Output, Position, Record, Stage},
 };
 use session_core::Store;
 
@@ -44,6 +44,8 @@ struct Town<'f> {
     outputs: Vec<Output>,
     /// The largest state that was saved since this was looked at.
     largest: usize,
+    /// A state that was cut and is not written down yet, and what it must be.
+    cut: Option<(Cut, Vec<u8>)>,
 }
 
 impl<'f> Town<'f> {
@@ -51,7 +53,7 @@ impl<'f> Town<'f> {
         let mut pipeline = Pipeline::new(site());
         pipeline.keep_in(Box::new(DiskStore::open(folder, 0)), false);
         let now = "2026-03-02T00:00:00Z".parse().unwrap();
-        Self { folder, pipeline, now, offset: 0, outputs: Vec::new(), largest: 0 }
+        Self { folder, pipeline, now, offset: 0, outputs: Vec::new(), largest: 0, cut: None }
     }
 
     fn apply(&mut self, line: &str) -> Outcome {
@@ -60,23 +62,39 @@ impl<'f> Town<'f> {
         self.offset += 1;
         let outcome = self.pipeline.apply(Record { position, value: line.as_bytes() }, &mut self.outputs);
         assert!(self.pipeline.is_sound());
-        if self.offset.is_multiple_of(5_000) {
-            self.checkpoint();
+        match self.offset % 5_000 {
+            0 => self.cut = Some((self.pipeline.cut(), self.pipeline.save())),
+            700 => self.end_checkpoint(),
+            _ => {}
         }
         outcome
     }
 
-    fn checkpoint(&mut self) -> Vec<u8> {
-        let state = self.pipeline.save();
+    /// What was cut is written down, and durable.
+    fn end_checkpoint(&mut self) {
+        let Some((cut, saved)) = self.cut.take() else { return };
+        let mut written = Vec::new();
+        cut(&mut written);
+        assert!(written == saved, "a cut is written as it was");
         self.pipeline.durable();
-        // Without the changes of the store, which go with it once.
-        self.largest = self.largest.max(self.pipeline.save().len());
-        state
+        // Another cut waits until the file has the changes of the store, which go with a state once.
+        let mut rest = Vec::new();
+        self.pipeline.cut()(&mut rest);
+        self.largest = self.largest.max(rest.len());
+    }
+
+    /// A checkpoint as of now; one that was under way never becomes durable.
+    fn checkpoint(&mut self) -> Vec<u8> {
+        let saved = self.pipeline.save();
+        self.cut = Some((self.pipeline.cut(), saved.clone()));
+        self.end_checkpoint();
+        saved
     }
 
     /// The process ends after a checkpoint, and another goes on.
     fn crash(&mut self, before_the_file_had_it: bool) {
         let state = if before_the_file_had_it { self.pipeline.save() } else { self.checkpoint() };
+        self.cut = None;
         self.pipeline = Pipeline::new(site());
         self.pipeline.keep_in(Box::new(DiskStore::open(self.folder, 0)), false);
         assert!(self.pipeline.restore(&state));

@@ -76,8 +76,8 @@ impl Observer for Seen {
             outputs.iter().map(|(_, output)| (String::from_utf8_lossy(&output.value).into_owned(), again));
         self.0.lock().unwrap().extend(texts);
     }
-    fn save(&self, _: u32) -> Vec<u8> {
-        b"seen".to_vec()
+    fn save(&self, _: u32, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"seen");
     }
     fn restore(&self, _: u32, saved: &[u8]) {
         if !saved.is_empty() {
@@ -115,6 +115,7 @@ fn rig(data: &Path, clock: &Clock) -> Rig {
         intake,
         observer: seen.clone(),
         questions: Arc::new(Questions::new(1)),
+        pen: Arc::new(tokio::sync::Semaphore::new(1)),
         clock: clock.clone(),
         poison,
     };
@@ -203,6 +204,39 @@ fn a_checkpoint_shortens_the_start() {
         [("restored".to_owned(), Again::Yes)],
         "no record was run again"
     );
+}
+
+#[test]
+fn a_checkpoint_is_written_beside_the_work() {
+    let data = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(start());
+    let stage = || Sum { keeps_state: true, ..Sum::default() };
+    let first = rig(data.path(), &clock);
+    let checkpoint = || first.log.resume(&name("sum"), 0).unwrap().checkpoint.map(|(at, _)| at);
+    let mut worker = Worker::start(stage(), first.setting.clone(), BTreeSet::new()).unwrap();
+    worker.catch_up().unwrap();
+    first.send("5");
+    drain(&mut worker);
+    clock.advance(Span::from_secs(31));
+    let cut_at = worker.next();
+    worker.turn(Duration::ZERO).unwrap();
+    first.send("6");
+    drain(&mut worker);
+    let committed = worker.next();
+    assert!(committed > cut_at);
+    while checkpoint().is_none() {
+        std::thread::yield_now();
+        worker.turn(Duration::ZERO).unwrap();
+    }
+    // A tick may have been applied before it was cut.
+    assert!((cut_at..committed).contains(&checkpoint().unwrap()), "it is as old as its cut");
+    drop((worker, first));
+
+    let second = rig(data.path(), &clock);
+    let worker = Worker::start(stage(), second.setting.clone(), BTreeSet::new()).unwrap();
+    assert_eq!((worker.stage().sum, worker.next()), (11, committed));
+    let again = second.seen.0.lock().unwrap().iter().map(|(text, _)| text.clone()).collect::<Vec<_>>();
+    assert_eq!(again.len(), 2, "restored, and one record again: {again:?}");
 }
 
 #[test]

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     core::Core,
     effect::{AlertRecord, Effect, Severity},
-    hash::{Map, derived_id, stable_hash},
+    hash::{derived_id, stable_hash},
     session::SessionId,
+    table::Table,
     words::AlertKind,
 };
 
@@ -26,11 +27,9 @@ pub(crate) struct About {
 /// The alerts of a partition.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Alerts {
-    #[serde(with = "crate::saved::sorted")]
-    open: Map<(AlertKind, u64), AlertRecord>,
+    open: Table<(AlertKind, u64), AlertRecord>,
     /// Events that have raised theirs, so that deriving again does not.
-    #[serde(with = "crate::saved::sorted")]
-    raised: Map<(AlertKind, u64), Instant>,
+    raised: Table<(AlertKind, u64), Instant>,
 }
 
 impl Alerts {
@@ -113,10 +112,10 @@ impl Alerts {
     /// Forgets events that cannot be derived again.
     pub(crate) fn forget(&mut self, horizon: Instant) {
         self.raised.retain(|_, at| *at >= horizon);
-        let told = |(_, alert): &(&(AlertKind, u64), &mut AlertRecord)| {
+        let told = |(_, alert): &(&(AlertKind, u64), &AlertRecord)| {
             EVENTS.contains(&alert.kind) && alert.last_at < horizon
         };
-        let old: Vec<_> = self.open.iter_mut().filter(told).map(|(key, _)| *key).collect();
+        let old: Vec<_> = self.open.iter().filter(told).map(|(key, _)| *key).collect();
         for key in old {
             self.open.remove(&key);
         }

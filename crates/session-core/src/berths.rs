@@ -71,7 +71,7 @@ impl Core {
 
     /// A device speaks about a berth.
     fn join<W: World>(&mut self, (berth, lot): (Id, Id), device: Id, _world: &W) {
-        let unit = self.berths.entry(berth).or_default();
+        let unit = self.berths.or_insert_with(berth, BerthUnit::default);
         unit.lot = Some(lot);
         if let Err(at) = unit.devices.binary_search(&device) {
             unit.devices.insert(at, device);

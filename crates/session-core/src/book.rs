@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     draft::{Draft, DraftState},
     effect::{ActionNote, Certainty, Moment, SessionState},
-    hash::Map,
     ledger::Held,
+    ordered::Ordered,
     session::{Mark, Marks, SessionId},
+    table::Table,
 };
 
 /// At most this many evidences and actions are listed with a session.
@@ -115,21 +116,18 @@ pub(crate) type HistoryKey = (Id, Plate, Option<PlateColor>);
 /// All sessions, payments and what is looked up in them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Book {
-    #[serde(with = "crate::saved::sorted")]
-    pub(crate) sessions: Map<SessionId, Box<Session>>,
+    pub(crate) sessions: Table<SessionId, Box<Session>>,
     pub(crate) payments: BTreeMap<PaymentKey, Payment>,
     /// Open sessions and those that owe, by berth or lot, by entry.
-    #[serde(with = "crate::saved::sorted")]
-    live: Map<Id, BTreeSet<(Instant, SessionId)>>,
+    live: Table<Id, BTreeSet<(Instant, SessionId)>>,
     /// Sessions of a berth that people gave it, and all others, by entry; to see overlaps.
-    #[serde(with = "crate::saved::sorted")]
-    pub(crate) of_berth: Map<Id, BTreeSet<(Instant, SessionId)>>,
+    pub(crate) of_berth: Table<Id, BTreeSet<(Instant, SessionId)>>,
     /// Closed sessions by exit.
-    pub(crate) by_exit: BTreeSet<(Instant, SessionId)>,
+    pub(crate) by_exit: Ordered<(Instant, SessionId)>,
     /// Sessions without a price.
-    pub(crate) unpriced: BTreeSet<SessionId>,
+    pub(crate) unpriced: Ordered<SessionId>,
     /// Sessions that a pass may cover.
-    pub(crate) pass_members: BTreeMap<Id, BTreeSet<SessionId>>,
+    pub(crate) pass_members: Table<Id, BTreeSet<SessionId>>,
     /// To be priced and published again.
     pub(crate) dirty: BTreeSet<SessionId>,
 }
@@ -292,7 +290,7 @@ impl Book {
             }
         }
         if let Some((place, key)) = after.live {
-            self.live.entry(place).or_default().insert((key, id));
+            self.live.or_insert_with(place, BTreeSet::new).insert((key, id));
         }
         if let Some((place, key)) = before.berth
             && let Some(set) = self.of_berth.get_mut(&place)
@@ -303,7 +301,7 @@ impl Book {
             }
         }
         if let Some((place, key)) = after.berth {
-            self.of_berth.entry(place).or_default().insert((key, id));
+            self.of_berth.or_insert_with(place, BTreeSet::new).insert((key, id));
         }
         if let Some(exit) = before.exit {
             self.by_exit.remove(&(exit, id));

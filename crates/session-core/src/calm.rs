@@ -14,10 +14,11 @@ use crate::{
     device::{Device, Entry},
     event::{Frame, FrameName, Number, Place, Reading, ReadingKind},
     frame::{OFF_BY, event_key_of, frame_digest},
-    hash::{Map, stable_hash},
+    hash::stable_hash,
     numbering::SAME_REPORT,
     policy::ClockSkew,
     statement::Statement,
+    table::Table,
     words::AlertKind,
     world::{Standing, World},
 };
@@ -73,7 +74,7 @@ pub(crate) struct Calms {
     edition: u64,
     standing: Option<Standing>,
     limits: Vec<Limits>,
-    devices: Map<Id, Calm>,
+    devices: Table<Id, Calm>,
 }
 
 impl Calms {
@@ -235,7 +236,9 @@ impl Core {
 
     /// All beats become entries.
     pub(crate) fn wake_all(&mut self) {
-        let devices: Vec<Id> = self.calms.devices.keys().copied().collect();
+        // A copy of the state shares the others with its owner.
+        let has_beats = |(device, calm): (&Id, &Calm)| (!calm.beats.is_empty()).then_some(*device);
+        let devices: Vec<Id> = self.calms.devices.iter().filter_map(has_beats).collect();
         devices.into_iter().for_each(|device| self.wake(device));
     }
 

@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     effect::{CommandAction, CommandRecord, CommandState, Effect},
     event::{Actor, FrameName},
-    hash::{Map, derived_id},
+    hash::derived_id,
     session::SessionId,
+    table::Table,
 };
 
 /// For how long a copy gets the first one's answer.
@@ -53,11 +54,9 @@ impl Order {
 /// The commands that may still change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Commands {
-    #[serde(with = "crate::saved::sorted")]
-    known: Map<Id, CommandRecord>,
+    known: Table<Id, CommandRecord>,
     /// The answer that a read got, and when the read was received.
-    #[serde(with = "crate::saved::sorted")]
-    answers: Map<u64, (Id, Instant)>,
+    answers: Table<u64, (Id, Instant)>,
 }
 
 impl Commands {
@@ -84,7 +83,7 @@ impl Commands {
         };
         effects.push(Effect::Command(Box::new(record.clone())));
         self.known.insert(command, record);
-        self.answers.entry(order.key).or_insert((command, received_at));
+        self.answers.or_insert_with(order.key, || (command, received_at));
         command
     }
 

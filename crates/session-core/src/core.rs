@@ -1,7 +1,5 @@
 //! The state of one partition and the step.
 
-use std::collections::BTreeMap;
-
 use parking_types::{Id, Instant, Span};
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +19,8 @@ use crate::{
     policy::Policy,
     roadside::{PersonEvent, Roadside},
     session::SessionId,
-    store::Store,
+    store::{Store, StoreCut},
+    table::Table,
     timers::{Timer, Timers},
     words::AlertKind,
     world::{LotKind, Priced, Unpriced, World},
@@ -133,19 +132,15 @@ pub(crate) struct Ahead {
 pub struct Core {
     pub(crate) clock: Option<Instant>,
     pub(crate) outages: Outages,
-    #[serde(with = "crate::saved::sorted")]
-    pub(crate) devices: Map<Id, Device>,
+    pub(crate) devices: Table<Id, Device>,
     /// Devices of which nothing but heartbeats are expected; nothing of it is in a saved state.
     #[serde(skip)]
     pub(crate) calms: Calms,
-    #[serde(with = "crate::saved::sorted")]
-    pub(crate) berths: Map<Id, BerthUnit>,
-    #[serde(with = "crate::saved::sorted")]
-    pub(crate) lots: Map<Id, Box<LotUnit>>,
+    pub(crate) berths: Table<Id, BerthUnit>,
+    pub(crate) lots: Table<Id, Box<LotUnit>>,
     pub(crate) ledger: Ledger,
     /// Actions that were carried out, with the hash of their content.
-    #[serde(with = "crate::saved::sorted")]
-    pub(crate) actions: Map<Id, u64>,
+    pub(crate) actions: Table<Id, u64>,
     pub(crate) timers: Timers,
     pub(crate) alerts: Alerts,
     pub(crate) commands: Commands,
@@ -153,7 +148,7 @@ pub struct Core {
     #[serde(skip)]
     pub(crate) effects: Vec<Effect>,
     /// Devices that are silent: since when, and their shortest period.
-    pub(crate) silent: BTreeMap<Id, (Instant, Span)>,
+    pub(crate) silent: Table<Id, (Instant, Span)>,
     pub(crate) displays: Displays,
     pub(crate) fallback: Policy,
     swept: Option<Instant>,
@@ -183,7 +178,12 @@ impl Core {
         self.ledger.shelf.store()
     }
 
-    /// A state that was saved since the last step is durable, together with what the store had changed by then.
+    /// What the store has changed by now, to be saved with a copy of this core.
+    pub fn cut_store(&mut self) -> StoreCut {
+        self.ledger.shelf.cut()
+    }
+
+    /// A state that was saved with what [`cut_store`](Self::cut_store) gave last is durable.
     pub fn durable(&mut self) {
         self.ledger.shelf.settle();
     }
@@ -330,16 +330,13 @@ impl Core {
         ) {
             self.ledger.bring_ended(since);
             let from = (since, SessionId::new(0, 0));
-            self.ledger
-                .book
-                .dirty
-                .extend(self.ledger.book.by_exit.range(from..).map(|(_, session)| *session));
+            self.ledger.book.dirty.extend(self.ledger.book.by_exit.since(&from).map(|(_, session)| *session));
         }
         if matches!(kind, "lots" | "berths" | "devices" | "areas") {
             self.displays.change_all();
         }
         if matches!(kind, "tariffs" | "calendars" | "lots") {
-            for id in self.ledger.book.unpriced.clone() {
+            for id in self.ledger.book.unpriced.clone().iter().copied() {
                 self.ledger.bring(id);
                 if let Some(session) = self.ledger.book.sessions.get_mut(&id) {
                     session.priced_as_of = Some(received_at);

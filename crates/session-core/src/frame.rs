@@ -5,7 +5,7 @@ use parking_types::{Id, Instant, PlateColor, PlateReading, Span};
 use crate::{
     alerts::About,
     core::{Core, DeadCode, Verdict},
-    device::{Arrival, Inserted, RecordSeen},
+    device::{Arrival, Device, Inserted, RecordSeen},
     event::{Frame, Number, OpenedBy, Place, Reading, ReadingKind},
     gated::{LotEvent, Read, What},
     hash::stable_hash,
@@ -144,7 +144,7 @@ impl Core {
         else {
             return;
         };
-        let device = self.devices.entry(frame.device).or_default();
+        let device = self.devices.or_insert_with(frame.device, Device::default);
         let subject = stable_hash(&frame.device);
         if (frame.received_at - time).abs() > OFF_BY {
             device.off_clock = device.off_clock.saturating_add(1);
@@ -168,7 +168,7 @@ impl Core {
                 continue;
             };
             let seen = RecordSeen { device_time: reading.device_time, received_at: frame.received_at, key };
-            let device = self.devices.entry(frame.device).or_default();
+            let device = self.devices.or_insert_with(frame.device, Device::default);
             match device.record(record, seen, horizon) {
                 Some(first) => copy = Some(first.key),
                 None => fresh = true,
@@ -179,7 +179,7 @@ impl Core {
 
     fn insert(&mut self, frame: &Frame<'_>, key: u64, judged: &[Judged], arrival: Instant) -> Inserted {
         let digest = frame_digest(frame.readings.iter().map(|reading| reading.digest));
-        let device = self.devices.entry(frame.device).or_default();
+        let device = self.devices.or_insert_with(frame.device, Device::default);
         device.insert(Arrival {
             key,
             name: frame.name,

@@ -10,7 +10,7 @@ use crate::session::SessionId;
 
 /// FNV-1a with a final mix; quick on the short keys of this crate.
 #[derive(Clone, Copy)]
-pub(crate) struct Fnv(u64);
+pub struct Fnv(u64);
 
 impl Default for Fnv {
     fn default() -> Self {

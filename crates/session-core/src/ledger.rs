@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     book::{Book, HistoryKey, Payment, Session},
     effect::SessionState,
-    hash::Map,
     session::SessionId,
     shelf::{Kept, Shelf},
+    table::Table,
     world::{ListKind, PriceRequest, Priced, Subject, Unpriced, Used, World},
 };
 
@@ -31,11 +31,9 @@ const DAY_MAX: Span = Span::from_hours(26);
 pub(crate) struct Ledger {
     pub(crate) book: Book,
     /// By plate.
-    #[serde(with = "crate::saved::sorted")]
-    history: Map<HistoryKey, PlateHistory>,
+    history: Table<HistoryKey, PlateHistory>,
     /// The latest known colour of a plate in a group.
-    #[serde(with = "crate::saved::sorted")]
-    pub(crate) colors: Map<(Id, Plate), PlateColor>,
+    pub(crate) colors: Table<(Id, Plate), PlateColor>,
     /// What has left memory lasted until here at the longest.
     pub(crate) left_upto: Option<Instant>,
     /// Where that lies.
@@ -247,7 +245,7 @@ impl Ledger {
 
     /// Puts in what a stay has used.
     pub(crate) fn put_used(&mut self, key: HistoryKey, at: StayAt, days: Vec<(Date, Used)>) {
-        self.history.entry(key).or_default().insert(at, days);
+        self.history.or_insert_with(key, PlateHistory::new).insert(at, days);
     }
 
     /// Keeps what a session has used, and names the later ones that must be priced again for it.
@@ -349,7 +347,7 @@ impl Ledger {
             }
         }
         for pass in &passes {
-            self.book.pass_members.entry(*pass).or_default().insert(id);
+            self.book.pass_members.or_insert_with(*pass, BTreeSet::new).insert(id);
         }
         // Who had left before cannot have taken its space.
         let there = |mate: &SessionId| {

@@ -6,7 +6,7 @@ use crate::{
     alerts::About,
     book::Session,
     commands::Order,
-    core::{Core, DeadCode, Verdict},
+    core::{BerthUnit, Core, DeadCode, Verdict},
     effect::{ActionNote, Certainty, CommandAction, Moment, SessionState},
     event::{Action, GateCommand, Target, Verb},
     gated::{LotEvent, What},
@@ -250,7 +250,7 @@ impl Core {
         deed: Deed,
         world: &W,
     ) {
-        let unit = self.berths.entry(berth).or_default();
+        let unit = self.berths.or_insert_with(berth, BerthUnit::default);
         unit.lot = Some(lot);
         let person = PersonEvent {
             key: stable_hash(&("person", action.id)),

@@ -8,9 +8,17 @@ pub const STATE_VERSION: u32 = 8;
 impl Core {
     /// The whole state, deterministically: equal states give equal bytes.
     pub fn save(&self) -> Vec<u8> {
-        let mut whole = self.clone();
-        whole.wake_all();
-        postcard::to_allocvec(&whole).unwrap_or_default()
+        let mut saved = Vec::new();
+        self.clone().save_to(&mut saved);
+        saved
+    }
+
+    /// The same, at the end of `out`. A copy is quickly made and shares nearly all with the core that goes on, so it may
+    /// be written down by another thread.
+    pub fn save_to(mut self, out: &mut Vec<u8>) {
+        self.wake_all();
+        let before = core::mem::take(out);
+        *out = postcard::to_extend(&self, before).unwrap_or_default();
     }
 
     /// Takes back what [`save`](Self::save) gave in the same [`STATE_VERSION`]; `None` where it cannot be read.

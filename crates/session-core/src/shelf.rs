@@ -1,7 +1,7 @@
 //! Sessions leave memory for the store and come back: whole, with their payments and their places in the look-ups.
 
 use core::{fmt, ops::ControlFlow};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use parking_types::{Date, Id, Instant, Plate, PlateColor};
 use serde::{Deserialize, Serialize};
@@ -12,7 +12,7 @@ use crate::{
     effect::SessionState,
     ledger::{Ledger, StayAt},
     session::SessionId,
-    store::{Key, Store, Who, instant_of, session_of},
+    store::{Key, Store, StoreCut, Who, instant_of, session_of},
     world::Used,
 };
 
@@ -138,6 +138,10 @@ impl Shelf {
 
     pub(crate) fn store(&self) -> Option<&dyn Store> {
         self.store.as_deref()
+    }
+
+    pub(crate) fn cut(&mut self) -> StoreCut {
+        self.store.as_mut().map_or_else(|| Box::new(|_: &mut Vec<u8>| {}) as StoreCut, |store| store.cut())
     }
 
     pub(crate) fn settle(&mut self) {
@@ -346,7 +350,7 @@ impl Ledger {
             self.book.index(id, &Indexed::default(), indexed);
         }
         for pass in &session.passes {
-            self.book.pass_members.entry(*pass).or_default().insert(id);
+            self.book.pass_members.or_insert_with(*pass, BTreeSet::new).insert(id);
         }
         if let Some((key, (at, days))) = session.history_key.zip(used) {
             self.put_used(key, at, days);

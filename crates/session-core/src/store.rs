@@ -17,6 +17,9 @@ use crate::{
 /// Takes a key and its value, and says whether it wants the next.
 pub type Each<'e> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'e;
 
+/// Appends what a store had changed as of one step to what it is given.
+pub type StoreCut = Box<dyn FnOnce(&mut Vec<u8>) + Send>;
+
 /// Keys and values, in the order of the keys' bytes.
 ///
 /// A session is either in memory or here. Who saves a core saves its store with it: the two are one state.
@@ -44,7 +47,13 @@ pub trait Store: Send {
         0
     }
 
-    /// A state that was saved with these changes is durable: they can be made for good.
+    /// The same as they are now, for another thread to write down while the store goes on.
+    fn cut(&mut self) -> StoreCut {
+        let changes = self.changes();
+        Box::new(move |out| out.extend_from_slice(&changes))
+    }
+
+    /// A state that was saved with what was [cut](Self::cut) last is durable: these changes can be made for good.
     fn settle(&mut self) {}
 
     /// Goes on as it was when a state was saved with these changes. `false`: it cannot, and begins empty, as a store does

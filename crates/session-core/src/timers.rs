@@ -1,11 +1,11 @@
 //! What is due when.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use parking_types::{Id, Instant, Span};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::session::SessionId;
+use crate::{ordered::Ordered, session::SessionId};
 
 /// What a timer is for; the order is that of timers due at the same instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -43,10 +43,11 @@ pub(crate) struct Timers {
     /// The first slot that had any, the last first.
     loaded: Vec<(Instant, Timer)>,
     /// Armed since for before the end of that slot.
-    added: BTreeSet<(Instant, Timer)>,
+    added: Ordered<(Instant, Timer)>,
     /// Where the slots begin that are not loaded yet.
     upto: Option<Instant>,
-    slots: BTreeMap<Instant, Vec<(Instant, Timer)>>,
+    /// Shared with copies until something is armed in them.
+    slots: BTreeMap<Instant, Arc<Vec<(Instant, Timer)>>>,
     /// The room of slots that have passed.
     spare: Vec<Vec<(Instant, Timer)>>,
 }
@@ -57,8 +58,8 @@ impl Timers {
             self.added.insert((at, timer));
         } else {
             let spare = &mut self.spare;
-            let slot = self.slots.entry(at.floor(SLOT)).or_insert_with(|| spare.pop().unwrap_or_default());
-            slot.push((at, timer));
+            let room = || Arc::new(spare.pop().unwrap_or_default());
+            Arc::make_mut(self.slots.entry(at.floor(SLOT)).or_insert_with(room)).push((at, timer));
             self.load();
         }
     }
@@ -83,9 +84,7 @@ impl Timers {
         if self.loaded.last() == Some(&first) {
             self.loaded.pop();
         }
-        if self.added.first() == Some(&first) {
-            self.added.pop_first();
-        }
+        self.added.remove(&first);
         self.load();
         Some(first)
     }
@@ -95,7 +94,8 @@ impl Timers {
         if !(self.loaded.is_empty() && self.added.is_empty()) {
             return;
         }
-        let Some((begin, mut slot)) = self.slots.pop_first() else { return };
+        let Some((begin, slot)) = self.slots.pop_first() else { return };
+        let mut slot = Arc::unwrap_or_clone(slot);
         slot.sort_unstable_by(|a, b| b.cmp(a));
         slot.dedup();
         self.spare.push(core::mem::replace(&mut self.loaded, slot));
@@ -112,8 +112,8 @@ impl Timers {
 
     /// All of them in order.
     fn all(&self) -> Vec<(Instant, Timer)> {
-        let later = self.slots.values().flatten();
-        let mut all: Vec<_> = self.loaded.iter().chain(&self.added).chain(later).copied().collect();
+        let later = self.slots.values().flat_map(|slot| slot.iter());
+        let mut all: Vec<_> = self.loaded.iter().chain(self.added.iter()).chain(later).copied().collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -140,6 +140,8 @@ impl<'de> Deserialize<'de> for Timers {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;

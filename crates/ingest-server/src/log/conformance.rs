@@ -14,7 +14,7 @@ use std::{thread, time::Duration};
 
 use bytes::Bytes;
 
-use super::{Batch, Commit, Entry, Log, LogError, Name, Publication, Resume};
+use super::{Batch, Checkpoint, Commit, Entry, Log, LogError, Name, Publication, Resume};
 
 const MEBIBYTE: usize = 1 << 20;
 const SOON: Duration = Duration::from_secs(10);
@@ -146,7 +146,8 @@ fn commit(next: u64, outputs: &[(&str, &str, &str)], state: Option<&'static [u8]
         value: Bytes::copy_from_slice(value.as_bytes()),
     };
     let outputs = outputs.iter().map(publication).collect();
-    Commit { reader: name("pipeline"), next, outputs, state: state.map(Bytes::from_static) }
+    let state = state.map(|state| Checkpoint { at: next, state: Bytes::from_static(state) });
+    Commit { reader: name("pipeline"), next, outputs, state }
 }
 
 fn commits_are_numbered_by_topic(log: &impl Log) {
@@ -193,6 +194,11 @@ fn checkpoints_belong_to_their_position(log: &impl Log) {
     assert_eq!(log.commit(1, commit(1, &[], Some(b"state at 1"))).wait(), Ok(1));
     assert_eq!(log.commit(1, commit(2, &[], None)).wait(), Ok(2));
     let resume = Resume { next: 2, checkpoint: Some((1, Bytes::from_static(b"state at 1"))) };
+    assert_eq!(log.resume(&name("pipeline"), 1), Ok(resume));
+    // A state that was written down while the reader went on.
+    let late = Checkpoint { at: 2, state: Bytes::from_static(b"state at 2") };
+    assert_eq!(log.commit(1, Commit { state: Some(late), ..commit(4, &[], None) }).wait(), Ok(4));
+    let resume = Resume { next: 4, checkpoint: Some((2, Bytes::from_static(b"state at 2"))) };
     assert_eq!(log.resume(&name("pipeline"), 1), Ok(resume));
     assert_eq!(log.commit(1, commit(5, &[], Some(b"state at 5"))).wait(), Ok(5));
 }

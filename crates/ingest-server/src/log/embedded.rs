@@ -16,15 +16,16 @@ use std::{
     collections::HashMap,
     fs::{self, File},
     path::{Path, PathBuf},
+    sync::Mutex,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use self::outputs::Outputs;
 use super::{
-    Batch, Commit, Entry, Log, LogError, Name, Resume, Ticket,
+    Batch, Checkpoint, Commit, Entry, Log, LogError, Name, Resume, Ticket, lock,
     segment::{Fault, OnFailure, SegmentLog, TornTail, make_folder, write_whole},
 };
 
@@ -70,6 +71,8 @@ pub struct Embedded {
     state: PathBuf,
     torn: Vec<TornTail>,
     folder: PathBuf,
+    /// The threads that write checkpoints now.
+    writers: Mutex<Vec<JoinHandle<()>>>,
     // Last: the folder is free only when everything above is written.
     _lock: File,
 }
@@ -121,7 +124,7 @@ impl Embedded {
             Outputs::open(&home, options.segment_bytes, options.fault.clone())
         };
         let outputs = collect(partitions, open, &mut torn)?;
-        Ok(Self { topics, outputs, state, torn, folder, _lock: lock })
+        Ok(Self { topics, outputs, state, torn, folder, writers: Mutex::default(), _lock: lock })
     }
 
     /// The torn tails that were cut when it was opened, for the operator to know. None was acknowledged.
@@ -134,8 +137,34 @@ impl Embedded {
         &self.folder
     }
 
+    /// Writes a checkpoint beside the work, as it may be large; the ticket resolves when it and its commit are durable.
+    fn keep(&self, partition: u32, reader: Name, checkpoint: Checkpoint, queued: Ticket) -> Ticket {
+        let (answer, ticket) = Ticket::pair();
+        let folder = self.state.clone();
+        let write = move || {
+            let Checkpoint { at, state } = checkpoint;
+            let saved = state::save(&folder, &reader, partition, at, &state);
+            answer.resolve(saved.and_then(|()| queued.wait()));
+        };
+        // Where there can be no thread the ticket says so, as its other half is dropped.
+        if let Ok(writer) = thread::Builder::new().name(format!("checkpoint-{partition}")).spawn(write) {
+            let mut writers = lock(&self.writers);
+            writers.retain(|writer| !writer.is_finished());
+            writers.push(writer);
+        }
+        ticket
+    }
+
     fn outputs(&self, partition: u32) -> Result<&Outputs, LogError> {
         self.outputs.get(partition as usize).ok_or(LogError::NoPartition { partition })
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        for writer in lock(&self.writers).drain(..) {
+            let _ = writer.join();
+        }
     }
 }
 
@@ -160,16 +189,17 @@ impl Log for Embedded {
             Ok(outputs) => outputs,
             Err(error) => return Ticket::resolved(Err(error)),
         };
-        let save = |state: &Bytes| state::save(&self.state, &commit.reader, partition, commit.next, state);
-        let saved = commit.state.as_ref().map_or(Ok(()), save);
-        let queued = saved.and_then(|()| outputs.commit(&commit));
-        queued.map_or_else(
-            |error| {
+        let queued = match outputs.commit(&commit) {
+            Ok(ticket) => ticket.mapped(commit.next),
+            Err(error) => {
                 outputs.refuse_what_follows();
-                Ticket::resolved(Err(error))
-            },
-            |ticket| ticket.mapped(commit.next),
-        )
+                return Ticket::resolved(Err(error));
+            }
+        };
+        match commit.state {
+            Some(checkpoint) => self.keep(partition, commit.reader, checkpoint, queued),
+            None => queued,
+        }
     }
 
     fn read(

@@ -10,7 +10,7 @@ mod shared;
 mod store;
 
 pub use disk::{Fault, Torn};
-pub(crate) use disk::{make_folder, sync_folder, write_whole};
+pub(crate) use disk::{make_folder, sync_folder, write_parts, write_whole};
 pub(crate) use files::{SegmentFile, segments};
 pub(crate) use group::{OnFailure, SegmentLog};
 pub(crate) use layout::MAX_RECORD;

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::{self, error::TryRecvError};
 
 use super::LogError;
 use crate::clock::{Moment, moment};
@@ -42,6 +42,16 @@ impl Ticket {
     /// The same ticket, resolving to another number.
     pub(crate) fn mapped(self, number: u64) -> Self {
         Self { instead: Some(number), ..self }
+    }
+
+    /// What it was resolved to, if it is.
+    pub(crate) fn answer(&mut self) -> Option<Result<u64, LogError>> {
+        let result = match self.receiver.try_recv() {
+            Ok((result, _)) => result,
+            Err(TryRecvError::Empty) => return None,
+            Err(TryRecvError::Closed) => Err(LogError::Closed),
+        };
+        Some(result.map(|number| self.instead.unwrap_or(number)))
     }
 
     /// Blocks the thread until it is resolved. Not for async code, which awaits the ticket itself.

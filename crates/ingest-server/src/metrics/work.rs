@@ -55,6 +55,7 @@ pub struct Work {
     waited: Histogram,
     applied: Histogram,
     committed: Histogram,
+    cut: Histogram,
     checkpointed: Histogram,
 }
 
@@ -67,6 +68,7 @@ impl Default for Work {
             waited: Histogram::default(),
             applied: Histogram::short(),
             committed: Histogram::default(),
+            cut: Histogram::default(),
             checkpointed: Histogram::default(),
         }
     }
@@ -89,6 +91,11 @@ impl Work {
     /// A batch's outputs and position were handed to the log, and were durable so much later.
     pub fn committed(&self, took: Duration) {
         self.committed.add(took, 1);
+    }
+
+    /// A worker stood for so long to cut its state for a checkpoint.
+    pub fn cut(&self, took: Duration) {
+        self.cut.add(took, 1);
     }
 
     /// A checkpoint was written down, before it was handed to the log.
@@ -144,7 +151,12 @@ impl Work {
                 "From handing a commit to the log until it is durable.",
                 &self.committed,
             ),
-            ("parkline_checkpointed_seconds", "Writing a partition's state down.", &self.checkpointed),
+            ("parkline_cut_seconds", "A worker stands to cut its state for a checkpoint.", &self.cut),
+            (
+                "parkline_checkpointed_seconds",
+                "Writing a partition's state down, beside its worker.",
+                &self.checkpointed,
+            ),
         ] {
             head(out, name, "histogram", help);
             histogram.write(name, "", out);

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::log::{LogError, Name, segment::write_whole};
+use crate::log::{LogError, Name, segment::write_parts};
 
 const MAGIC: &[u8; 8] = b"PARKCKP1";
 const HEADER: usize = 32;
@@ -28,14 +28,13 @@ pub(super) fn save(
     position: u64,
     state: &[u8],
 ) -> Result<(), LogError> {
-    let mut bytes = Vec::with_capacity(HEADER + state.len());
-    bytes.extend_from_slice(MAGIC);
-    bytes.extend_from_slice(&position.to_le_bytes());
-    bytes.extend_from_slice(&(state.len() as u64).to_le_bytes());
-    bytes.extend_from_slice(&crc32c::crc32c(state).to_le_bytes());
-    bytes.extend_from_slice(&[0; 4]);
-    bytes.extend_from_slice(state);
-    write_whole(&folder.join(format!("{reader}-{partition}-{position:020}.ckpt")), &bytes)?;
+    let mut header = Vec::with_capacity(HEADER);
+    header.extend_from_slice(MAGIC);
+    header.extend_from_slice(&position.to_le_bytes());
+    header.extend_from_slice(&(state.len() as u64).to_le_bytes());
+    header.extend_from_slice(&crc32c::crc32c(state).to_le_bytes());
+    header.extend_from_slice(&[0; 4]);
+    write_parts(&folder.join(format!("{reader}-{partition}-{position:020}.ckpt")), &[&header, state])?;
     for (_, file) in files(folder, reader, partition)?.into_iter().rev().skip(KEPT) {
         fs::remove_file(&file).map_err(|e| LogError::io("remove", &file, &e))?;
     }
@@ -50,7 +49,7 @@ pub(super) fn load(
     committed: u64,
 ) -> Result<Option<(u64, Bytes)>, LogError> {
     for (position, file) in files(folder, reader, partition)?.into_iter().rev() {
-        let bytes = fs::read(&file).map_err(|e| LogError::io("read", &file, &e))?;
+        let bytes = Bytes::from(fs::read(&file).map_err(|e| LogError::io("read", &file, &e))?);
         if position <= committed
             && let Some(state) = checked(&bytes, position)
         {
@@ -60,12 +59,12 @@ pub(super) fn load(
     Ok(None)
 }
 
-fn checked(bytes: &[u8], position: u64) -> Option<Bytes> {
+fn checked(bytes: &Bytes, position: u64) -> Option<Bytes> {
     let (header, state) = bytes.split_at_checked(HEADER)?;
     let number = |at: usize| header.get(at..at + 8)?.try_into().ok().map(u64::from_le_bytes);
     let sum = header.get(24..28)?.try_into().ok().map(u32::from_le_bytes)?;
     let whole = header.starts_with(MAGIC) && number(8)? == position && number(16)? == state.len() as u64;
-    (whole && crc32c::crc32c(state) == sum).then(|| Bytes::copy_from_slice(state))
+    (whole && crc32c::crc32c(state) == sum).then(|| bytes.slice(HEADER..))
 }
 
 /// A reader's checkpoints, oldest first.

@@ -251,7 +251,7 @@ impl Work {
             let mut batch = vec![first];
             let size = |job: &Job| job.commit.outputs.iter().map(|output| output.value.len()).sum::<usize>();
             let mut bytes = batch.iter().map(size).sum::<usize>();
-            // A checkpoint ends a transaction: its position must be the transaction's.
+            // A checkpoint ends a transaction: of each only the last job is looked at for one.
             while bytes < TRANSACTION_BYTES && batch.iter().all(|job| job.commit.state.is_none()) {
                 let Ok(next) = jobs.try_recv() else { break };
                 bytes += size(&next);
@@ -320,8 +320,8 @@ impl Work {
             self.send(&output.topic, &output.key, &output.value, OTHER)?;
         }
         let mut mark = self.mark;
-        if let Some(bytes) = &last.commit.state {
-            let pieces = state::pieces(&last.commit.reader, last.commit.next, bytes);
+        if let Some(checkpoint) = &last.commit.state {
+            let pieces = state::pieces(&last.commit.reader, checkpoint);
             for (number, (key, value)) in pieces.iter().enumerate() {
                 let which = if number == 0 { FIRST_PIECE } else { OTHER };
                 self.send(&self.names.state, key.as_bytes(), value, which)?;
@@ -329,7 +329,7 @@ impl Work {
             // Where the first piece lies is known once it is there, and is committed with the position.
             self.delivered()?;
             let first = self.producer.context().offset(FIRST_PIECE);
-            mark = Some(Mark { position: last.commit.next, first });
+            mark = Some(Mark { position: checkpoint.at, first });
         }
         self.send_position(last.commit.next, mark)?;
         self.delivered()?;

@@ -1,4 +1,4 @@
-//! Checkpoints: pieces in the compacted state topic, written in the transaction whose position they belong to.
+//! Checkpoints: pieces in the compacted state topic, written in a transaction whose position is theirs or a later one.
 //!
 //! ```text
 //! key    READER/NUMBER, five digits
@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 
-use super::super::{Log, LogError, Name};
+use super::super::{Checkpoint, Log, LogError, Name};
 
 /// Bytes of state in one piece.
 const PIECE: usize = 512 << 10;
@@ -40,12 +40,12 @@ impl Mark {
 }
 
 /// A checkpoint as records, key and value.
-pub(super) fn pieces(reader: &Name, position: u64, state: &Bytes) -> Vec<(String, Vec<u8>)> {
+pub(super) fn pieces(reader: &Name, Checkpoint { at, state }: &Checkpoint) -> Vec<(String, Vec<u8>)> {
     let count = state.len().div_ceil(PIECE).max(1);
     let piece = |number: usize| {
         let bytes = state.get(number * PIECE..state.len().min((number + 1) * PIECE)).unwrap_or_default();
         let mut value = Vec::with_capacity(HEAD + bytes.len());
-        value.extend_from_slice(&position.to_le_bytes());
+        value.extend_from_slice(&at.to_le_bytes());
         value.extend_from_slice(&(count as u32).to_le_bytes());
         value.extend_from_slice(&(number as u32).to_le_bytes());
         value.extend_from_slice(bytes);
@@ -95,7 +95,7 @@ mod tests {
     #[test]
     fn a_state_is_cut_into_pieces_and_its_place_noted() {
         let state = Bytes::from(vec![7; PIECE + 1]);
-        let pieces = pieces(&Name::new("pipeline").unwrap(), 9, &state);
+        let pieces = pieces(&Name::new("pipeline").unwrap(), &Checkpoint { at: 9, state });
         let sizes: Vec<_> = pieces.iter().map(|(key, value)| (key.as_str(), value.len() - HEAD)).collect();
         assert_eq!(sizes, [("pipeline/00000", PIECE), ("pipeline/00001", 1)]);
         assert_eq!(head(&Bytes::from(pieces[1].1.clone())), Some((9, 2, 1)));

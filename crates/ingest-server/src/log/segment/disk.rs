@@ -2,7 +2,7 @@
 
 use std::{
     fs::{self, File, OpenOptions},
-    io,
+    io::{self, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -22,6 +22,9 @@ pub struct Torn {
     /// What the system says.
     pub kind: io::ErrorKind,
 }
+
+/// Bytes of a large file that are on their way to the disk at once.
+const SYNC_BYTES: usize = 8 << 20;
 
 /// A file that is written at its end.
 pub(super) struct Medium {
@@ -67,9 +70,18 @@ impl Medium {
 
 /// Writes a whole file so that it is there completely or not at all, also after a crash.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), LogError> {
+    write_parts(path, &[bytes])
+}
+
+/// The same, of a file whose bytes lie in several places.
+pub(crate) fn write_parts(path: &Path, parts: &[&[u8]]) -> Result<(), LogError> {
     let draft = path.with_extension("tmp");
-    let written = File::create(&draft).and_then(|file| {
-        file.write_all_at(bytes, 0)?;
+    let written = File::create(&draft).and_then(|mut file| {
+        // A little at a time, as whoever syncs a small file meanwhile may have to wait for what is on its way here.
+        for piece in parts.iter().flat_map(|part| part.chunks(SYNC_BYTES)) {
+            file.write_all(piece)?;
+            file.sync_data()?;
+        }
         file.sync_all()
     });
     written.map_err(|e| {
