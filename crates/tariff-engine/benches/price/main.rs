@@ -87,7 +87,7 @@ fn receipts(c: &mut Criterion) {
 fn batches(c: &mut Criterion) {
     let calendar = tariffs::calendar();
     let entry: Instant = "2025-03-03T08:10:10+08:00".parse().expect("an instant");
-    let stays: Vec<Stay> = (0..50_000)
+    let stays: Vec<Stay> = (0..400_000)
         .map(|n: i64| {
             let from = entry + Span::from_secs(n * 379 % 10_000_000);
             Stay::new("a1", from, from + Span::from_secs(600 + n * 7919 % 30_000))

@@ -86,11 +86,13 @@ fn write_reference(out: &mut Vec<u8>, document: DocumentRef<'_>) {
 
 /// How many lines of a long receipt are remembered for others that say the same.
 const SEEN: usize = 64;
+/// Receipts of fewer lines have few that are alike.
+const LONG: usize = 16;
 
 /// The lines of a long stay say the same again and again, but for their times, and of these most often but for the dates:
 /// such text is copied.
 fn write_lines(out: &mut Vec<u8>, lines: &[Line<'_>], clock: &mut Clock<'_>, currency: Currency) {
-    let mut seen: Vec<Option<Seen<'_>>> = vec![None; if lines.len() > SEEN { SEEN } else { 0 }];
+    let mut seen: Vec<Option<Seen<'_>>> = vec![None; if lines.len() > LONG { SEEN } else { 0 }];
     for (index, line) in lines.iter().enumerate() {
         if index > 0 {
             out.push(b',');
