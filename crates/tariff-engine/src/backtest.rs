@@ -25,7 +25,7 @@ use core::{fmt, num::NonZero};
 
 use parking_types::Currency;
 
-use crate::{Calendar, Code, PriceError, Receipt, Stay, TariffSet, batch::fold_many, price_as_of};
+use crate::{Calendar, PriceError, Receipt, Stay, TariffSet, batch::fold_many, price_as_of};
 
 pub use report::{Change, Item, ItemKind, Moved, Report, SideReport, Sum};
 
@@ -64,8 +64,7 @@ impl Side<'_> {
     fn price<'s>(&'s self, stay: &'s Stay) -> Result<Receipt<'s>, PriceError> {
         let versions = self.tariffs.versions(self.id);
         let version = self.tariffs.version_at(self.id, stay.entry).or(versions.first());
-        let none = PriceError::new(Code::NotInForce, "entry", "the tariff is not in force at entry");
-        price_as_of(version.ok_or(none)?, self.calendar, stay)
+        price_as_of(version.ok_or(PriceError::NOT_IN_FORCE)?, self.calendar, stay)
     }
 }
 

@@ -97,6 +97,12 @@ pub(crate) fn fold_many<T: Send>(
 mod tests {
     use super::*;
 
+    /// Results of many stays are put together by one thread: they must be small.
+    #[test]
+    fn a_result_has_two_words() {
+        assert_eq!(size_of::<Result<Amount, PriceError>>(), 16);
+    }
+
     #[test]
     fn threads_change_nothing() {
         let tariff = Tariff::from_json(

@@ -141,49 +141,74 @@ impl fmt::Display for StayError {
 }
 impl core::error::Error for StayError {}
 
-/// A stay that has no price. It is `Copy` and holds no text of the caller's.
+/// A stay that has no price. It is `Copy` and holds no text of the caller's; a total or the lack of one has two words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PriceError {
+    reason: &'static Reason,
+    /// The index of the payment that `path` names.
+    payment: Option<u32>,
+}
+
+/// Why there is no price.
+#[derive(PartialEq, Eq, Debug)]
+struct Reason {
     code: Code,
     path: &'static str,
-    /// The index of the list item that `path` names, for `paid[i].at`.
-    index: Option<usize>,
     why: &'static str,
 }
 
+/// Each lack of a price as a constant of its own.
+macro_rules! reasons {
+    ($($name:ident = $code:ident, $path:literal, $why:expr;)*) => {
+        impl PriceError {
+            $(pub(crate) const $name: Self =
+                Self { reason: &Reason { code: Code::$code, path: $path, why: $why }, payment: None };)*
+        }
+    };
+}
+
+const GAP: &str = "the calendar does not cover a date that the price depends on";
+
+reasons! {
+    OVERFLOW = Overflow, "", "the total is beyond what can be charged";
+    EXIT_BEFORE_ENTRY = ExitBeforeEntry, "exit", "the stay ends before it begins";
+    NOT_IN_FORCE = NotInForce, "entry", "the tariff is not in force at entry";
+    TOO_LONG = NotOffered, "exit", "the stay is longer than is offered";
+    NO_PACKAGE = NotOffered, "exit", "the stay fits no package";
+    NOT_COVERED = VehicleNotCovered, "vehicle", "no rule accepts the vehicle and no package fits";
+    GAP_AT_ENTRY = CalendarGap, "entry", GAP;
+    GAP_AT_EXIT = CalendarGap, "exit", GAP;
+    LATE_PAYMENT = BadField, "at", "a payment after the exit";
+}
+
 impl PriceError {
-    pub(crate) const fn new(code: Code, path: &'static str, why: &'static str) -> Self {
-        Self { code, path, index: None, why }
+    pub(crate) fn payment_after_exit(index: usize) -> Self {
+        Self { payment: Some(u32::try_from(index).unwrap_or(u32::MAX)), ..Self::LATE_PAYMENT }
     }
-    pub(crate) const fn payment_after_exit(index: usize) -> Self {
-        Self { code: Code::BadField, path: "at", index: Some(index), why: "a payment after the exit" }
-    }
-    pub(crate) const OVERFLOW: Self =
-        Self::new(Code::Overflow, "", "the total is beyond what can be charged");
 
     /// The stable code.
     pub const fn code(&self) -> Code {
-        self.code
+        self.reason.code
     }
     /// The path of the stay's field, e.g. `exit`; empty where no single field is to blame.
     pub fn path(&self) -> String {
-        match self.index {
-            Some(index) => format!("paid[{index}].{}", self.path),
-            None => self.path.to_owned(),
+        match self.payment {
+            Some(index) => format!("paid[{index}].{}", self.reason.path),
+            None => self.reason.path.to_owned(),
         }
     }
 }
 
 impl fmt::Display for PriceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.why)
+        f.write_str(self.reason.why)
     }
 }
 impl core::error::Error for PriceError {}
 
 /// `{"id":…,"error":{"code","message","path"}}` of a stay that cannot be priced.
 pub fn error_json(id: Option<&str>, error: &PriceError) -> String {
-    error_object(id, error.code, error.why, &error.path())
+    error_object(id, error.code(), error.reason.why, &error.path())
 }
 
 /// The error object of a document that cannot be used: `{"error":{"code","message","path"}}`.

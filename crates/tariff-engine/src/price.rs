@@ -186,10 +186,10 @@ impl<'a> Asked<'a> {
             return Err(PriceError::payment_after_exit(index));
         }
         if exit < stay.entry {
-            return Err(PriceError::new(Code::ExitBeforeEntry, "exit", "the stay ends before it begins"));
+            return Err(PriceError::EXIT_BEFORE_ENTRY);
         }
         if !tariff.in_force(stay.entry) {
-            return Err(PriceError::new(Code::NotInForce, "entry", "the tariff is not in force at entry"));
+            return Err(PriceError::NOT_IN_FORCE);
         }
         let document = tariff.document();
         let floor = |at: Instant| floored(document, at);
@@ -266,7 +266,7 @@ impl<'a> Asked<'a> {
             return Ok(Source::Instead(amount));
         }
         if self.document.max_stay.is_some_and(|longest| length > longest) {
-            return Err(PriceError::new(Code::NotOffered, "exit", "the stay is longer than is offered"));
+            return Err(PriceError::TOO_LONG);
         }
         if length <= self.document.grace || self.first_of_the_day() {
             return Ok(Source::Free);
@@ -296,19 +296,11 @@ impl<'a> Asked<'a> {
             return Ok(package);
         }
         if self.document.packages_only && (self.document.rules.is_empty() || self.rules_accept()) {
-            return self.cheapest_package(exit)?.ok_or(PriceError::new(
-                Code::NotOffered,
-                "exit",
-                "the stay fits no package",
-            ));
+            return self.cheapest_package(exit)?.ok_or(PriceError::NO_PACKAGE);
         }
         if !self.document.rules.is_empty() && !self.rules_accept() {
             // What no rule may charge has the price of a package or none, never a calculated zero.
-            return self.cheapest_package(exit)?.ok_or(PriceError::new(
-                Code::VehicleNotCovered,
-                "vehicle",
-                "no rule accepts the vehicle and no package fits",
-            ));
+            return self.cheapest_package(exit)?.ok_or(PriceError::NOT_COVERED);
         }
         let source = self.calculate(exit, scale, sink)?;
         if !has_packages {
@@ -362,7 +354,7 @@ impl<'a> Asked<'a> {
         match packages::fits(package, self.stay, &self.document.zone, self.calendar, (self.entry, exit)) {
             Fit::Yes => Ok(true),
             Fit::No => Ok(false),
-            Fit::Unknown => Err(gap("entry")),
+            Fit::Unknown => Err(PriceError::GAP_AT_ENTRY),
         }
     }
 
@@ -418,15 +410,11 @@ impl<'a> Asked<'a> {
         }
         let (first, last) = dates(self.tariff, self.entry, exit);
         match calendar.first_gap(first) {
-            Some(date) if date == first => Err(gap("entry")),
-            Some(date) if date <= last => Err(gap("exit")),
+            Some(date) if date == first => Err(PriceError::GAP_AT_ENTRY),
+            Some(date) if date <= last => Err(PriceError::GAP_AT_EXIT),
             _ => Ok(()),
         }
     }
-}
-
-const fn gap(path: &'static str) -> PriceError {
-    PriceError::new(Code::CalendarGap, path, "the calendar does not cover a date that the price depends on")
 }
 
 /// Whether a stay lies within the years that are priced.

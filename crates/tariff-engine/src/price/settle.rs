@@ -4,7 +4,7 @@ use parking_types::Amount;
 
 use super::{Asked, Source};
 use crate::{
-    Code, LineKind, PriceError,
+    LineKind, PriceError,
     adjust::Adjust,
     money::{Changed, Exact, Fraction},
 };
@@ -55,7 +55,7 @@ impl Asked<'_> {
         self.adjusted(start, witness)
             .and_then(|amount| amount.round(self.document.rounding))
             .filter(|total| *total <= GREATEST)
-            .ok_or(PriceError::new(Code::Overflow, "", "the total is beyond what can be charged"))
+            .ok_or(PriceError::OVERFLOW)
     }
 
     /// `multiply`, then `percent_off`, then `amount_off`, each in the order given.
