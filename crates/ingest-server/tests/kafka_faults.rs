@@ -114,6 +114,7 @@ fn verdict(test: &str, careless: bool) -> Option<Result<usize, String>> {
         questions: Arc::new(Questions::new(PARTITIONS)),
         clock: clock.clone(),
         poison,
+        pen: Arc::new(tokio::sync::Semaphore::new(1)),
     };
     let mut turns = 0;
     while turns < 12 {
@@ -288,6 +289,7 @@ fn zombie(test: &str, unfenced: bool) -> Option<(Result<(), LogError>, Result<us
         questions: Arc::new(Questions::new(PARTITIONS)),
         clock: clock.clone(),
         poison: |_| Output { topic: "dead-letters", key: String::new(), value: Vec::new() },
+        pen: Arc::new(tokio::sync::Semaphore::new(1)),
     };
     let start = |setting: Setting| {
         let mut worker = Worker::start(Pipeline::new(parsed(&site)), setting, BTreeSet::new()).unwrap();
