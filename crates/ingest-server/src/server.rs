@@ -239,6 +239,7 @@ impl Server {
             Place::Cluster(_) => None,
         };
         let images = data.as_ref().map(|data| Images::new(data.join("images")));
+        let kept = data.clone().zip(images.clone());
         let api = Api::new(&host, guard.clone(), keeper.clone(), images, data, options.tokens.clone());
         let metrics = host.intake.metrics().clone();
         let entrance = options.listeners.entrance(Listener::Http, certificates.as_ref());
@@ -252,10 +253,9 @@ impl Server {
         let site_changes = keeper.begin(pending, &merged).await?;
         let membership = hear_of_the_site(membership, &keeper).await?;
         tasks.push(tokio::spawn(keep_up(keeper.clone(), stopped.clone())));
-        if let (Place::Folder(data), Some(_)) = (&options.log, options.retention.keep) {
-            let sweep =
-                sweep(data.join(&tenant), options.retention.clone(), host.clock.clone(), stopped.clone());
-            tasks.push(tokio::spawn(sweep));
+        if let (Some((tenant, images)), true) = (kept, options.retention.sweeps()) {
+            let retention = options.retention.clone();
+            tasks.push(tokio::spawn(sweep(tenant, images, retention, host.clock.clone(), stopped.clone())));
         }
         let devices = guard.directory.len();
         let certificate_files = options.listeners.certificate_files();
@@ -501,17 +501,32 @@ async fn keep_up(keeper: Arc<Keeper>, mut stop: watch::Receiver<bool>) {
     }
 }
 
-/// Moves old frames into the archive, now and then.
-async fn sweep(tenant: PathBuf, retention: Retention, clock: Clock, mut stop: watch::Receiver<bool>) {
+/// Moves old frames into the archive and erases old photos, now and then.
+async fn sweep(
+    tenant: PathBuf,
+    images: Images,
+    retention: Retention,
+    clock: Clock,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
-        let (tenant, retention, now) = (tenant.clone(), retention.clone(), clock.now());
-        let swept = tokio::task::spawn_blocking(move || archive::sweep(&tenant, &retention, now)).await;
-        match swept {
-            Ok(Ok(0)) | Err(_) => {}
-            Ok(Ok(moved)) => {
-                info!(segments = moved, "{moved} segments of old frames went to the archive")
+        let (tenant, retention, images, now) =
+            (tenant.clone(), retention.clone(), images.clone(), clock.now());
+        let swept = tokio::task::spawn_blocking(move || {
+            let photos = retention.photos.map_or(Ok(0), |keep| images.sweep(keep, now));
+            (archive::sweep(&tenant, &retention, now), photos)
+        });
+        if let Ok((frames, photos)) = swept.await {
+            match frames {
+                Ok(0) => {}
+                Ok(moved) => info!(segments = moved, "{moved} segments of old frames went to the archive"),
+                Err(error) => error!("old frames stay where they are: {error}"),
             }
-            Ok(Err(error)) => error!("old frames stay where they are: {error}"),
+            match photos {
+                Ok(0) => {}
+                Ok(erased) => info!(change = "photos", photos = erased, "{erased} old photos were erased"),
+                Err(error) => error!("old photos stay where they are: {error}"),
+            }
         }
         if tokio::time::timeout(SWEEP, stop.wait_for(|stop| *stop)).await.is_ok() {
             return;

@@ -541,6 +541,31 @@ fn photos_stay_out_of_the_log_and_come_back() {
 }
 
 #[test]
+fn photos_that_were_kept_for_long_enough_are_erased() {
+    let Rig { folder, server, document: _ } = Rig::new(&city());
+    let added = |picture: &[u8]| {
+        let (status, added) = bytes(&server, "POST", "/v1/images", picture);
+        assert_eq!(status, 201);
+        serde_json::from_slice::<Value>(&added).unwrap()["image"].as_str().unwrap().to_owned()
+    };
+    let (old, new) = (added(b"\xff\xd8\xff old"), added(b"\xff\xd8\xff new"));
+    server.kill();
+    let images = folder.path().join("data/default/images");
+    let mut files = std::fs::read_dir(images).unwrap().map(|entry| entry.unwrap().path().join(&old));
+    let file = std::fs::File::options().append(true).open(files.find(|file| file.exists()).unwrap()).unwrap();
+    file.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(2 * 86_400)).unwrap();
+    let server = Server::start(folder.path(), &["--retention-photos", "1d"]);
+    let begun = std::time::Instant::now();
+    while server.get(&format!("/v1/images/{old}")).0 != 404 {
+        assert!(begun.elapsed().as_secs() < 60, "what is old is erased at the start");
+        std::thread::yield_now();
+    }
+    assert_eq!(bytes(&server, "GET", &format!("/v1/images/{new}"), b"").0, 200);
+    let record = std::fs::read_to_string(folder.path().join("data/default/images/erased.jsonl")).unwrap();
+    assert!(record.contains("\"id\":\"retention\"") && record.contains("\"photos\":1"), "{record}");
+}
+
+#[test]
 fn all_photos_of_a_plate_are_erased_and_nobody_elses() {
     let mut rig = Rig::new(&city());
     let photo = |letter: &str| format!("/9j/{}", letter.repeat(4000));

@@ -108,14 +108,25 @@ impl Mqtt {
         Self { intake, desk, clock, guard, broker }
     }
 
-    /// Listens until `stop` says so, and connects again whenever the broker has gone.
+    /// Listens until `stop` says so.
     pub(super) async fn serve(self, mut stop: watch::Receiver<bool>) {
+        loop {
+            self.session(&mut stop).await;
+            // Where it was not stopped the log could not keep a message: the next connection brings it again, and all after it.
+            if tokio::time::timeout(AGAIN, stop.wait_for(|stop| *stop)).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Listens until `stop` says so or the log fails, and connects again whenever the broker has gone.
+    async fn session(&self, stop: &mut watch::Receiver<bool>) {
         let (client, events) = AsyncClient::new(self.options(), QUEUE);
         let (came, coming) = mpsc::channel(QUEUE);
         let (stored, storing) = mpsc::channel(QUEUE);
         // A message is acknowledged only on the connection that brought it: the next one brings it again.
         let (link, current) = watch::channel(Link::default());
-        let acknowledging =
+        let mut acknowledging =
             tokio::spawn(acknowledge(self.intake.clone(), client.clone(), storing, current.clone()));
         let connection = Connection {
             client: client.clone(),
@@ -126,13 +137,19 @@ impl Mqtt {
         };
         let connected = tokio::spawn(connection.run(events));
         tokio::select! {
-            () = self.take(coming, stored, client.clone(), current) => {}
+            () = self.take(coming, stored, client.clone(), current.clone()) => {}
+            _ = &mut acknowledging => {}
             _ = stop.wait_for(|stop| *stop) => {}
         }
         // What is on its way to the disk is still acknowledged, then the connection is left: the session stays.
-        let _ = tokio::time::timeout(AGAIN, acknowledging).await;
+        if !acknowledging.is_finished() {
+            let _ = tokio::time::timeout(AGAIN, acknowledging).await;
+        }
         let _ = tokio::time::timeout(AGAIN, client.disconnect()).await;
         connected.abort();
+        let _ = connected.await;
+        let Link { up, .. } = *current.borrow();
+        self.intake.metrics().connections(Listener::Mqtt, -i64::from(up));
     }
 
     fn options(&self) -> MqttOptions {
