@@ -561,7 +561,13 @@ fn photos_that_were_kept_for_long_enough_are_erased() {
         std::thread::yield_now();
     }
     assert_eq!(bytes(&server, "GET", &format!("/v1/images/{new}"), b"").0, 200);
-    let record = std::fs::read_to_string(folder.path().join("data/default/images/erased.jsonl")).unwrap();
+    // The record follows the last photo.
+    let record = || std::fs::read_to_string(folder.path().join("data/default/images/erased.jsonl"));
+    while !record().is_ok_and(|record| record.ends_with('\n')) {
+        assert!(begun.elapsed().as_secs() < 60, "what was erased is recorded");
+        std::thread::yield_now();
+    }
+    let record = record().unwrap();
     assert!(record.contains("\"id\":\"retention\"") && record.contains("\"photos\":1"), "{record}");
 }
 
