@@ -161,13 +161,13 @@ impl<'a, M: Exact> Sink<M> for Kept<'a, '_, M> {
         let stay = self.stay.take()?;
         self.book.end_line_before(Instant::from_nanos(at), self.scale);
         let book = core::mem::replace(&mut self.book, stay);
-        self.book.add_page(&book, Later { days: 0, nanos: 0, day }, self.scale);
+        self.book.add_page(&book, Later { days: 0, nanos: 0, day }, self.document, self.scale);
         let free = self.free.last_mut().filter(|(last, _)| *last == day).map_or(0, |(_, taken)| *taken);
         Some(Page { book, free })
     }
 
     fn add_page(&mut self, page: &Self::Page, later: Later) {
-        self.book.add_page(&page.book, later, self.scale);
+        self.book.add_page(&page.book, later, self.document, self.scale);
         if page.free > 0 {
             self.free(later.day, page.free);
         }

@@ -7,7 +7,8 @@ use parking_types::{Amount, Instant, Span};
 
 use crate::{
     DayTypes, Line, LineKind,
-    document::Document,
+    compiled::DAY,
+    document::{CapPer, Document},
     few::Few,
     money::{Exact, half_even},
     walk::{CARRIED, Charge, CutFrom, Kind, Later, UNMARKED},
@@ -200,13 +201,14 @@ impl<'a, M: Exact> Book<'a, M> {
     }
 
     /// Adds a page as a later day.
-    pub(super) fn add_page(&mut self, page: &Self, Later { days, nanos, .. }: Later, scale: &M) {
+    pub(super) fn add_page(&mut self, page: &Self, later: Later, document: &Document, scale: &M) {
         let Some(margin) = &page.page else { return };
+        let nanos = later.nanos;
         for (rule, at) in &margin.left {
             self.left(*rule, *at + nanos);
         }
-        let later = Span::from_nanos(nanos);
-        let moved = |line: &Line<'a>| Line { from: line.from + later, to: line.to + later, ..*line };
+        let span = Span::from_nanos(nanos);
+        let moved = |line: &Line<'a>| Line { from: line.from + span, to: line.to + span, ..*line };
         let (mut rest, mut before) = (page.lines.as_slice(), 0);
         let first = margin.first.as_ref().or(page.growing.as_ref().filter(|_| rest.len() == 1));
         if let (Some(units), Some((line, others))) = (first, rest.split_first()) {
@@ -225,7 +227,7 @@ impl<'a, M: Exact> Book<'a, M> {
                 place.checked_sub(before).map_or(NOWHERE, |place| place.saturating_add(base)),
             );
         }
-        self.add_cuts(page, days);
+        self.add_cuts(page, later, document);
         self.too_much |= page.too_much;
     }
 
@@ -240,13 +242,28 @@ impl<'a, M: Exact> Book<'a, M> {
         self.growing = Some(units.clone());
     }
 
-    fn add_cuts(&mut self, page: &Self, days: i32) {
+    fn add_cuts(&mut self, page: &Self, later: Later, document: &Document) {
         let [_, yesterday] = self.since;
         self.since = [yesterday, self.cuts.len()];
         for cut in page.cuts.iter() {
-            let from = CutFrom { scope: cut.from.scope + days, ..cut.from };
+            let from = CutFrom { scope: cut.from.scope + later.scopes(cut.from, document), ..cut.from };
             self.cut(from, &mut if cut.carried { CARRIED } else { UNMARKED }, &cut.amount);
         }
+    }
+}
+
+impl Later {
+    /// How many scopes like this one lie between: dates, or 24 h from entry. They differ where a zone skipped a date.
+    fn scopes(self, from: CutFrom, document: &Document) -> i32 {
+        let windowless = || document.rules.get(from.rule as usize).is_some_and(|rule| rule.window.is_none());
+        let by_hours = match from.per {
+            CapPer::Rolling24h => true,
+            CapPer::Period => document.rolling,
+            CapPer::Rule => document.rolling && windowless(),
+            CapPer::NaturalDay | CapPer::Day | CapPer::Rolling7d | CapPer::Stay => false,
+        };
+        // Parts of 24 h lie alike on both days, so that this is a whole number of them.
+        if by_hours { (self.nanos / DAY) as i32 } else { self.days }
     }
 }
 
