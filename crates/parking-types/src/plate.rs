@@ -115,6 +115,18 @@ impl Plate {
         confusion::resembles(self, other)
     }
 
+    /// Where a text is to be [written](Self::write).
+    const NONE: Self = Self { bytes: [0; MAX], len: 0 };
+
+    /// Writes a canonical text that fits.
+    #[inline]
+    fn write(&mut self, text: &[u8]) {
+        if let Some(place) = self.bytes.get_mut(..text.len()) {
+            place.copy_from_slice(text);
+            self.len = text.len() as u8;
+        }
+    }
+
     pub(crate) fn from_canonical(text: &str) -> Result<Self, PlateError> {
         let raw = text.as_bytes();
         if raw.is_empty() {
@@ -123,11 +135,9 @@ impl Plate {
         if raw.len() > MAX {
             return Err(PlateError::TooLong);
         }
-        let mut bytes = [0; MAX];
-        for (slot, b) in bytes.iter_mut().zip(raw) {
-            *slot = *b;
-        }
-        Ok(Self { bytes, len: raw.len() as u8 })
+        let mut plate = Self::NONE;
+        plate.write(raw);
+        Ok(plate)
     }
 }
 
@@ -139,6 +149,23 @@ impl Reading {
     #[inline]
     pub fn parse(text: &str) -> Result<Self, PlateError> {
         if normal::says_unplated(text) { Ok(Self::Unplated) } else { Plate::parse(text).map(Self::Plate) }
+    }
+
+    /// As [`parse`](Self::parse), but written where it is to lie, and straight from bytes: to copy what was just written
+    /// byte by byte costs more than to read it. Says whether it did: only for the plainest plates, whose text is
+    /// canonical, and which no word for "no plate" begins like.
+    ///
+    /// ```
+    /// use parking_types::{Plate, PlateReading};
+    /// let mut place = None;
+    /// assert!(PlateReading::plain_into(&mut place, "粤B12345".as_bytes()));
+    /// assert_eq!(place, Some(PlateReading::Plate(Plate::parse("粤B12345")?)));
+    /// assert!(!PlateReading::plain_into(&mut place, "粤b·12345".as_bytes()));
+    /// # Ok::<(), parking_types::PlateError>(())
+    /// ```
+    #[inline]
+    pub fn plain_into(place: &mut Option<Self>, text: &[u8]) -> bool {
+        normal::plain_into(place, text)
     }
 }
 

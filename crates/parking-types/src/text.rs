@@ -100,9 +100,12 @@ impl Text for AtOffset {
     fn append_to(&self, out: &mut Vec<u8>) {
         let nanos = self.at.as_nanos().rem_euclid(1_000_000_000).unsigned_abs();
         let local = self.at.as_secs() + i64::from(self.offset_secs);
-        Date::from_days(local.div_euclid(86_400) as i32).append_to(out);
-        out.push(b'T');
-        out.extend_from_slice(&time_text(local.rem_euclid(86_400) as u32));
+        let (year, month, day) = Date::from_days(local.div_euclid(86_400) as i32).ymd();
+        // No instant lies in another millennium than the years of four digits.
+        let [a, b, c, d, e, f, g, h, i, j] = date_text(year.unsigned_abs(), month, day);
+        let [k, l, m, n, o, p, q, r] = time_text(local.rem_euclid(86_400) as u32);
+        out.reserve("2022-01-01T00:00:00.123456789+08:00".len());
+        out.extend_from_slice(&[a, b, c, d, e, f, g, h, i, j, b'T', k, l, m, n, o, p, q, r]);
         if nanos != 0 {
             out.push(b'.');
             decimals(out, nanos, 9, 0);

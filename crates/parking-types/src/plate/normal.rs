@@ -1,6 +1,6 @@
 //! From a reader's text to the canonical one.
 
-use super::{MAX, Plate, PlateError};
+use super::{MAX, Plate, PlateError, Reading};
 
 /// The vendors' words for a vehicle without a plate, in canonical form (upper case, without blanks).
 const UNPLATED: [&str; 12] =
@@ -13,11 +13,13 @@ fn until_nul(text: &str) -> &str {
 
 #[inline]
 pub(super) fn says_unplated(text: &str) -> bool {
-    // 无, 未, `_`, `-`, `U`, `N` and their lower case are what the words begin with; most texts are plates.
-    match text.as_bytes() {
-        [] | [b'_' | b'-' | b' ' | b'u' | b'U' | b'n' | b'N' | 0 | 0xe6, ..] => is_word_for_none(text),
-        _ => false,
-    }
+    may_say_unplated(text.as_bytes()) && is_word_for_none(text)
+}
+
+/// 无, 未, `_`, `-`, `U`, `N` and their lower case are what the words begin with; most texts are plates.
+#[inline]
+fn may_say_unplated(text: &[u8]) -> bool {
+    matches!(text, [] | [b'_' | b'-' | b' ' | b'u' | b'U' | b'n' | b'N' | 0 | 0xe6, ..])
 }
 
 fn is_word_for_none(text: &str) -> bool {
@@ -30,23 +32,37 @@ fn is_word_for_none(text: &str) -> bool {
     UNPLATED.into_iter().any(same)
 }
 
-/// The canonical text of the plain case, capital letters, digits and Chinese characters, where nothing is to be folded;
-/// `None` where the slower way has to look.
+/// Whether bytes are a text of the plain case, capital letters, digits and Chinese characters, where nothing is to be
+/// folded.
 #[inline]
-fn plain(text: &str) -> Option<Plate> {
-    let raw = text.as_bytes();
-    let mut at = 0;
-    while let Some(b) = raw.get(at) {
-        at += match b {
-            b'0'..=b'9' | b'A'..=b'Z' => 1,
+fn is_plain(raw: &[u8]) -> bool {
+    let mut rest = raw;
+    loop {
+        rest = match rest {
+            [b'0'..=b'9' | b'A'..=b'Z', rest @ ..] => rest,
             // U+4E00 to U+9FFF: Chinese characters, all of them letters without case.
-            0xe4..=0xe9 if *b > 0xe4 || raw.get(at + 1).is_some_and(|next| *next >= 0xb8) => 3,
-            _ => return None,
+            [0xe4, 0xb8..=0xbf, 0x80..=0xbf, rest @ ..] => rest,
+            [0xe5..=0xe9, 0x80..=0xbf, 0x80..=0xbf, rest @ ..] => rest,
+            _ => return rest.is_empty() && (1..=MAX).contains(&raw.len()),
         };
     }
-    let mut bytes = [0u8; MAX];
-    bytes.get_mut(..raw.len())?.copy_from_slice(raw);
-    (at > 0).then_some(Plate { bytes, len: raw.len() as u8 })
+}
+
+/// The canonical text of the plain case; `None` where the slower way has to look.
+#[inline]
+fn plain(text: &str) -> Option<Plate> {
+    let mut plate = Plate::NONE;
+    is_plain(text.as_bytes()).then(|| plate.write(text.as_bytes())).map(|()| plate)
+}
+
+/// Writes a plain text's plate where it is to lie; says whether it did.
+#[inline]
+pub(super) fn plain_into(place: &mut Option<Reading>, raw: &[u8]) -> bool {
+    let plain = !may_say_unplated(raw) && is_plain(raw);
+    if plain && let Reading::Plate(plate) = place.insert(Reading::Plate(Plate::NONE)) {
+        plate.write(raw);
+    }
+    plain
 }
 
 #[inline]
@@ -119,6 +135,25 @@ mod tests {
             if let Some(plate) = plain(&text) {
                 prop_assert_eq!(folded(&text), Ok(plate));
             }
+        }
+
+        #[test]
+        fn in_place_as_by_value(text in "[粤京无牌车一龥丁a-zA-Z0-9_·| ]{0,16}") {
+            let mut place = None;
+            if Reading::plain_into(&mut place, text.as_bytes()) {
+                prop_assert_eq!(Reading::parse(&text).ok(), place);
+                let read = plate(&text).unwrap();
+                prop_assert_eq!(read.as_str(), text);
+            } else {
+                prop_assert_eq!(place, None);
+            }
+        }
+
+        #[test]
+        fn nothing_but_text_is_plain(
+            raw in proptest::collection::vec(prop_oneof![0xe3u8..0xec, 0x7fu8..0xc1, 0x30u8..0x33], 1..7)
+        ) {
+            prop_assert!(!is_plain(&raw) || core::str::from_utf8(&raw).is_ok());
         }
 
         #[test]
