@@ -1,7 +1,13 @@
 //! Many stays at once, on all cores.
 
 use core::num::NonZero;
-use std::thread;
+use std::{
+    sync::{
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
 
 use parking_types::Amount;
 
@@ -9,6 +15,10 @@ use crate::{Calendar, PriceError, Stay, Tariff, price_as_of, total};
 
 /// Stays are handed to threads in runs of at least so many: a thread costs as much as pricing a few hundred.
 const LEAST_RUN: usize = 512;
+/// And of at most so many: what comes of a run should stay in a core's cache until it is put with the others.
+const MOST_RUN: usize = 8192;
+/// With more runs than threads, a thread that is slower than the others takes fewer.
+const RUNS_A_THREAD: usize = 8;
 
 /// The totals of many stays, in their order, on up to `threads` threads (`None`: as many as the machine has).
 ///
@@ -48,59 +58,120 @@ fn map_many<T: Send>(
     threads: Option<NonZero<usize>>,
     each: impl Fn(&Stay) -> T + Sync,
 ) -> Vec<T> {
-    let threads = threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let run = stays.len().div_ceil(threads).max(LEAST_RUN);
-    if stays.len() <= run {
+    if count(threads) == 1 || stays.len() <= LEAST_RUN {
         return stays.iter().map(each).collect();
     }
-    let each = &each;
-    let work = |run: &[Stay]| run.iter().map(each).collect::<Vec<T>>();
-    thread::scope(|scope| {
-        let mut runs = stays.chunks(run);
-        // The caller's own thread takes the first run.
-        let own = runs.next().unwrap_or_default();
-        let others: Vec<_> = runs.map(|run| (run, scope.spawn(move || work(run)))).collect();
-        let mut all = work(own);
-        all.reserve(stays.len() - own.len());
-        for (run, thread) in others {
-            // Nothing in a run panics; if it did, its stays are done here, and whatever panics there is seen.
-            all.extend(thread.join().unwrap_or_else(|_| work(run)));
-        }
-        all
-    })
+    let mut all = Vec::with_capacity(stays.len());
+    in_runs(stays, threads, |run| run.iter().map(&each).collect::<Vec<T>>(), |run| all.extend(run));
+    all
 }
 
-/// What the runs of stays that threads take fold into, in the order of the stays.
+/// What runs of stays fold into, in the order of the stays.
 pub(crate) fn fold_many<T: Send>(
     stays: &[Stay],
     threads: Option<NonZero<usize>>,
     begin: impl Fn() -> T + Sync,
     fold: impl Fn(&mut T, &Stay) + Sync,
 ) -> Vec<T> {
-    let threads = threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
-    let runs = stays.chunks(stays.len().div_ceil(threads).max(LEAST_RUN));
+    let mut all = Vec::new();
     let work = |run: &[Stay]| {
         run.iter().fold(begin(), |mut folded, stay| {
             fold(&mut folded, stay);
             folded
         })
     };
-    let work = &work;
+    in_runs(stays, threads, work, |folded| all.push(folded));
+    all
+}
+
+fn count(threads: Option<NonZero<usize>>) -> usize {
+    threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get)
+}
+
+/// Does the work of all runs on up to `threads` threads, and takes what comes of them in order. Each thread takes the next
+/// run when it is done with one, so that none waits for a slow one; the caller's takes runs too, and puts together what is
+/// ready between them.
+fn in_runs<R: Send>(
+    stays: &[Stay],
+    threads: Option<NonZero<usize>>,
+    work: impl Fn(&[Stay]) -> R + Sync,
+    mut take: impl FnMut(R),
+) {
+    let threads = count(threads);
+    let length = (stays.len() / threads.saturating_mul(RUNS_A_THREAD)).clamp(LEAST_RUN, MOST_RUN);
+    let runs: Vec<&[Stay]> = stays.chunks(length).collect();
+    let next = AtomicUsize::new(0);
+    let take_next = || {
+        let index = next.fetch_add(1, Ordering::Relaxed);
+        runs.get(index).map(|run| (index, work(run)))
+    };
+    let mut ready: Vec<Option<R>> = runs.iter().map(|_| None).collect();
+    let mut taken = 0;
     thread::scope(|scope| {
-        let started: Vec<_> = runs.map(|run| (run, scope.spawn(move || work(run)))).collect();
-        // Nothing in a run panics; if it did, its stays are done here, and whatever panics there is seen.
-        started.into_iter().map(|(run, thread)| thread.join().unwrap_or_else(|_| work(run))).collect()
-    })
+        let (done, others_done) = mpsc::channel();
+        let others: Vec<_> = (1..threads.min(runs.len()))
+            .map(|_| {
+                let (done, take_next) = (done.clone(), &take_next);
+                // The caller's thread listens until all have ended.
+                scope.spawn(move || while take_next().is_some_and(|run| done.send(run).is_ok()) {})
+            })
+            .collect();
+        drop(done);
+        let mut put = |(index, result): (usize, R)| {
+            if let Some(slot) = ready.get_mut(index) {
+                *slot = Some(result);
+            }
+            while let Some(result) = ready.get_mut(taken).and_then(Option::take) {
+                take(result);
+                taken += 1;
+            }
+        };
+        while let Some(own) = take_next() {
+            put(own);
+            others_done.try_iter().for_each(&mut put);
+        }
+        others_done.iter().for_each(&mut put);
+        // Joined here, a thread that panicked does not panic the caller's.
+        others.into_iter().for_each(|thread| drop(thread.join()));
+    });
+    // Nothing in a run panics; if it did, its stays are done here, and whatever panics there is seen.
+    for (run, result) in runs.iter().zip(ready).skip(taken) {
+        take(result.unwrap_or_else(|| work(run)));
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicBool;
+
     use super::*;
 
     /// Results of many stays are put together by one thread: they must be small.
     #[test]
     fn a_result_has_two_words() {
         assert_eq!(size_of::<Result<Amount, PriceError>>(), 16);
+    }
+
+    /// Some other thread panics in the middle of a run, the caller's never: that run is done again.
+    #[test]
+    fn what_a_thread_left_undone_is_done() {
+        let (caller, panicked) = (thread::current().id(), AtomicBool::new(false));
+        let entry: parking_types::Instant = "2026-03-02T08:00:00+08:00".parse().unwrap();
+        let exit = |n: i64| entry + parking_types::Span::from_secs(n);
+        let stays: Vec<Stay> = (0..5000).map(|n| Stay::new("a", entry, exit(n))).collect();
+        let each = |stay: &Stay| {
+            if thread::current().id() != caller {
+                panicked.store(true, Ordering::Relaxed);
+                panic!("on purpose");
+            }
+            // Otherwise the caller's thread might do all there is before another has begun.
+            while !panicked.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            stay.exit
+        };
+        let exits = map_many(&stays, NonZero::new(4), each);
+        assert_eq!(exits, (0..5000).map(exit).collect::<Vec<_>>());
     }
 
     #[test]
@@ -114,7 +185,7 @@ mod tests {
         let stay = |hours: i64| Stay::new("a", entry, entry + parking_types::Span::from_hours(hours % 50));
         let stays: Vec<Stay> = (0..5000).map(stay).collect();
         let one = total_many(&tariff, None, &stays, NonZero::new(1));
-        for threads in [2, 3, 8] {
+        for threads in [2, 3, 8, 100, usize::MAX] {
             assert_eq!(total_many(&tariff, None, &stays, NonZero::new(threads)), one);
         }
         let texts = price_many(&tariff, None, &stays, NonZero::new(3), |_, receipt| receipt.map(|r| r.total));

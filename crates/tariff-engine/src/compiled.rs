@@ -35,6 +35,8 @@ pub(crate) struct Compiled {
     pub(crate) parts_7d: bool,
     /// A longer stay may cost less even while the same windows and packages apply.
     pub(crate) may_fall: bool,
+    /// The price changes only where the rules charge something, and where the grace ends.
+    pub(crate) steady: bool,
     /// Days that begin alike can be counted: no unit is longer than a day, and nothing is priced by volume.
     pub(crate) days_repeat: bool,
     /// Every unit is cut where a natural day ends.
@@ -120,6 +122,17 @@ pub(crate) enum Part {
 }
 
 impl Unit {
+    /// How far into a unit of which `used` are used, less than all, it or the next one costs something else: there or right
+    /// after it.
+    pub(crate) fn next_cost(self, used: i64) -> i64 {
+        match self.partial {
+            Part::Full if used == 0 => 0,
+            Part::Over(limit) if used <= limit => limit,
+            Part::Full | Part::Nothing | Part::Over(_) => self.every,
+            Part::Granules { granule, .. } => (used + (granule - used % granule) % granule).min(self.every),
+        }
+    }
+
     /// The part of a unit that `used` of it is charged as, in fractions of which `scale` make a whole unit.
     pub(crate) fn share<M: Exact>(self, used: i64, scale: &M) -> M {
         let full = used >= self.every;
@@ -171,12 +184,17 @@ impl Compiled {
         let caps = merge_caps(&document.caps);
         let has = |per| caps.iter().any(|cap| cap.per == per);
         let volume = rules.iter().any(|rule| matches!(rule.charge, RuleCharge::Volume(_)));
+        let may_fall = volume || rules.iter().any(may_fall);
         Self {
             scale: Scale::new(document),
             quick: Quick::new(document, &rules, &caps),
             parts_24h: document.rolling || has(CapPer::Rolling24h),
             parts_7d: has(CapPer::Rolling7d),
-            may_fall: volume || rules.iter().any(may_fall),
+            may_fall,
+            steady: !may_fall
+                && document.packages.is_empty()
+                && document.max_stay.is_none()
+                && rules.iter().all(|rule| rule.min_overlap == 0),
             plans: plan::Plans::new(&document.rules),
             days_repeat: !volume && rules.iter().flat_map(Rule::units).all(|unit| unit.every <= DAY),
             midnight_cuts: !document.rolling
@@ -293,6 +311,8 @@ fn compile_unit(unit: document::Unit) -> Unit {
     let partial = match unit.partial {
         Partial::Up => Part::Full,
         Partial::Down => Part::Nothing,
+        // More than the limit is all of it.
+        Partial::Over(limit) if limit >= unit.every => Part::Nothing,
         Partial::Over(limit) => Part::Over(limit.as_nanos()),
         Partial::ProRata => granules(1),
         Partial::Step(step) => granules(step.as_nanos()),

@@ -14,15 +14,18 @@ use parking_types::{Amount, Instant, Span};
 use crate::{
     Calendar, NextChange, PriceError, Stay, Tariff,
     compiled::DAY,
-    price::{LONGEST, total_at},
+    price::{LONGEST, running_at, total_at},
     total,
-    walk::start_of,
+    walk::{Running, start_of},
 };
 
 /// How far the next change is looked for.
 const HORIZON: Span = Span::from_days(366);
 /// The first parts of the horizon that are searched on their own, as most changes are near.
 const NEAR: [Span; 2] = [Span::from_hours(26), Span::from_days(9)];
+
+/// How many exits are tried before the search by bisection.
+const HOPS: u32 = 6;
 
 const SECOND: i64 = 1_000_000_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -40,16 +43,17 @@ pub fn next_change(
     Ok(next_change_from(tariff, calendar, stay, now, None))
 }
 
-/// [`next_change`] of a stay that costs `now`; `running` is where the unit ends that runs at its exit.
+/// [`next_change`] of a stay that costs `now`, with what is under way at its exit.
 pub(crate) fn next_change_from(
     tariff: &Tariff,
     calendar: Option<&Calendar>,
     stay: &Stay,
     now: Amount,
-    running: Option<(i64, bool)>,
+    running: Option<Running>,
 ) -> Option<NextChange> {
-    let fee = Fee { likely: likely(tariff, stay, running), ..Fee::new(tariff, calendar, stay) };
+    let fee = Fee::new(tariff, calendar, stay);
     let from = stay.exit.as_nanos();
+    fee.begin(from, now, running);
     let horizon = from.saturating_add(HORIZON.as_nanos());
     let mut found = fee.first(from, horizon, |total| total != Some(now))?;
     // Where a price holds for one exit alone, what counts is what every later one costs.
@@ -159,25 +163,6 @@ impl Iterator for Curve<'_> {
     }
 }
 
-/// Where the fee changes nearly always: where the grace ends, the running unit, the period with its caps and free time.
-fn likely(tariff: &Tariff, stay: &Stay, running: Option<(i64, bool)>) -> [Option<i64>; 4] {
-    let document = tariff.document();
-    let (entry, exit) = (stay.entry.as_nanos(), stay.exit.as_nanos());
-    let (length, grace) = (exit.saturating_sub(entry), document.grace.as_nanos());
-    let period_end = if document.rolling {
-        entry.saturating_add((length / DAY + i64::from(length % DAY != 0)).saturating_mul(DAY))
-    } else {
-        start_of(tariff.zone(), tariff.natural_day(exit) + 1)
-    };
-    let grace_end = (length <= grace).then(|| entry.saturating_add(grace));
-    // Where a unit is complete at the exit, the next one may cost something right after it.
-    let next_unit = running.filter(|(_, complete)| *complete).map(|_| exit);
-    let running = running.map(|(end, _)| end);
-    let mut likely = [grace_end, next_unit, running, Some(period_end)];
-    likely.sort_unstable();
-    likely
-}
-
 /// The stay at its very beginning, without payments.
 fn begun(stay: &Stay) -> Stay {
     Stay { exit: stay.entry, paid: Vec::new(), ..stay.clone() }
@@ -190,8 +175,10 @@ struct Fee<'a> {
     stay: &'a Stay,
     /// Exits within one such span cost the same: a nanosecond, or a minute.
     grain: i64,
-    /// Instants at which the fee may well change, ascending; they only make the search shorter.
-    likely: [Option<i64>; 4],
+    /// What is under way at an exit.
+    running: Cell<(i64, Option<Running>)>,
+    /// From and up to which exit the fee is known to be this.
+    quiet: Cell<(i64, i64, Amount)>,
     /// The exits whose fees were asked last.
     known: Cell<[(i64, Option<Amount>); 2]>,
 }
@@ -199,13 +186,37 @@ struct Fee<'a> {
 impl<'a> Fee<'a> {
     fn new(tariff: &'a Tariff, calendar: Option<&'a Calendar>, stay: &'a Stay) -> Self {
         let grain = if tariff.document().to_the_minute { MINUTE } else { 1 };
-        Self { tariff, calendar, stay, grain, likely: [None; 4], known: Cell::new([(i64::MIN, None); 2]) }
+        Self {
+            tariff,
+            calendar,
+            stay,
+            grain,
+            running: Cell::new((i64::MIN, None)),
+            quiet: Cell::new((0, -1, Amount::ZERO)),
+            known: Cell::new([(i64::MIN, None); 2]),
+        }
+    }
+
+    /// Notes what is under way at an exit that costs `now`.
+    fn begin(&self, exit: i64, now: Amount, running: Option<Running>) {
+        self.running.set((exit, running));
+        let is_steady = self.tariff.compiled().steady
+            && self.stay.exempt.is_empty()
+            && self.stay.adjust.is_empty()
+            && self.stay.paid.is_empty();
+        if let Some(running) = running.filter(|_| is_steady) {
+            self.quiet.set((exit, running.quiet, now));
+        }
     }
 
     fn at(&self, exit: i64) -> Option<Amount> {
         let [last, before] = self.known.get();
         if let Some((_, total)) = [last, before].into_iter().find(|(known, _)| *known == exit) {
             return total;
+        }
+        let (from, to, total) = self.quiet.get();
+        if from <= exit && exit <= to {
+            return Some(total);
         }
         let total = total_at(self.tariff, self.calendar, self.stay, Instant::from_nanos(exit)).ok();
         self.known.set([(exit, total), last]);
@@ -230,7 +241,7 @@ impl<'a> Fee<'a> {
             for limit in
                 limits::between(self.tariff, self.calendar, self.stay, begin, end).into_iter().chain([end])
             {
-                if let Some(found) = self.first_rise(begin, limit, &sought) {
+                if let Some(found) = self.first_rise(begin, limit, begin > from, &sought) {
                     return Some((found, self.at(found)));
                 }
                 begin = begin.max(limit);
@@ -239,25 +250,75 @@ impl<'a> Fee<'a> {
         None
     }
 
-    /// The first exit in `(from, to]` whose fee is sought, where no exit after it has one that is not.
-    fn first_rise(&self, from: i64, to: i64, sought: &impl Fn(Option<Amount>) -> bool) -> Option<i64> {
+    /// The first exit in `(from, to]` whose fee is sought, where no exit after it has one that is not; but the fee may fall
+    /// right after `from` where that is a limit.
+    fn first_rise(
+        &self,
+        from: i64,
+        to: i64,
+        is_limit: bool,
+        sought: &impl Fn(Option<Amount>) -> bool,
+    ) -> Option<i64> {
         // From here on everything counts in grains.
-        let (low, last) = (from.div_euclid(self.grain), to.div_euclid(self.grain));
+        let (mut low, last) = (from.div_euclid(self.grain), to.div_euclid(self.grain));
         let hit = |grains: i64| sought(self.at(grains * self.grain));
-        let likely = self.likely.iter().flatten().map(|at| at.div_euclid(self.grain));
-        for at in likely.filter(|at| low <= *at && *at < last) {
-            if let Some(at) = at_or_after(at, low, &hit) {
-                return Some(at * self.grain);
-            }
-        }
-        if low >= last || !hit(last) && !hit(low + 1) {
+        if low >= last {
             return None;
         }
-        if hit(low + 1) {
+        if is_limit && hit(low + 1) {
             return Some((low + 1) * self.grain);
         }
-        let found = self.narrow(low + 1, last, &hit);
-        Some(found * self.grain)
+        for hop in 0..HOPS {
+            let Some(guess) = self.guess(low * self.grain, hop) else { continue };
+            let at = guess.div_euclid(self.grain);
+            if at < low || at >= last || at == low && hop > 0 {
+                continue;
+            }
+            if hit(at + 1) {
+                let found = if at == low || !hit(at) {
+                    at + 1
+                } else if at == low + 1 || !hit(at - 1) {
+                    at
+                } else {
+                    self.narrow(low, at - 1, &hit)
+                };
+                return Some(found * self.grain);
+            }
+            low = at + 1;
+        }
+        if low >= last || !hit(last) {
+            return None;
+        }
+        Some(self.narrow(low, last, &hit) * self.grain)
+    }
+
+    /// An exit at or right after which the fee may well change, not before `low`, whose fee is not sought.
+    fn guess(&self, low: i64, hop: u32) -> Option<i64> {
+        let document = self.tariff.document();
+        let (entry, length) = (self.stay.entry.as_nanos(), low.saturating_sub(self.stay.entry.as_nanos()));
+        match hop {
+            // Within the grace nothing is under way.
+            0 if length <= document.grace.as_nanos() => Some(entry.saturating_add(document.grace.as_nanos())),
+            // Caps and free time begin anew with a period.
+            2 if document.rolling => {
+                Some(entry.saturating_add((length / DAY + i64::from(length % DAY != 0)).saturating_mul(DAY)))
+            }
+            2 => Some(start_of(self.tariff.zone(), self.tariff.natural_day(low) + 1)),
+            _ => self.running(low).map(|running| running.next),
+        }
+    }
+
+    fn running(&self, exit: i64) -> Option<Running> {
+        let (known, running) = self.running.get();
+        if known == exit {
+            return running;
+        }
+        let running = running_at(self.tariff, self.calendar, self.stay, Instant::from_nanos(exit));
+        self.running.set((exit, running));
+        if let Some(now) = self.at(exit) {
+            self.begin(exit, now, running);
+        }
+        running
     }
 
     /// The first grain in `(low, high]` that is hit; `high` is, `low` is not.
@@ -318,19 +379,11 @@ impl<'a> Fee<'a> {
 
     /// Whether an instant lies whole seconds from the clock's, the entry's or an exempt interval's.
     fn on_a_second(&self, at: i64) -> bool {
-        let ends = self.stay.exempt.iter().flat_map(|(from, to)| [*from, *to]);
-        let payments = self.stay.paid.iter().map(|(at, _)| *at);
-        let marks = [Instant::EPOCH, self.stay.entry].into_iter().chain(ends).chain(payments);
-        // Marks may lie centuries away, so that their distance may be more than can be said.
-        marks.map(|mark| mark.as_nanos()).any(|mark| mark.rem_euclid(SECOND) == at.rem_euclid(SECOND))
-    }
-}
-
-/// The first grain that is hit, if it is this one or the next.
-fn at_or_after(at: i64, low: i64, hit: &impl Fn(i64) -> bool) -> Option<i64> {
-    if at > low && hit(at) {
-        (at - 1 == low || !hit(at - 1)).then_some(at)
-    } else {
-        hit(at + 1).then_some(at + 1)
+        let part = at.rem_euclid(SECOND);
+        let is_mark = |mark: Instant| mark.as_nanos().rem_euclid(SECOND) == part;
+        part == 0
+            || is_mark(self.stay.entry)
+            || self.stay.exempt.iter().any(|(from, to)| is_mark(*from) || is_mark(*to))
+            || self.stay.paid.iter().any(|(at, _)| is_mark(*at))
     }
 }

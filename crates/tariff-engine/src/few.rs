@@ -24,6 +24,11 @@ impl<T, const N: usize> Few<T, N> {
         self.len += 1;
     }
 
+    /// Makes room for so many items more.
+    pub(crate) fn reserve(&mut self, items: usize) {
+        self.more.reserve(items);
+    }
+
     pub(crate) fn get(&self, index: usize) -> Option<&T> {
         match self.first.get(index) {
             Some(slot) => slot.as_ref(),
@@ -43,11 +48,24 @@ impl<T, const N: usize> Few<T, N> {
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
-        (0..self.len).filter_map(|index| self.get(index))
+        self.first.iter().flatten().chain(&self.more)
     }
 
     pub(crate) fn iter_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut T> {
         self.first.iter_mut().flatten().chain(&mut self.more)
+    }
+
+    /// The first item like this. It is mostly one of those in place, which are looked at by a loop of their own.
+    #[inline]
+    pub(crate) fn find_mut(&mut self, is: impl Fn(&T) -> bool) -> Option<&mut T> {
+        for slot in &mut self.first {
+            match slot {
+                Some(item) if is(item) => return Some(item),
+                Some(_) => {}
+                None => return None,
+            }
+        }
+        self.more.iter_mut().find(|item| is(item))
     }
 }
 
@@ -67,6 +85,10 @@ mod tests {
         assert_eq!(few.len(), 5);
         assert_eq!(few.iter().copied().collect::<Vec<_>>(), [0, 1, 2, 9, 4]);
         assert_eq!(few.iter_mut().next_back(), Some(&mut 4));
+        *few.find_mut(|item| *item == 1).unwrap() = 7;
+        *few.find_mut(|item| *item > 7).unwrap() = 8;
+        assert_eq!(few.iter().copied().collect::<Vec<_>>(), [0, 7, 2, 8, 4]);
+        assert_eq!((few.find_mut(|item| *item == 1), Few::<u32, 2>::new().find_mut(|_| true)), (None, None));
         assert!(few.get_mut(5).is_none());
     }
 }

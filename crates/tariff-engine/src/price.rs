@@ -32,7 +32,7 @@ use crate::{
     adjust::Adjust,
     compiled::Compiled,
     document::Document,
-    walk::{self, NoLines, Remembered, Sink, Task},
+    walk::{self, AtExit, NoLines, Remembered, Running, Sink, Task},
 };
 
 use packages::Fit;
@@ -104,6 +104,21 @@ pub(crate) fn total_at(
     asked.total(asked.exit)
 }
 
+/// What is under way at an exit; `None` where no rule is asked there.
+pub(crate) fn running_at(
+    tariff: &Tariff,
+    calendar: Option<&Calendar>,
+    stay: &Stay,
+    exit: Instant,
+) -> Option<Running> {
+    let asked = Asked::new(tariff, calendar, stay, exit).ok()?;
+    in_exact!(asked, scale, {
+        let mut at_exit = AtExit(None);
+        asked.source(asked.exit, scale, &mut at_exit).map(|_| at_exit.0)
+    })
+    .ok()?
+}
+
 /// The instants up to `exit` at which a ladder reaches a step that changes its price, without time off at the end.
 pub(crate) fn tier_instants(
     tariff: &Tariff,
@@ -132,6 +147,7 @@ struct Tiers(Vec<i64>);
 
 impl<M> Sink<M> for Tiers {
     const LINES: bool = true;
+    const RUNNING: bool = false;
     type Page = ();
     fn charge(&mut self, charge: &walk::Charge<M>) {
         if charge.kind == walk::Kind::Tier {
@@ -139,7 +155,7 @@ impl<M> Sink<M> for Tiers {
         }
     }
     fn left(&mut self, _: u32, _: i64) {}
-    fn running(&mut self, _: i64, _: bool) {}
+    fn running(&mut self, _: Running) {}
     fn cut(&mut self, _: walk::CutFrom, _: &mut u32, _: M) {}
     fn kept(&mut self, _: i32, _: M) {}
     fn free(&mut self, _: i32, _: i64) {}
@@ -212,11 +228,8 @@ impl<'a> Asked<'a> {
     /// The last payment and the total at its instant, where that total is final.
     fn final_payment(&self) -> Option<(Instant, Amount)> {
         let (last, _) = *self.stay.paid.iter().max_by_key(|(at, _)| *at)?;
-        if last < self.stay.entry {
-            return None;
-        }
         let last = floored(self.document, last);
-        if self.exit - last > self.document.exit_grace {
+        if last < self.entry || self.exit - last > self.document.exit_grace {
             return None;
         }
         let total = self.total(last).ok()?;

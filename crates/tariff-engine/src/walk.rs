@@ -16,16 +16,19 @@ use parking_types::{Date, Span};
 
 use crate::{
     Calendar, Tariff,
-    compiled::{Compiled, NO_RULE, PlanSet, Rule, RuleCharge},
+    compiled::{Compiled, PlanSet, Rule, RuleCharge},
     document::{Document, FreePer, Restart},
     money::Exact,
     stay::Used,
 };
 
+use cursor::window_bounds;
 pub(crate) use cursor::{Cursor, Ground, Keys, start_of, window_pieces};
 pub(crate) use days::{DaysByWidth, Remembered};
 pub(crate) use ladder::LadderState;
-pub(crate) use ledger::{CARRIED, Charge, CutFrom, Kind, Later, Ledger, NoLines, Sink, UNMARKED};
+pub(crate) use ledger::{
+    AtExit, CARRIED, Charge, CutFrom, Kind, Later, Ledger, NoLines, Running, Sink, UNMARKED,
+};
 use ledger::{LEVELS, LevelState};
 
 /// What there is to walk: the floored stay, with its exempt time merged.
@@ -153,34 +156,50 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             self.segment(at, end)?
         };
         if next >= self.task.exit {
-            if S::LINES && self.cursor.rule == NO_RULE {
-                self.look_ahead();
-            }
             return Ok(false);
         }
         self.cursor.seek(next);
         Ok(true)
     }
 
-    /// Tells where some rule comes into force after an exit in time that no rule matches, if that is near.
+    /// Tells that the stay ends where nothing is charged before `next`, in this segment.
+    #[inline(never)]
+    fn running(&mut self, next: i64) {
+        let quiet = self.quiet(next);
+        self.ledger.running(Running { next, quiet });
+    }
+
+    /// The last exit at which what is under way at the stay's has the same price, if by itself it has up to `until`.
+    fn quiet(&self, until: i64) -> i64 {
+        let exit = self.task.exit;
+        // What runs on beyond its segment may be cut there at any time.
+        if exit <= self.cursor.end { until.min(self.cursor.end).max(exit) } else { exit }
+    }
+
+    /// Tells where some rule charges after an exit in time that costs nothing, if that is near.
+    #[inline(never)]
     fn look_ahead(&mut self) {
         let mut ahead = self.cursor.clone();
         for _ in 0..8 {
             ahead.seek(ahead.end);
-            if ahead.rule != NO_RULE {
-                return self.ledger.running(ahead.at, false);
+            let rule = self.task.compiled.rules.get(ahead.rule as usize);
+            if rule.is_some_and(|rule| !matches!(rule.charge, RuleCharge::None)) {
+                return self.running(ahead.at);
             }
         }
     }
 
     /// Prices from `at` on, up to `end` or, where a unit runs on, beyond; returns how far it came.
     fn segment(&mut self, at: i64, end: i64) -> Result<i64, TooMuch> {
-        let index = self.cursor.rule;
-        if index == NO_RULE {
+        let (index, exit) = (self.cursor.rule, self.task.exit);
+        let rule = self.task.compiled.rules.get(index as usize);
+        let Some(rule) = rule.filter(|rule| !matches!(rule.charge, RuleCharge::None)) else {
+            if S::RUNNING && end == exit {
+                self.look_ahead();
+            }
             return Ok(end);
-        }
-        let Some(rule) = self.task.compiled.rules.get(index as usize) else { return Ok(end) };
-        if matches!(rule.charge, RuleCharge::None) || rule.min_overlap > 0 && self.too_short(index, rule) {
+        };
+        if rule.min_overlap > 0 && self.too_short(index, rule) {
             return Ok(end);
         }
         if let Some(free) = self.document.free {
@@ -189,6 +208,9 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
                 let taken = left.min(end - at);
                 self.free_left -= taken;
                 self.ledger.free(self.cursor.day, taken);
+                if S::RUNNING && at + taken == exit {
+                    self.running(exit.saturating_add(left - taken));
+                }
                 return Ok(at + taken);
             }
         }
@@ -197,7 +219,12 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
         }
         match &rule.charge {
             RuleCharge::None => Ok(end),
-            RuleCharge::Flat { price, once } => self.flat(index, rule, *price, *once, at, end),
+            RuleCharge::Flat { price, once } => {
+                if S::RUNNING && end == exit {
+                    self.running(self.cursor.end);
+                }
+                self.flat(index, rule, *price, *once, at, end)
+            }
             RuleCharge::Ladder { adds, steps } => self.ladder(index, rule, steps, *adds, at, end),
             RuleCharge::Volume(steps) => self.volume(index, rule, steps, at, end),
         }

@@ -20,6 +20,9 @@ pub(super) fn between(
     to: i64,
 ) -> Vec<i64> {
     let mut limits = Vec::new();
+    if tariff.compiled().steady && stay.paid.is_empty() {
+        return limits;
+    }
     exit_grace(tariff, stay, &mut limits);
     packages(tariff, stay, from, to, &mut limits);
     short_windows(tariff, stay, from, to, &mut limits);
@@ -55,7 +58,8 @@ fn packages(tariff: &Tariff, stay: &Stay, from: i64, to: i64, limits: &mut Vec<i
     let date_of = |at: i64| zone.local(Instant::from_nanos(at)).date().days();
     let entered = date_of(stay.entry.as_nanos());
     let mut some = false;
-    for package in tariff.document().packages.iter().filter(|package| package_may_fit(package, stay, zone)) {
+    for package in tariff.document().packages.iter().filter(|package| package_may_fit(package, stay, tariff))
+    {
         some = true;
         let (first, last) = match package.exit_day {
             ExitDay::Same => (entered, entered),

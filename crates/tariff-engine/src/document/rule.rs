@@ -37,6 +37,11 @@ impl Window {
     pub(crate) const fn over_midnight(self) -> bool {
         self.to <= self.from
     }
+
+    /// Its length on a wall clock that is not changed, in seconds.
+    pub(crate) const fn secs(self) -> u32 {
+        if self.over_midnight() { 86_400 - self.from + self.to } else { self.to - self.from }
+    }
 }
 
 /// What rules take from the tariff when they do not say it themselves.

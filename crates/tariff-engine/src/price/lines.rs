@@ -1,6 +1,7 @@
 //! The receipt's lines, as the walk charges them.
 
 mod book;
+mod scopes;
 
 use parking_types::{Amount, Date, Instant, Span};
 
@@ -10,22 +11,22 @@ use super::{
 };
 use crate::{
     Calendar, DocumentRef, Line, LineKind, PriceError, Receipt, Stay, Tariff,
-    compiled::DAY,
     document::{CapPer, Document},
     few::Few,
     money::{Exact, half_even},
     stay::Used,
-    walk::{self, Charge, CutFrom, Later, Remembered, Sink, period_bounds, start_of, window_pieces},
+    walk::{self, Charge, CutFrom, Later, Remembered, Running, Sink},
 };
 
 use book::{Book, add};
+use scopes::Scopes;
 
-/// The receipt of a stay, without the next change, and where a unit that the exit cuts would have ended.
+/// The receipt of a stay, without the next change, and what is under way at its exit.
 pub(super) fn receipt<'a>(
     tariff: &'a Tariff,
     calendar: Option<&'a Calendar>,
     stay: &'a Stay,
-) -> Result<(Receipt<'a>, Option<(i64, bool)>), PriceError> {
+) -> Result<(Receipt<'a>, Option<Running>), PriceError> {
     let asked = Asked::new(tariff, calendar, stay, stay.exit)?;
     let exit = asked.final_payment().map_or(asked.exit, |(last, _)| last);
     in_exact!(asked, scale, receipt_in(&asked, exit, scale))
@@ -35,7 +36,7 @@ fn receipt_in<'a, M: Remembered>(
     asked: &Asked<'a>,
     exit: Instant,
     scale: &M,
-) -> Result<(Receipt<'a>, Option<(i64, bool)>), PriceError> {
+) -> Result<(Receipt<'a>, Option<Running>), PriceError> {
     let (tariff, calendar, stay) = (asked.tariff, asked.calendar, asked.stay);
     let mut kept = Kept::new(asked.document, scale);
     let source = asked.source(exit, scale, &mut kept)?;
@@ -77,7 +78,7 @@ struct Kept<'a, 's, M> {
     days: Few<(i32, M), 2>,
     /// Free time used by natural day, ascending.
     free: Few<(i32, i64), 2>,
-    running: Option<(i64, bool)>,
+    running: Option<Running>,
     /// The figures did not hold a sum.
     too_much: bool,
 }
@@ -112,6 +113,7 @@ struct Page<'a, M> {
 
 impl<'a, M: Exact> Sink<M> for Kept<'a, '_, M> {
     const LINES: bool = true;
+    const RUNNING: bool = true;
     type Page = Page<'a, M>;
 
     fn charge(&mut self, charge: &Charge<M>) {
@@ -122,8 +124,9 @@ impl<'a, M: Exact> Sink<M> for Kept<'a, '_, M> {
         self.book.left(rule, at);
     }
 
-    fn running(&mut self, end: i64, complete: bool) {
-        self.running = Some((end, complete));
+    #[inline]
+    fn running(&mut self, running: Running) {
+        self.running = Some(running);
     }
 
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: M) {
@@ -139,6 +142,7 @@ impl<'a, M: Exact> Sink<M> for Kept<'a, '_, M> {
         }
     }
 
+    #[inline]
     fn kept(&mut self, day: i32, amount: M) {
         match self.days.last_mut() {
             Some((last, sum)) if *last == day => add(sum, &amount, &mut self.too_much),
@@ -164,6 +168,11 @@ impl<'a, M: Exact> Sink<M> for Kept<'a, '_, M> {
         self.book.add_page(&book, Later { days: 0, nanos: 0, day }, self.document, self.scale);
         let free = self.free.last_mut().filter(|(last, _)| *last == day).map_or(0, |(_, taken)| *taken);
         Some(Page { book, free })
+    }
+
+    fn expect(&mut self, behind: usize, ahead: usize) {
+        self.book.expect(behind, ahead);
+        self.days.reserve(ahead);
     }
 
     fn add_page(&mut self, page: &Self::Page, later: Later) {
@@ -194,23 +203,8 @@ impl<'a> Asked<'a> {
             Source::Calculated { charged, with_minimum } => (charged, with_minimum),
         };
         let mut lines = core::mem::take(&mut kept.book.lines);
-        let charges = lines.len();
-        lines.reserve(kept.book.cuts.len());
-        for cut in kept.book.cuts.iter().filter(|cut| cut.amount != M::ZERO) {
-            let line = self.cut_line(cut.from, &cut.amount, scale, exit)?;
-            // Scopes are cut nearly in the order in which they begin.
-            let before = |earlier: &&Line<'a>| (earlier.from, earlier.cap) > (line.from, line.cap);
-            let cuts = lines.get(charges..).unwrap_or_default();
-            let later = cuts.iter().rev().take_while(before).count();
-            lines.insert(lines.len() - later, line);
-        }
-        for (from, amount) in kept.long_cuts.iter().filter(|(_, amount)| *amount != M::ZERO) {
-            lines.push(self.cut_line(*from, amount, scale, exit)?);
-        }
-        if kept.long_cuts.len() > 0
-            && let Some(cuts) = lines.get_mut(charges..)
-        {
-            cuts.sort_by_key(|line| (line.from, line.cap));
+        if kept.book.cuts.len() + kept.long_cuts.len() > 0 {
+            self.cut_lines(kept, scale, exit, &mut lines)?;
         }
         if with_minimum != charged {
             let lifted = with_minimum.minus(charged).ok_or(PriceError::OVERFLOW)?;
@@ -219,42 +213,49 @@ impl<'a> Asked<'a> {
         Ok(lines)
     }
 
-    /// What was cut in one scope.
+    /// Adds what caps took away, in the order in which their scopes begin.
+    fn cut_lines<M: Exact>(
+        &self,
+        kept: &Kept<'a, '_, M>,
+        scale: &M,
+        exit: Instant,
+        lines: &mut Vec<Line<'a>>,
+    ) -> Result<(), PriceError> {
+        let charges = lines.len();
+        lines.reserve(kept.book.cuts.len());
+        let mut scopes = Scopes::new(self, exit);
+        for cut in kept.book.cuts.iter().filter(|cut| cut.amount != M::ZERO) {
+            let line = self.cut_line(cut.from, scopes.bounds(cut.from), &cut.amount, scale, exit)?;
+            // Scopes are cut nearly in the order in which they begin.
+            let before = |earlier: &&Line<'a>| (earlier.from, earlier.cap) > (line.from, line.cap);
+            let cuts = lines.get(charges..).unwrap_or_default();
+            let later = cuts.iter().rev().take_while(before).count();
+            lines.insert(lines.len() - later, line);
+        }
+        for (from, amount) in kept.long_cuts.iter().filter(|(_, amount)| *amount != M::ZERO) {
+            lines.push(self.cut_line(*from, scopes.bounds(*from), amount, scale, exit)?);
+        }
+        if kept.long_cuts.len() > 0
+            && let Some(cuts) = lines.get_mut(charges..)
+        {
+            cuts.sort_by_key(|line| (line.from, line.cap));
+        }
+        Ok(())
+    }
+
+    /// What was cut in a scope with these bounds.
     fn cut_line<M: Exact>(
         &self,
         cut: CutFrom,
+        (from, to): (i64, i64),
         amount: &M,
         scale: &M,
         exit: Instant,
     ) -> Result<Line<'a>, PriceError> {
         let taken = M::ZERO.minus(amount).ok_or(PriceError::OVERFLOW)?;
-        let (entry, zone) = (self.entry.as_nanos(), &self.document.zone);
-        let of_period = || period_bounds(self.document, entry, self.entry_day(), cut.scope);
-        let scope = i64::from(cut.scope);
-        let rule = self.document.rules.get(cut.rule as usize);
-        let (from, to) = match cut.per {
-            CapPer::Rule => match rule.and_then(|rule| rule.window) {
-                Some(window) => {
-                    let mut bounds = (i64::MAX, i64::MIN);
-                    window_pieces(zone, window, cut.scope, |from, to| {
-                        let (from, to) = (from.max(entry), to.min(exit.as_nanos()));
-                        if from < to {
-                            bounds = (bounds.0.min(from), bounds.1.max(to));
-                        }
-                    });
-                    bounds
-                }
-                None => of_period(),
-            },
-            CapPer::Period => of_period(),
-            CapPer::NaturalDay | CapPer::Day => (start_of(zone, cut.scope), start_of(zone, cut.scope + 1)),
-            CapPer::Rolling24h => (entry + scope * DAY, entry + (scope + 1) * DAY),
-            CapPer::Rolling7d => (entry + scope * 7 * DAY, entry + (scope + 1) * 7 * DAY),
-            CapPer::Stay => (i64::MIN, i64::MAX),
-        };
         let within = (Instant::from_nanos(from).max(self.entry), Instant::from_nanos(to).min(exit));
         Ok(Line {
-            rule: rule.map(|rule| &*rule.id),
+            rule: self.document.rules.get(cut.rule as usize).map(|rule| &*rule.id),
             cap: Some(cut.per),
             ..Line::new(LineKind::Cap, within, half_even(&taken, scale))
         })

@@ -3,9 +3,10 @@
 use parking_types::{Date, Instant, Zone};
 
 use crate::{
-    Calendar, Stay,
+    Calendar, Stay, Tariff,
     calendar::{DayTypes, weekday_index, weekends_only},
     document::{ExitDay, Package, Window},
+    price::floored,
 };
 
 /// Whether a package fits.
@@ -47,9 +48,10 @@ pub(super) fn fits(
 }
 
 /// Whether a package fits the stay for some exit, its days left aside.
-pub(crate) fn may_fit(package: &Package, stay: &Stay, zone: &Zone) -> bool {
+pub(crate) fn may_fit(package: &Package, stay: &Stay, tariff: &Tariff) -> bool {
+    let entry = floored(tariff.document(), stay.entry);
     package.accepts.stay(stay.vehicle.as_ref(), stay.plate_color.as_ref())
-        && begins_in(package.entry, zone.local(stay.entry).nanos_of_day())
+        && begins_in(package.entry, tariff.zone().local(entry).nanos_of_day())
 }
 
 /// `[from, to)`

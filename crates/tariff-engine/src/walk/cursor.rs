@@ -162,6 +162,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
+    #[inline]
     pub(crate) fn keys(&self, window: Option<Window>) -> Keys {
         Keys {
             window: self.window_key(window),

@@ -3,8 +3,9 @@
 use parking_types::Amount;
 
 use super::{
-    Charge, Kind, Sink, TooMuch, Walk,
+    Charge, Kind, Running, Sink, TooMuch, Walk,
     ledger::{UNMARKED, carry},
+    window_bounds,
 };
 use crate::{
     compiled::{Part, Rule, Step, Unit},
@@ -79,11 +80,7 @@ impl<M: Exact> LadderState<M> {
 
 /// How long into a step that may come something is charged first.
 fn first_due(step: Option<&Step>) -> i64 {
-    match step.and_then(|step| step.unit) {
-        Some(Unit { every, partial: Part::Nothing }) => every,
-        Some(Unit { partial: Part::Over(limit), .. }) => limit,
-        _ => 0,
-    }
+    step.and_then(|step| step.unit).map_or(0, |unit| unit.next_cost(0))
 }
 
 /// A ladder's run under way.
@@ -144,8 +141,9 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
     fn flat_end(&self, rule: &Rule, once: Once, scope: i32) -> i64 {
         let end = match (once, rule.window) {
             (Once::Stay, _) => i64::MAX,
-            (Once::Window, Some(window)) => super::cursor::window_bounds(&self.document.zone, window, scope)
-                .map_or(i64::MAX, |(_, end)| end),
+            (Once::Window, Some(window)) => {
+                window_bounds(&self.document.zone, window, scope).map_or(i64::MAX, |(_, end)| end)
+            }
             (Once::Window, None) | (Once::Period, _) => self.cursor.period_end(),
         };
         end.min(self.task.exit)
@@ -169,6 +167,9 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
         let mut state = Run { entered: state.entered, time: state.time, price: before.clone() };
         while at < end {
             let Some(step) = self.enter(index, rule, steps, adds, &mut state, at)? else {
+                if S::RUNNING && end == self.task.exit {
+                    self.running(self.cursor.end);
+                }
                 at = end;
                 break;
             };
@@ -181,9 +182,10 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
                     if S::LINES && used == room {
                         self.ledger.left(index, at);
                     }
-                    if S::LINES && at == self.task.exit {
-                        let left = room - used + first_due(steps.get(state.entered as usize));
-                        self.ledger.running(at.saturating_add(left), used == room);
+                    if S::RUNNING && at == self.task.exit {
+                        let step_end = at.saturating_add(room - used);
+                        let next = step_end.saturating_add(first_due(steps.get(state.entered as usize)));
+                        self.ledger.running(Running { next, quiet: self.quiet(step_end) });
                     }
                 }
                 // The complete ones, and the last one.
@@ -281,11 +283,9 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             let amount = share.times(price).ok_or(TooMuch)?;
             (used, share, amount)
         };
-        if S::LINES && at + used == self.task.exit {
-            // The end of the unit that the exit cuts, or of the next one where that would begin at the exit.
-            let complete = used % unit.every == 0;
-            let end = (at + used - used % unit.every).saturating_add(unit.every);
-            self.ledger.running(end.min(at.saturating_add(room)), complete);
+        if S::RUNNING && at + used == self.task.exit {
+            let part = if used < unit.every { used } else { 0 };
+            self.running_in(unit, part, at.saturating_add(room));
         }
         if S::LINES && amount != M::ZERO {
             self.charge(
@@ -304,6 +304,15 @@ impl<M: Exact, S: Sink<M>> Walk<'_, '_, M, S> {
             )?;
         }
         Ok((used, amount))
+    }
+
+    /// Tells that the stay ends with so much of a unit used, or where the next one begins, in a step that ends at `step_end`.
+    #[inline(never)]
+    fn running_in(&mut self, unit: Unit, used: i64, step_end: i64) {
+        let begun = self.task.exit - used;
+        let next = begun.saturating_add(unit.next_cost(used)).min(step_end);
+        let quiet = if matches!(unit.partial, Part::Nothing) { next - 1 } else { next };
+        self.ledger.running(Running { next, quiet: self.quiet(quiet) });
     }
 
     /// Where a unit that starts at `at` ends: at `longest`, or where something cuts it first.

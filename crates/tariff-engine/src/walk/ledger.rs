@@ -57,15 +57,16 @@ pub(crate) trait Sink<M> {
     /// Whether the sink hears of each charge. One that does not is spared whole days that are like days before, and hears
     /// of what is charged in a segment as one sum.
     const LINES: bool;
+    /// Whether the sink hears what is under way where the stay ends.
+    const RUNNING: bool;
     /// What is charged on a whole day.
     type Page;
     /// A charge before caps, in the order in which they count.
     fn charge(&mut self, charge: &Charge<M>);
     /// The chargeable time of a rule has come to the end of its fixed step.
     fn left(&mut self, rule: u32, at: i64);
-    /// The stay ends in a unit or a fixed step that would end here, if nothing else ended it, or right before it, where one
-    /// is complete; or in time that costs nothing, and here the next that may begins.
-    fn running(&mut self, end: i64, complete: bool);
+    /// What is under way where the stay ends.
+    fn running(&mut self, running: Running);
     /// A cap cut so much more; `mark` is for the sink to find the scope again.
     fn cut(&mut self, from: CutFrom, mark: &mut u32, amount: M);
     /// So much is kept after all caps on this natural day.
@@ -78,8 +79,19 @@ pub(crate) trait Sink<M> {
     fn close_page(&mut self, _day: i32, _at: i64) -> Option<Self::Page> {
         None
     }
+    /// So many days are behind, and so many more like them are to come.
+    fn expect(&mut self, _behind: usize, _ahead: usize) {}
     /// The same is charged on a later day.
     fn add_page(&mut self, _page: &Self::Page, _later: Later) {}
+}
+
+/// What is under way where a stay ends: when a longer one may cost something else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Running {
+    /// Where the price changes next, or right after it, if nothing changes it before and caps leave something.
+    pub(crate) next: i64,
+    /// The rules charge nothing more up to this exit; not before the stay's own.
+    pub(crate) quiet: i64,
 }
 
 /// How much later than a page's a day lies: in dates, and in time, as the clock may have been changed between them.
@@ -96,10 +108,28 @@ pub(crate) struct NoLines;
 
 impl<M> Sink<M> for NoLines {
     const LINES: bool = false;
+    const RUNNING: bool = false;
     type Page = ();
     fn charge(&mut self, _: &Charge<M>) {}
     fn left(&mut self, _: u32, _: i64) {}
-    fn running(&mut self, _: i64, _: bool) {}
+    fn running(&mut self, _: Running) {}
+    fn cut(&mut self, _: CutFrom, _: &mut u32, _: M) {}
+    fn kept(&mut self, _: i32, _: M) {}
+    fn free(&mut self, _: i32, _: i64) {}
+}
+
+/// Keeps only what is under way where the stay ends.
+pub(crate) struct AtExit(pub(crate) Option<Running>);
+
+impl<M> Sink<M> for AtExit {
+    const LINES: bool = false;
+    const RUNNING: bool = true;
+    type Page = ();
+    fn charge(&mut self, _: &Charge<M>) {}
+    fn left(&mut self, _: u32, _: i64) {}
+    fn running(&mut self, running: Running) {
+        self.0 = Some(running);
+    }
     fn cut(&mut self, _: CutFrom, _: &mut u32, _: M) {}
     fn kept(&mut self, _: i32, _: M) {}
     fn free(&mut self, _: i32, _: i64) {}
@@ -326,8 +356,8 @@ impl<'a, 's, M: Exact, S: Sink<M>> Ledger<'a, 's, M, S> {
         self.sink.free(day, taken);
     }
 
-    pub(super) fn running(&mut self, end: i64, complete: bool) {
-        self.sink.running(end, complete);
+    pub(super) fn running(&mut self, running: Running) {
+        self.sink.running(running);
     }
 
     pub(super) fn left(&mut self, rule: u32, at: i64) {

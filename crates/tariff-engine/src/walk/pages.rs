@@ -19,6 +19,8 @@ const DAYS: usize = 64;
 struct Pages<M, P> {
     beginnings: Vec<Snapshot<M>>,
     days: Vec<Known<M, P>>,
+    /// Some day was written again.
+    again: bool,
 }
 
 /// What tells apart how whole days go on.
@@ -64,7 +66,7 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
 
     /// Walks the stay, but not the days that are known.
     pub(super) fn walk_pages(&mut self) -> Result<(), TooMuch> {
-        let mut pages = Pages { beginnings: Vec::new(), days: Vec::new() };
+        let mut pages = Pages { beginnings: Vec::new(), days: Vec::new(), again: false };
         let (mut date, mut walking) = (self.cursor.date, None);
         while self.go_on()? {
             if self.cursor.date != date {
@@ -109,6 +111,11 @@ impl<M: Remembered, S: Sink<M>> Walk<'_, '_, M, S> {
             let kind = Kind { begins, types: today.0, plans: (today.1, tomorrow.1) };
             match pages.days.iter().find(|known| known.kind == kind) {
                 Some(known) => {
+                    if !core::mem::replace(&mut pages.again, true) {
+                        let days = |from: i64, to: i64| usize::try_from((to - from) / DAY).unwrap_or(0);
+                        let (entry, exit) = (self.task.entry, self.task.exit);
+                        self.ledger.sink().expect(days(entry, at), days(at, exit));
+                    }
                     let later =
                         Later { days: now - known.date, nanos: midnight_of(now) - known.midnight, day: now };
                     self.ledger.sink().add_page(&known.page, later);

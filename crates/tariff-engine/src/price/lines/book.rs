@@ -18,6 +18,8 @@ use crate::{
 const ONE: Amount = Amount::from_micros(1_000_000);
 /// The place of a fixed step's line that has ended, or that was never written.
 const NOWHERE: usize = usize::MAX;
+/// For how many lines room is made before they are there: other days may have none.
+const MOST_EXPECTED: usize = 1 << 14;
 
 pub(super) struct Book<'a, M> {
     /// Of charges, in the order in which they count.
@@ -198,6 +200,14 @@ impl<'a, M: Exact> Book<'a, M> {
         let [yesterday, _] = self.since;
         let mut open = yesterday..self.cuts.len();
         open.find(|place| self.cuts.get(*place).is_some_and(|cut| cut.from == from)).map(|place| place as u32)
+    }
+
+    /// Makes room for days to come, by what the days behind have, and for the lines of their cuts.
+    pub(super) fn expect(&mut self, behind: usize, ahead: usize) {
+        let room = |now: usize| (now.saturating_mul(ahead) / behind.max(1)).min(MOST_EXPECTED);
+        let (lines, cuts) = (room(self.lines.len()), room(self.cuts.len()));
+        self.lines.reserve(lines + cuts + (lines + cuts) / 8);
+        self.cuts.reserve(cuts + cuts / 8);
     }
 
     /// Adds a page as a later day.
