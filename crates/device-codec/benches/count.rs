@@ -30,6 +30,17 @@ fn heartbeat() -> Message {
 
 const DINGTEK: &str = "800002011500000000016f0079ffb0fff500000081";
 
+const DO201: &str = "800031021706b4000001610010fff6fff08b2d00010081";
+
+/// A change: bay occupied, with its magnetic field and signal.
+fn f6213() -> Vec<u8> {
+    let mut frame = hex("b00104d20712052401000701668fa2a00f");
+    frame.extend(hex("00790fb0fff500760fb2fff1668fa000ffffffffffff0e1000fa"));
+    frame[7] = (frame.len() + 1 - 8) as u8;
+    frame.push(frame[8..].iter().fold(0, |xor, b| xor ^ b));
+    frame
+}
+
 /// A screen's frame whose checksum covers 60 bytes.
 fn led() -> Vec<u8> {
     let mut frame = vec![0, 0x64, 0xff, 0xff, 0x30, 54];
@@ -39,7 +50,7 @@ fn led() -> Vec<u8> {
     frame
 }
 
-const NAMES: [&str; 21] = [
+const NAMES: [&str; 27] = [
     "crc32c",
     "view",
     "native",
@@ -48,11 +59,17 @@ const NAMES: [&str; 21] = [
     "bosch",
     "pni",
     "nwave",
+    "nps310",
+    "ncc405",
     "netvox",
     "dingtek",
+    "do201",
+    "do202",
     "dingtek-nom",
     "dingtek-binrw",
     "libelium",
+    "sp2",
+    "f6213",
     "tekzitel",
     "cicicom",
     "camera",
@@ -138,6 +155,12 @@ fn run(name: &str, rounds: u32) {
         "bosch" => (Protocol::BoschTps110, Some(2), hex("01ff")),
         "pni" => (Protocol::PniPlacepod, None, hex("0302016d026700eb156601")),
         "nwave" => (Protocol::NwaveNps405, Some(2), hex("00d3d800590b")),
+        "nps310" => (Protocol::NwaveNps310, Some(2), hex("01")),
+        "ncc405" => (Protocol::NwaveNcc405, Some(1), hex("0137")),
+        "do201" => (Protocol::DingtekDo201, Some(3), hex(DO201)),
+        "do202" => (Protocol::DingtekDo202, Some(3), hex(&DO201.replacen("800031", "800032", 1))),
+        "sp2" => (Protocol::LibeliumSp2, None, hex("8004001ead109393ee00c7")),
+        "f6213" => (Protocol::F6213, None, f6213()),
         "netvox" => (Protocol::NetvoxR719a, Some(6), hex("0159011e01000000000000")),
         "dingtek" => (Protocol::DingtekDo200, Some(3), dingtek),
         "led" => (Protocol::Led0064, None, led),

@@ -1,8 +1,13 @@
 //! Checksums of serial and radio protocols.
 
-/// All bytes, exclusive or.
+/// All bytes, exclusive or; eight at a time.
+#[inline]
 pub(crate) fn xor(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |sum, b| sum ^ b)
+    let (words, rest) = bytes.as_chunks::<8>();
+    let sum = words.iter().fold(0, |sum, word| sum ^ u64::from_le_bytes(*word));
+    let sum = sum ^ sum >> 32;
+    let sum = sum ^ sum >> 16;
+    rest.iter().fold((sum ^ sum >> 8) as u8, |sum, b| sum ^ b)
 }
 
 /// CRC-16/MODBUS (polynomial 0x8005 reflected, initial value 0xFFFF).

@@ -25,12 +25,15 @@ mod json;
 mod lock;
 mod native;
 mod serial;
+mod streams;
 mod vz;
 mod vz_calls;
 mod yuncitys;
 
 pub use dahua::dahua_push_reply;
 pub use native::{NativeTarget, native_frame};
+pub(crate) use streams::is_backlog;
+pub use streams::{BACKLOG, event_stream, plates_after};
 pub use vz::{Push, vz_http_reply};
 pub use vz_calls::{VzCall, vz_tcp_call};
 

@@ -152,6 +152,7 @@ fn whole(stream: &[u8], len: usize) -> Step {
 fn vz(stream: &[u8]) -> Step {
     const MAGIC: &[u8] = b"VZ";
     const HEARTBEAT: u8 = 1;
+    const BLOCKS: u8 = 2;
     let [_, _, kind, _, length @ ..] = match front::<VZ_HEADER>(stream, MAGIC) {
         Ok(header) => *header,
         Err(step) => return step,
@@ -166,6 +167,16 @@ fn vz(stream: &[u8]) -> Step {
     }
     if len > VZ_BODY_MAX {
         return noise(stream, MAGIC, ErrorCode::TooLarge, 4, "length");
+    }
+    // What a body begins with: a header that was cut borrows its length from the frame behind it, and nobody should wait
+    // for that much.
+    let begins = match stream.get(VZ_HEADER).filter(|_| len > 0) {
+        Some(first) if kind == BLOCKS => *first == b'I',
+        Some(first) => *first == b'{' || first.is_ascii_whitespace(),
+        None => true,
+    };
+    if !begins {
+        return noise(stream, MAGIC, ErrorCode::Syntax, VZ_HEADER, "body");
     }
     whole(stream, VZ_HEADER + len)
 }

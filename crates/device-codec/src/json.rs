@@ -3,6 +3,7 @@
 //! The caller visits the keys it knows; what it does not take is checked and skipped. Strings stay where they lie
 //! ([`Str`]) until somebody decodes them, so a device name in a wrong charset does not cost the plate beside it.
 
+mod ahead;
 pub(crate) mod explain;
 pub(crate) mod members;
 mod number;
@@ -44,10 +45,15 @@ pub(crate) enum Kind {
 /// [`text`](Self::text), …).
 #[derive(Clone, Debug)]
 pub(crate) struct Json<'a> {
-    /// How long the whole document is.
-    len: usize,
+    /// The whole document.
+    document: &'a [u8],
     /// What was not read yet.
     rest: &'a [u8],
+    /// Which of the [`WINDOW`](text::WINDOW) bytes from some place on end a run of plain text, bit by bit: so many
+    /// bytes are looked at at once, and the strings in them are found without reading them again.
+    marks: u64,
+    /// How many bytes there are from that place to the end.
+    marked: usize,
     depth: u8,
     charset: Charset,
     broken: Option<DecodeError>,
@@ -58,17 +64,21 @@ impl<'a> Json<'a> {
     /// Reads a UTF-8 document; a byte-order mark is passed over.
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         let rest = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        Self { len: bytes.len(), rest, depth: 0, charset: Charset::Utf8, broken: None }
+        Self { rest, ..Self::in_charset(bytes, Charset::Utf8) }
     }
 
     /// Reads a document whose strings are GBK.
     pub(crate) fn gbk(bytes: &'a [u8]) -> Self {
-        Self { len: bytes.len(), rest: bytes, depth: 0, charset: Charset::Gbk, broken: None }
+        Self::in_charset(bytes, Charset::Gbk)
+    }
+
+    fn in_charset(bytes: &'a [u8], charset: Charset) -> Self {
+        Self { document: bytes, rest: bytes, marks: 0, marked: 0, depth: 0, charset, broken: None }
     }
 
     /// The offset of the next byte.
     pub(crate) fn at(&self) -> usize {
-        self.len - self.rest.len()
+        self.document.len() - self.rest.len()
     }
 
     /// Whether an object comes next.
@@ -91,24 +101,34 @@ impl<'a> Json<'a> {
         }
         let mut rare;
         let mut empty = true;
+        // What follows a comma is kept out of `self` until the value behind its key: what is written to memory and read
+        // again is waited for, and each key's place follows from the place before.
+        let mut rest = self.rest;
         loop {
-            let name = match self.plain_key() {
-                Some(name) => name,
-                None if empty && self.close(b'}') => return,
+            let (name, value) = match self.plain_key(rest) {
+                Some(key) => key,
                 None => {
+                    self.rest = rest;
+                    if empty && self.close(b'}') {
+                        return;
+                    }
                     rare = self.rarer_key();
                     let Some(name) = &rare else { return };
                     self.byte();
-                    name.as_bytes()
+                    (name.as_bytes(), self.rest)
                 }
             };
             empty = false;
-            let before = self.rest.len();
+            self.rest = value;
             visit(self, name);
-            if self.rest.len() == before {
+            if self.rest.len() == value.len() {
                 self.pass();
             }
-            if !self.more(b'}') {
+            if let [b',', after @ ..] = self.rest {
+                rest = after;
+            } else if self.more(b'}') {
+                rest = self.rest;
+            } else {
                 return;
             }
         }
@@ -171,6 +191,23 @@ impl<'a> Json<'a> {
         }
     }
 
+    /// Takes a string into an empty slot: of a key that an object has twice, the first counts. It is made where it is to
+    /// lie, as what is written word by word cannot be copied at once for a while.
+    #[inline]
+    pub(crate) fn first_text(&mut self, slot: &mut Option<Str<'a>>) {
+        match self.plain_string() {
+            Some(text) => {
+                slot.get_or_insert(text);
+            }
+            None => self.rarer_first_text(slot),
+        }
+    }
+
+    #[inline(never)]
+    fn rarer_first_text(&mut self, slot: &mut Option<Str<'a>>) {
+        first(slot, self.rarer_text());
+    }
+
     #[inline(never)]
     fn rarer_text(&mut self) -> Option<Str<'a>> {
         if self.byte() == b'"' {
@@ -219,9 +256,26 @@ impl<'a> Json<'a> {
     }
 
     /// Takes an identity: a string's bytes, or a number's digits.
-    #[inline]
     pub(crate) fn take_id(&mut self) -> Option<Str<'a>> {
         self.take_scalar().id()
+    }
+
+    /// As [`take_id`](Self::take_id), into an empty slot as [`first_text`](Self::first_text).
+    #[inline]
+    pub(crate) fn first_id(&mut self, slot: &mut Option<Str<'a>>) {
+        let (_, len) = number::digits(self.rest);
+        match self.rest.split_at_checked(len).filter(|_| len > 0) {
+            Some((digits, rest)) => {
+                self.rest = rest;
+                slot.get_or_insert(Str::new(digits, 0, false, Charset::Utf8));
+            }
+            None => self.rarer_first_id(slot),
+        }
+    }
+
+    #[inline(never)]
+    fn rarer_first_id(&mut self, slot: &mut Option<Str<'a>>) {
+        first(slot, self.take_id());
     }
 
     /// Takes a truth value in any of its spellings.
@@ -276,9 +330,7 @@ impl<'a> Json<'a> {
 
     #[inline]
     fn space(&mut self) {
-        while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = self.rest {
-            self.rest = rest;
-        }
+        self.rest = past_blanks(self.rest);
     }
 
     /// The next byte that is no blank, not taken; 0 at the end, which JSON has nowhere either.
@@ -383,18 +435,18 @@ impl<'a> Json<'a> {
         false
     }
 
-    /// Takes a key, its colon and what blanks follow, as devices write them; stays where it is at any other.
+    /// The key that `rest` begins with, and the value behind its colon and blanks, as devices write them; nothing at any
+    /// other.
     #[inline(always)]
-    fn plain_key(&mut self) -> Option<&'a [u8]> {
+    fn plain_key(&mut self, rest: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
         // In any charset: no character of GBK ends in a quote, and one that ends in a backslash stops the scan.
-        let [b'"', text @ ..] = self.rest else { return None };
-        let (name, behind) = text.split_at_checked(text::skip_plain(text))?;
-        let rest = behind.strip_prefix(b"\":")?;
-        self.rest = rest;
-        if rest.first().is_none_or(|b| *b <= b' ') {
-            self.byte_after_space();
+        let [b'"', text @ ..] = rest else { return None };
+        let (name, behind) = text.split_at_checked(self.plain(text))?;
+        let value = behind.strip_prefix(b"\":")?;
+        match value.first() {
+            Some(first) if *first > b' ' => Some((name, value)),
+            _ => Some((name, past_blanks(value))),
         }
-        Some(name)
     }
 
     /// Takes a key and its colon, with blanks, escapes or in GBK.
@@ -433,7 +485,7 @@ impl<'a> Json<'a> {
     #[inline(always)]
     fn plain_string(&mut self) -> Option<Str<'a>> {
         let [b'"', text @ ..] = self.rest else { return None };
-        let (raw, behind) = text.split_at_checked(text::skip_plain(text))?;
+        let (raw, behind) = text.split_at_checked(self.plain(text))?;
         let at = self.at() + 1;
         self.rest = behind.strip_prefix(b"\"")?;
         Some(Str::new(raw, at, false, self.charset))
@@ -501,6 +553,14 @@ impl<'a> Json<'a> {
             self.rest = rest;
         }
     }
+}
+
+#[inline(never)]
+fn past_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\n' | b'\r' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
 }
 
 /// Keeps the first value: of a key that an object has twice, the first counts.

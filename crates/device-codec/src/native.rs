@@ -22,7 +22,7 @@ mod tlv;
 
 pub use cobs::{cobs_decode, cobs_encode};
 pub use frame::{Frame, Head, MAX_FRAME, Split};
-pub(crate) use frame::{check, head, instant, plain_heartbeat, plain_parts};
+pub(crate) use frame::{PLAIN_LEN, PLAIN_TAGGED_LEN, PlainHeartbeat, check, head, instant};
 pub use message::{
     Ack, AckStatus, Alarm, BayState, Command, CommandAction, CommandResult, GateReport, Heartbeat,
     LockReport, Loops, Message, Occupancy, PlateEvent, Reason, Startup, TimeReply, TimeRequest, plate_color,

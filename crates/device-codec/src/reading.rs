@@ -1,7 +1,5 @@
 //! What one frame says, in our words and units, without judging it.
 
-use core::mem::ManuallyDrop;
-
 use parking_types::{Direction, Instant, Local, PlateColor, PlateReading, VehicleClass, words};
 
 use crate::milli::Milli;
@@ -207,21 +205,6 @@ impl<'a> Reading<'a> {
             berth_no: None,
             proof: None,
             facts: Facts::default(),
-        }
-    }
-
-    /// As [`new`](Self::new), for a frame that mostly states no texts and no further facts: there is nothing to free
-    /// then, and to look for it takes longer than the rest. Must be [`end`](Self::end)ed.
-    #[inline(always)]
-    pub(crate) fn short(kind: Kind) -> ManuallyDrop<Self> {
-        ManuallyDrop::new(Self::new(kind))
-    }
-
-    /// Frees what a [`short`](Self::short) reading may hold all the same.
-    #[inline(always)]
-    pub(crate) fn end(&mut self) {
-        if !self.facts.is_empty() {
-            drop(core::mem::take(&mut self.facts));
         }
     }
 

@@ -47,6 +47,20 @@ impl FrameDecoder {
         Self { framing }
     }
 
+    /// How many bytes the cut frame at the front of the last bytes takes along.
+    fn cut_off(&self, rest: &[u8]) -> usize {
+        // Without its delimiter nothing ends on a serial line.
+        let mut from = if self.framing == Framing::NativeSerial { rest.len() } else { 1 };
+        while let Some(behind) = rest.get(from..).filter(|behind| !behind.is_empty()) {
+            match self.framing.next(behind) {
+                Step::Frame { .. } => return from,
+                Step::Noise { len, .. } => from += len.max(1),
+                Step::NeedMore { .. } => from += 1,
+            }
+        }
+        rest.len()
+    }
+
     /// The bytes of a frame without what the line adds to them.
     fn frame(&self, bytes: Bytes) -> Unit {
         if self.framing != Framing::NativeSerial {
@@ -84,13 +98,14 @@ impl Decoder for FrameDecoder {
         }
     }
 
-    /// At the end of a stream a cut frame is noise.
+    /// At the end of a stream a cut frame is noise, up to the next one that is whole: a frame whose length was broken had
+    /// others behind it.
     fn decode_eof(&mut self, buffer: &mut BytesMut) -> Result<Option<Unit>, Self::Error> {
         if let Some(unit) = self.decode(buffer)? {
             return Ok(Some(unit));
         }
-        let len = buffer.len();
-        buffer.clear();
+        let len = self.cut_off(buffer);
+        buffer.advance(len);
         let error = DecodeError::new(crate::ErrorCode::Truncated, len, "");
         Ok((len > 0).then_some(Unit::Noise { len, error }))
     }

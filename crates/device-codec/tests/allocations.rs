@@ -4,8 +4,7 @@
 use allocation_counter::measure;
 use device_codec::command::{Action, Target, Wire, encode};
 use device_codec::native::{Frame, Key};
-use device_codec::{Context, Payload, Protocol, decode};
-use serde_json::Value;
+use device_codec::{Context, Kind, Payload, Protocol, Reading, Text, Value, decode};
 
 mod vectors;
 
@@ -22,6 +21,37 @@ fn assert_none(what: &str, protocol: Protocol, port: Option<u8>, bytes: &[u8]) {
         });
     });
     assert_eq!(counted.count_total, 0, "{what}");
+}
+
+/// As many as there is room for, one more, and so many that they move several times.
+#[test]
+fn what_a_reading_holds_is_freed() {
+    let text = "longer than what is kept where it stands".to_owned();
+    for facts in [0, 1, 28, 29, 100] {
+        let counted = measure(|| {
+            let mut reading = Reading::new(Kind::Debug);
+            for number in 0..facts {
+                reading.put("number", number);
+                reading.put("text", Text::own(&text));
+            }
+            let copy = reading.clone();
+            drop(reading);
+            let numbers =
+                copy.more().filter_map(|(_, value)| if let Value::Int(n) = value { Some(*n) } else { None });
+            assert!(numbers.eq(0..facts));
+            assert_eq!(
+                copy.more().filter(|(_, value)| value.text().as_deref() == Some(&text)).count() as i64,
+                facts
+            );
+        });
+        assert_eq!(counted.count_total > 0, facts > 0, "{facts}");
+        assert_eq!((counted.count_current, counted.bytes_current), (0, 0), "{facts}");
+    }
+    let numbers = measure(|| {
+        let mut reading = Reading::new(Kind::Debug);
+        (0..28).for_each(|number| reading.put("number", number));
+    });
+    assert_eq!(numbers.count_total, 0);
 }
 
 #[test]
@@ -65,7 +95,7 @@ fn boards_and_binary_camera_frames() {
 #[test]
 fn native_frames_and_their_tags() {
     for line in include_str!("data/native.jsonl").lines() {
-        let vector: Value = serde_json::from_str(line).unwrap();
+        let vector: serde_json::Value = serde_json::from_str(line).unwrap();
         let bytes = hex(vector["frame"].as_str().unwrap());
         assert_none(line, Protocol::Parkline, None, &bytes);
         if let Some(key) = vector.get("key") {

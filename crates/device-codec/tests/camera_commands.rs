@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use device_codec::command::{
-    Action, Command, CommandError, NativeTarget, Push, Target, Topics, VzCall, Wire, dahua_push_reply,
-    encode, native_frame, vz_http_reply, vz_tcp_call,
+    Action, BACKLOG, Command, CommandError, NativeTarget, Push, Target, Topics, VzCall, Wire,
+    dahua_push_reply, encode, event_stream, native_frame, plates_after, vz_http_reply, vz_tcp_call,
 };
 use device_codec::native::{CommandAction, CommandResult, Frame, Head, Key, Message, tlv_kind};
 use device_codec::{Context, Proof, Protocol, Value, decode, f6213_reply};
@@ -256,6 +256,21 @@ fn mqtt_messages_name_the_camera_in_topic_and_envelope() {
     assert_eq!(topic, "917e2298-8ddf3e46/device/message/down/ivs_trigger");
     let nameless = Target { serial: None, ..target };
     assert_eq!(encode(Protocol::VzMqtt, &Action::Open, &nameless), Err(CommandError::Missing("serial")));
+    let body = |action: Action<'_>| {
+        let Wire::Publish { payload, .. } = encode(Protocol::VzMqtt, &action, &target).unwrap() else {
+            panic!("no message")
+        };
+        serde_json::from_slice::<serde_json::Value>(&payload).unwrap()["payload"]["body"].clone()
+    };
+    let plate = plate();
+    let from = local("2026-01-01T00:00:00");
+    let added = body(Action::ListAdd { plate: &plate, from, to: from });
+    let wanted = r#"{"operator_type":"update_or_add","dldb_rec":{"plate":"粤B12345","enable":1,"need_alarm":0,
+        "enable_time":"2026-01-01 00:00:00","overdue_time":"2026-01-01 00:00:00"}}"#;
+    assert_eq!(added, serde_json::from_str::<serde_json::Value>(wanted).unwrap());
+    let removed = body(Action::ListRemove { plate: &plate });
+    assert_eq!(removed, serde_json::json!({"operator_type": "delete", "plate": "粤B12345"}));
+    assert_eq!(body(Action::Say("一"))["voice_data"], "5LiA");
 }
 
 #[test]
@@ -405,4 +420,34 @@ fn an_f6213_is_told_the_time() {
     let reply = f6213_reply(&periodic, Instant::from_secs(0x6543_2100).unwrap(), [false, false]).unwrap();
     assert_eq!(reply[..13], [0xa0, 1, 0, 2, 3, 0x11, 7, 6, 1, 0x65, 0x43, 0x21, 0x00]);
     assert_eq!(reply[13], 1 ^ 0x65 ^ 0x43 ^ 0x21);
+}
+
+#[test]
+fn what_answers_a_question_for_the_past_is_an_offline_upload() {
+    let result = r#"{"cmd":"ivs_result","id":7,"PlateResult":{"license":"A12345","confidence":97}}"#;
+    let polled = "<Plates><Plate><plateNumber>A12345</plateNumber><picName>p</picName></Plate></Plates>";
+    for (protocol, payload, route) in
+        [(Protocol::VzTcp, result, "get_record"), (Protocol::HikvisionIsapi, polled, "/ISAPI/plates")]
+    {
+        let backlog = format!("{route}{BACKLOG}");
+        for (route, offline) in [(route, None), (backlog.as_str(), Some(true))] {
+            let context = Context { route: Some(route), ..Context::default() };
+            let mut said = Vec::new();
+            decode(protocol, payload.as_bytes(), &context, &mut |reading| said.push(reading.offline_upload))
+                .unwrap();
+            assert_eq!(said, [offline], "{route}");
+        }
+    }
+}
+
+#[test]
+fn a_poll_holds_nothing_that_could_end_its_element() {
+    let Some(Wire::Request { body, .. }) = plates_after(Protocol::HikvisionIsapi, 1, "a</picTime><x>1")
+    else {
+        panic!()
+    };
+    assert!(String::from_utf8_lossy(&body).contains("<picTime>apicTimex1</picTime>"));
+    assert_eq!(plates_after(Protocol::DahuaHttp, 1, "0"), None);
+    assert_eq!(event_stream(Protocol::VzTcp, 1), None);
+    assert!(event_stream(Protocol::DahuaHttp, 2).unwrap().contains("&channel=2&"));
 }

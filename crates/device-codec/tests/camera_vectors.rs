@@ -1,4 +1,4 @@
-//! The frames of `tests/data/cameras.jsonl`: what their sources say that they say, and what becomes of them broken.
+//! The frames of `tests/data/cameras.jsonl` and of the file made by hand beside it: what their sources say that they say, and what becomes of them broken.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 use device_codec::{Context, DecodeError, Protocol, decode, explain};
@@ -16,8 +16,9 @@ fn unhex(text: &str) -> Vec<u8> {
 }
 
 fn vectors() -> Vec<Vector> {
-    let text = include_str!("data/cameras.jsonl");
-    let rows = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let texts = [include_str!("data/cameras.jsonl"), include_str!("data/cameras_by_hand.jsonl")];
+    let rows =
+        texts.iter().flat_map(|text| text.lines()).map(|line| serde_json::from_str::<Value>(line).unwrap());
     rows.map(|row| Vector {
         id: row["id"].as_str().unwrap().to_owned(),
         protocol: Protocol::parse(row["protocol"].as_str().unwrap()).unwrap(),
@@ -72,7 +73,7 @@ fn check(id: &str, expected: &Value, found: &Value) {
 #[test]
 fn every_frame_says_what_its_source_says() {
     let vectors = vectors();
-    assert!(vectors.len() > 70);
+    assert!(vectors.len() > 140);
     for vector in vectors {
         let outcome = readings(vector.protocol, &vector.payload);
         if let Some(code) = vector.row["error"].as_str() {

@@ -41,6 +41,21 @@ fn a_cut_frame_is_shown_up_to_the_cut() {
     }
 }
 
+/// Detectors' frames of a fixed length are read as far as they go, not refused at once.
+#[test]
+fn a_cut_frame_of_fixed_length_shows_its_fields() {
+    for (protocol, port, bytes, wanted) in [
+        (Protocol::NetvoxR719a, Some(6), &b"\x01\x59\x01\xa4"[..], "battery"),
+        (Protocol::Libelium11, None, &b"\x81\xff\x0c"[..], "hours"),
+        (Protocol::LibeliumSp2, None, &b"\x81\xff\x0c\xf6"[..], "temperature"),
+    ] {
+        let context = device_codec::Context { port, ..device_codec::Context::default() };
+        let explained = explain(protocol, bytes, &context);
+        assert_eq!(explained.error.unwrap().code, ErrorCode::Truncated, "{protocol}");
+        assert!(explained.fields.iter().any(|field| field.name == wanted), "{protocol}");
+    }
+}
+
 fn shown(protocol: Protocol, payload: &[u8]) -> Vec<(String, String)> {
     let explained = explain(protocol, payload, &device_codec::Context::default());
     explained.fields.into_iter().map(|field| (field.name.into_owned(), field.value)).collect()
@@ -76,11 +91,17 @@ fn a_body_in_gbk_behind_a_binary_header() {
 
 #[test]
 fn passwords_are_not_shown() {
-    let form = b"device_name=IVS&serialno=0f823866-d2dc45ab&user_name=admin&pass_wd=x&password=secret";
+    let form = b"device_name=IVS&serialno=0f823866-d2dc45ab&user_name=admin&pass_wd=secret&password=secret";
     let fields = shown(Protocol::VzHttp, form);
     assert!(fields.contains(&("serialno".to_owned(), "0f823866-d2dc45ab".to_owned())));
     assert!(
         fields.iter().all(|(_, value)| !value.contains("admin") && !value.contains("secret")),
         "{fields:?}"
     );
+    let login = b"{\"id\":\"admin\",\"password\":\"secret\"}";
+    let mut frame = vec![0xcc, 0xff, 1, 0, login.len() as u8 + 2, 0, 0, 0];
+    frame.extend_from_slice(login);
+    frame.extend_from_slice(&[0xff, 0xdd]);
+    let fields = shown(Protocol::MilesightTcp, &frame);
+    assert!(fields.iter().all(|(_, value)| !value.contains("secret")), "{fields:?}");
 }

@@ -3,11 +3,23 @@
 #![cfg(feature = "codec")]
 
 use bytes::BytesMut;
-use device_codec::Framing;
 use device_codec::native::{Head, Heartbeat, Key, Message, TimeRequest, cobs_encode};
 use device_codec::stream::{FrameDecoder, Unit};
+use device_codec::{Framing, Step};
 use proptest::prelude::*;
 use tokio_util::codec::Decoder;
+
+mod vectors;
+
+/// Every published or hand-made frame that comes in a stream and is sound.
+fn streamed() -> Vec<(Framing, Vec<u8>)> {
+    let framed = vectors::all().into_iter().filter_map(|vector| {
+        let framing = Framing::of(vector.protocol)?;
+        let whole = Step::Frame { len: vector.payload.len() };
+        (framing.next(&vector.payload) == whole).then_some((framing, vector.payload))
+    });
+    framed.collect()
+}
 
 /// Frames of one framing, as they lie on the line, and as they come out.
 fn frames(framing: Framing) -> Vec<(Vec<u8>, Vec<u8>)> {
@@ -131,4 +143,56 @@ fn announced_lengths_are_not_believed() {
 fn a_sign_of_life_that_announces_a_body_is_noise() {
     let stream = b"VZ\x01\0\0\x01\0\0VZ\x01\0\0\0\0\0";
     assert_eq!(run(Framing::VzTcp, stream, &[8]).0, [b"VZ\x01\0\0\0\0\0".to_vec()]);
+}
+
+#[test]
+fn every_frame_twice_in_a_row_and_after_noise() {
+    let frames = streamed();
+    for framing in
+        [Framing::Native, Framing::VzTcp, Framing::MilesightTcp, Framing::BarrierStatus, Framing::Led]
+    {
+        assert!(frames.iter().any(|(known, _)| *known == framing), "{framing:?}");
+    }
+    for (framing, frame) in frames {
+        let stream = [frame.as_slice(), &frame, b"boot ok\r\n", &frame].concat();
+        let wanted = vec![frame; 3];
+        assert_eq!(run(framing, &stream, &[7]).0, wanted, "{framing:?}");
+    }
+}
+
+/// A cut frame may take what follows for its own rest, once; then the stream is in step again.
+#[test]
+fn behind_a_frame_that_was_cut_the_next_ones_are_read() {
+    for (framing, frame) in streamed() {
+        for cut in 0..frame.len() {
+            let stream = [&frame[..cut], &frame, &frame, &frame].concat();
+            let (found, _) = run(framing, &stream, &[64]);
+            assert!(found.len() >= 2 && found.last() == Some(&frame), "{framing:?} cut at {cut}");
+        }
+    }
+}
+
+/// So many frames that none of the lengths that a flipped bit can make ends within the last of them.
+fn enough(frame: usize) -> usize {
+    let ends_within = |count: &usize| {
+        (0..32).map(|bit| 1_u64 << bit).any(|more| {
+            let last = (frame * (count - 1)) as u64..(frame * count) as u64;
+            last.contains(&more) || more == last.end
+        })
+    };
+    (2..100).find(|count| !ends_within(count)).unwrap()
+}
+
+/// A flipped bit costs the frame that it is in, or makes another of it, and whatever its length then takes along.
+#[test]
+fn behind_a_flipped_bit_the_next_frame_is_read() {
+    for (framing, frame) in streamed() {
+        for bit in 0..frame.len() * 8 {
+            let mut broken = frame.clone();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            let stream = [broken, frame.repeat(enough(frame.len()))].concat();
+            let (found, _) = run(framing, &stream, &[256]);
+            assert_eq!(found.last(), Some(&frame), "{framing:?} bit {bit} of {frame:02x?}");
+        }
+    }
 }

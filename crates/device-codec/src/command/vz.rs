@@ -233,7 +233,11 @@ fn mqtt_body(object: &mut Object<'_>, action: &Action<'_>, target: &Target<'_>) 
         Action::Open | Action::Close | Action::Hold | Action::Normal => {
             relay_body(object, relay(action, target)?, target.pulse_ms);
         }
-        Action::Say(text) if target.board.is_none() => voice_body(object, text),
+        Action::Say(text) if target.board.is_none() => {
+            voice_body(object, text);
+            // The name that integrators' cameras read over MQTT.
+            object.text("voice_data", &encoded(text.as_bytes()));
+        }
         Action::Say(_) | Action::Show { .. } => {
             let frame = serial::led(action, target.board.ok_or(CommandError::Missing("board"))?)?;
             object.objects("serialData", [&frame], |item, frame| {
@@ -248,11 +252,12 @@ fn mqtt_body(object: &mut Object<'_>, action: &Action<'_>, target: &Target<'_>) 
             object.text("min", &format!("{:02}", secs / 60 % 60)).text("sec", &format!("{:02}", secs % 60));
         }
         Action::ListAdd { .. } => {
-            object.text("operator_type", "add");
-            object.objects("dldb_rec", [action], |item, action| list_item(item, action));
+            // One object and plain text, as the vendor's own platform sends it.
+            object.text("operator_type", "update_or_add");
+            object.object("dldb_rec", |item| list_item(item, action));
         }
         Action::ListRemove { plate } => {
-            object.text("operator_type", "delete").text("plate", &encoded(plate.as_str().as_bytes()));
+            object.text("operator_type", "delete").text("plate", plate.as_str());
         }
         _ => {}
     }

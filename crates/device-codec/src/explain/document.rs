@@ -84,6 +84,8 @@ impl<'f> Document<'f> {
             let name = String::from_utf8_lossy(part.name()).into_owned();
             let body = part.body.trim_ascii_start();
             if part.is_photo() {
+                // The photos of a stream have no name.
+                let name = if name.is_empty() { "photo".to_owned() } else { name };
                 self.push(part.at, part.body.len(), name, format!("photo, {} bytes", part.body.len()));
             } else if matches!(body.first(), Some(b'{' | b'[' | b'<')) {
                 self.base = base + part.at;
@@ -144,9 +146,11 @@ impl<'f> Document<'f> {
 
 /// What a camera sends of its own users does not go to a screen.
 fn hide(field: &mut Field) {
-    const SECRET: [&str; 6] = ["user", "username", "user_name", "pass", "passwd", "password"];
+    const SECRET: [&str; 7] = ["user", "username", "account", "pass", "passwd", "pwd", "password"];
     let name = field.name.rsplit('.').next().unwrap_or_default();
-    if SECRET.iter().any(|secret| name.eq_ignore_ascii_case(secret)) {
+    // `user_name` and `pass_wd` are Vzenith's spelling.
+    let bare: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).collect();
+    if SECRET.iter().any(|secret| bare.eq_ignore_ascii_case(secret)) {
         field.value = "…".to_owned();
         field.meaning = "not shown".to_owned();
     }

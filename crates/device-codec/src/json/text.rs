@@ -1,9 +1,11 @@
 //! JSON strings: found a word at a time, decoded only where somebody reads them.
 
+use wide::u8x16;
+
 use super::Num;
 use crate::{
     error::{DecodeError, ErrorCode},
-    reading::Value,
+    reading::{Fact, Reading, Value},
     text::Text,
 };
 
@@ -66,27 +68,41 @@ pub(super) fn scan(text: &[u8], charset: Charset) -> (usize, End) {
     }
 }
 
-/// The offset of the first byte that is a quote, a backslash or a control character, eight bytes at a time.
-#[inline(always)]
+/// How many bytes are looked at at once.
+pub(super) const WINDOW: usize = 64;
+
+/// Whether a byte may end a run of plain text: a quote, a backslash, a control character.
+fn is_marked(b: u8) -> bool {
+    matches!(b, 0..=0x1f | b'"' | b'\\')
+}
+
+/// How many plain bytes stand in front.
 pub(super) fn skip_plain(text: &[u8]) -> usize {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    let mut tail = text;
-    while let Some((chunk, after)) = tail.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        // A difference sets the top bit of a byte that was too small for it. Bytes of 0x80 and more are none of these.
-        // With its second bit turned a quote is 0x20, next to the control characters, which stay among themselves.
-        let quote_or_control = (word ^ (ONES * 0x02)).wrapping_sub(ONES * 0x21);
-        let backslash = (word ^ (ONES * 0x5c)).wrapping_sub(ONES);
-        let found = (quote_or_control | backslash) & !word & TOPS;
-        if found != 0 {
-            return text.len() - tail.len() + (found.trailing_zeros() / 8) as usize;
+    let (windows, rest) = text.as_chunks::<WINDOW>();
+    for (index, window) in windows.iter().enumerate() {
+        let marks = marks(window);
+        if marks != 0 {
+            return index * WINDOW + marks.trailing_zeros() as usize;
         }
-        tail = after;
     }
-    // The last bytes of a document one by one.
-    let more = tail.iter().position(|b| matches!(b, 0..=0x1f | b'"' | b'\\')).unwrap_or(tail.len());
-    text.len() - tail.len() + more
+    text.len() - rest.len() + rest.iter().position(|b| is_marked(*b)).unwrap_or(rest.len())
+}
+
+/// Which bytes are [marked](is_marked), the first one in the lowest bit.
+#[inline]
+pub(super) fn marks(window: &[u8; WINDOW]) -> u64 {
+    window.as_chunks().0.iter().rev().fold(0, |marks, part| marks << PART | part_marks(*part))
+}
+
+/// How many bytes are compared at once.
+const PART: usize = 16;
+
+#[inline]
+fn part_marks(part: [u8; PART]) -> u64 {
+    let part = u8x16::new(part);
+    let control = part.min(u8x16::splat(0x1f)).simd_eq(part);
+    let marks = control | part.simd_eq(u8x16::splat(b'"')) | part.simd_eq(u8x16::splat(b'\\'));
+    u64::from(marks.to_bitmask())
 }
 
 /// Where an escape ends, or where and how it breaks.
@@ -136,12 +152,19 @@ impl<'a> Str<'a> {
     /// no partner; nothing is replaced.
     #[inline]
     pub(crate) fn decode(self) -> Result<Text<'a>, DecodeError> {
-        if self.mark & (GBK | ESCAPED) == 0
-            && let Ok(text) = core::str::from_utf8(self.raw)
-        {
-            return Ok(Text::Borrowed(text));
-        }
-        self.decode_rarer()
+        self.borrowed().map_or_else(|| self.decode_rarer(), |text| Ok(Text::Borrowed(text)))
+    }
+
+    /// Whether it is UTF-8 without escapes, if it is text at all.
+    #[inline]
+    pub(crate) fn stands_as_it_is(self) -> bool {
+        self.mark & (GBK | ESCAPED) == 0
+    }
+
+    /// The text where it stands, if it is UTF-8 without escapes.
+    #[inline]
+    pub(crate) fn borrowed(self) -> Option<&'a str> {
+        if self.stands_as_it_is() { core::str::from_utf8(self.raw).ok() } else { None }
     }
 
     #[inline(never)]
@@ -158,6 +181,19 @@ impl<'a> Str<'a> {
             return Ok(text);
         }
         unescape(&text).map(|text| Text::own(&text)).ok_or(self.no_text(0))
+    }
+
+    /// States it as a fact.
+    ///
+    /// # Errors
+    /// As [`decode`](Self::decode).
+    #[inline]
+    pub(crate) fn state(self, reading: &mut Reading<'a>, fact: Fact) -> Result<(), DecodeError> {
+        match self.borrowed() {
+            Some(text) => reading.set(fact, Some(text)),
+            None => reading.set(fact, Some(self.decode_rarer()?)),
+        }
+        Ok(())
     }
 
     /// The text of an identity: most are numbers, which are kept as such where they are written the same again.
@@ -215,4 +251,26 @@ fn unicode(text: &str) -> Option<(char, usize)> {
     text.get(5..7).filter(|mark| *mark == "\\u")?;
     let low = unit(7).filter(|low| (0xdc00..0xe000).contains(low))?;
     Some((char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00))?, 11))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_run_of_plain_text_ends_where_it_does(text in proptest::collection::vec(0x1eu8..0x62, 0..200)) {
+            let end = text.iter().position(|b| is_marked(*b)).unwrap_or(text.len());
+            prop_assert_eq!(skip_plain(&text), end);
+        }
+    }
+
+    #[test]
+    fn every_byte_is_told_apart() {
+        for b in 0..=u8::MAX {
+            let wanted = if is_marked(b) { u64::MAX } else { 0 };
+            assert_eq!(marks(&[b; WINDOW]), wanted, "{b:#x}");
+        }
+    }
 }

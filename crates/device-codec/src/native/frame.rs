@@ -35,7 +35,9 @@ pub(super) const MAGIC: [u8; 4] = [0xf5, 0x50, 0x4b, 0x0a];
 const MAJOR: u8 = 1;
 const HEADER_LEN: usize = 48;
 /// The header and the fixed part of a heartbeat.
-const PLAIN_HEARTBEAT: usize = HEADER_LEN + Heartbeat::LEN;
+pub(crate) const PLAIN_LEN: usize = HEADER_LEN + Heartbeat::LEN;
+/// And its tag.
+pub(crate) const PLAIN_TAGGED_LEN: usize = PLAIN_LEN + TAG_LEN;
 /// The longest payload.
 const MAX_PAYLOAD: u32 = 65_536;
 /// The longest frame: the longest header that its byte can say, the longest payload and a tag.
@@ -145,14 +147,6 @@ fn layout_fields<T: Trace>(frame: &Reader<'_, T>) -> Result<Layout, DecodeError>
     Ok(Layout { crc, payload_len, message, header_len, fixed_len, flags })
 }
 
-/// Reads what the header of a [`plain_heartbeat`] says of the sender, and its message.
-#[inline(always)]
-pub(crate) fn plain_parts(frame: &[u8; PLAIN_HEARTBEAT]) -> Result<(Head, Heartbeat), DecodeError> {
-    let frame = Reader::new(frame, Quiet);
-    let head = head_fields(&frame, frame.u16_le(at::FLAGS, "flags")?)?;
-    Ok((head, Heartbeat::read(&frame.part(HEADER_LEN, Heartbeat::LEN, "fixed")?)?))
-}
-
 /// Reads what the header says of the sender.
 #[inline(always)]
 pub(crate) fn head<T: Trace>(frame: &Reader<'_, T>, layout: &Layout) -> Result<Head, DecodeError> {
@@ -174,28 +168,61 @@ fn head_fields<T: Trace>(frame: &Reader<'_, T>, flags: u16) -> Result<Head, Deco
     Ok(Head { flags, key_id, device_id, boot_id, seq, sent_at })
 }
 
-/// The first 64 bytes of a heartbeat of exactly this version without TLVs, checked: most of what devices send. All that
-/// its header says of the frame itself is known, so two comparisons stand for those of [`layout`]; anything else, be it
-/// wrong or only flagged, is `None` and read field by field.
-#[inline(always)]
-pub(crate) fn plain_heartbeat(bytes: &[u8]) -> Option<&[u8; PLAIN_HEARTBEAT]> {
-    const KNOWN: u64 = MAJOR as u64
-        | ((HEADER_LEN / 8) as u64) << (8 * (at::HEADER_WORDS - at::MAJOR))
-        | (Heartbeat::KIND as u64) << (8 * (at::MESSAGE - at::MAJOR))
-        | (Heartbeat::LEN as u64) << (8 * (at::FIXED_LEN - at::MAJOR));
-    const TELLING: u16 = flag::MUST_UNDERSTAND & !(flag::ACK_WANTED | flag::TAG);
-    const FLAGS: u64 = (u16::MAX as u64) << (8 * (at::FLAGS - at::MAJOR));
-    let (frame, tag) = bytes.split_first_chunk::<PLAIN_HEARTBEAT>()?;
-    let reader = Reader::new(frame, Quiet);
-    let word = reader.u64_le(at::MAJOR, "").ok()?;
-    let flags = reader.u16_le(at::FLAGS, "").ok()?;
-    let known = reader.array::<4>(at::MAGIC, "").ok()? == MAGIC
-        && word & !FLAGS == KNOWN
-        && flags & TELLING == 0
-        && reader.u32_le(at::PAYLOAD_LEN, "").ok()? as usize == Heartbeat::LEN
-        && tag.len() == if flags & flag::TAG == 0 { 0 } else { TAG_LEN };
-    let sound = known && reader.u32_le(at::CRC, "").ok()? == crc32c(bytes.get(at::COVERED..)?);
-    sound.then_some(frame)
+/// A heartbeat of exactly this version without TLVs, from a device that has nothing to send again: most of what devices
+/// send. All that its header says of the frame itself is known, so few comparisons stand for those of [`layout`].
+#[derive(Clone, Copy)]
+pub(crate) struct PlainHeartbeat<'a, const LEN: usize> {
+    whole: &'a [u8; LEN],
+    front: &'a [u8; PLAIN_LEN],
+}
+
+impl<'a, const LEN: usize> PlainHeartbeat<'a, LEN> {
+    /// Looks at all but the checksum; what is no such frame, be it wrong or only flagged, is to be read field by field.
+    #[inline(always)]
+    pub(crate) fn new(bytes: &'a [u8]) -> Option<Self> {
+        const fn shifted(value: u16, at: usize) -> u64 {
+            (value as u64) << (8 * (at - at::MAJOR))
+        }
+        const KNOWN: u64 = shifted(MAJOR as u16, at::MAJOR)
+            | shifted(HEADER_LEN as u16 / 8, at::HEADER_WORDS)
+            | shifted(Heartbeat::KIND, at::MESSAGE)
+            | shifted(Heartbeat::LEN as u16, at::FIXED_LEN);
+        const ANY: u64 = shifted(!(flag::MUST_UNDERSTAND & !flag::ACK_WANTED), at::FLAGS);
+        let whole = bytes.as_array::<LEN>()?;
+        let front = whole.first_chunk::<PLAIN_LEN>()?;
+        let tag = if LEN == PLAIN_LEN { 0 } else { shifted(flag::TAG, at::FLAGS) };
+        let reader = Reader::new(front, Quiet);
+        let known = reader.array::<4>(at::MAGIC, "").ok()? == MAGIC
+            && reader.u64_le(at::MAJOR, "").ok()? & !ANY == KNOWN | tag
+            && reader.u32_le(at::PAYLOAD_LEN, "").ok()? as usize == Heartbeat::LEN
+            && reader.u32_le(HEADER_LEN, "queued").ok()? == 0;
+        known.then_some(Self { whole, front })
+    }
+
+    /// What the header says of the sender.
+    #[inline(always)]
+    pub(crate) fn head(self) -> Option<Head> {
+        let frame = Reader::new(self.front, Quiet);
+        head_fields(&frame, frame.u16_le(at::FLAGS, "flags").ok()?).ok()
+    }
+
+    /// The message.
+    #[inline(always)]
+    pub(crate) fn message(self) -> Option<Heartbeat> {
+        Heartbeat::read(&Reader::new(self.front, Quiet).part(HEADER_LEN, Heartbeat::LEN, "fixed").ok()?).ok()
+    }
+
+    /// Whether the checksum is right. To be asked last, but before anything is believed: eight bytes that are read for the
+    /// checksum first are taken apart for the fields in them, which takes longer than to read those.
+    #[inline(always)]
+    pub(crate) fn is_sound(self, crc32c: impl Fn(&[u8]) -> u32) -> bool {
+        let (Ok(sum), Some(covered)) =
+            (Reader::new(self.front, Quiet).u32_le(at::CRC, ""), self.whole.get(at::COVERED..))
+        else {
+            return false;
+        };
+        sum == crc32c(covered)
+    }
 }
 
 fn flags_text(flags: u16) -> String {

@@ -134,9 +134,9 @@ fn reset_cause<T: Trace>(frame: &Reader<'_, T>, version: [u8; 3]) -> Result<Valu
         3 => "system_request",
         4 if version <= [0, 29, 255] => "other",
         4 if version >= [0, 39, 0] => "external_pin",
-        5 => "lockup",
-        6 => "brown_out",
-        7 => "other",
+        5 if version > [0, 29, 255] => "lockup",
+        6 if version > [0, 29, 255] => "brown_out",
+        7 if version > [0, 29, 255] => "other",
         _ => return Ok(Value::from(raw)),
     };
     frame.means(|| cause.to_owned());

@@ -17,4 +17,5 @@ mod plate;
 
 pub(crate) use form::Form;
 pub(crate) use multipart::Multipart;
+pub(super) use plate::put as put_plate;
 pub(crate) use vz::tcp::{block_photos as vz_block_photos, document as vz_document, reader as vz_json};

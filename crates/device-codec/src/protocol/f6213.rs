@@ -57,6 +57,7 @@ mod change {
     pub(super) const BASELINE: usize = 23;
     pub(super) const BASELINE_TIME: usize = 29;
     pub(super) const TAIL: usize = 33;
+    pub(super) const LEN: usize = TAIL + super::TAIL_LEN + 1;
 }
 
 /// Offsets of a periodic frame.
@@ -66,6 +67,7 @@ mod periodic {
     pub(super) const AMBIENT: usize = 16;
     pub(super) const BASELINE_TIME: usize = 22;
     pub(super) const TAIL: usize = 26;
+    pub(super) const LEN: usize = TAIL + super::TAIL_LEN + 1;
 }
 
 const FROM_DEVICE: u8 = 0xb0;
@@ -74,6 +76,8 @@ const FROM_SERVER: u8 = 0xa0;
 const NOT_MEASURED: u16 = 0xffff;
 /// The five values at the end of every body.
 const TAIL: [&str; 5] = ["rsrp", "rssi", "cell", "battery", "temperature"];
+
+const TAIL_LEN: usize = 2 * TAIL.len();
 
 mod command {
     pub(super) const PERIODIC: u8 = 0x10;
@@ -87,13 +91,36 @@ pub(super) fn decode<'a, T: Trace>(
     _: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
+    match frame.len() {
+        change::LEN => of_length::<T, { change::LEN }>(&frame, out),
+        periodic::LEN => of_length::<T, { periodic::LEN }>(&frame, out),
+        _ => of_any_length(&frame, out),
+    }
+}
+
+/// Reads a frame of a length that is known when this is compiled: no read in it can fail then, and none is asked.
+#[inline(always)]
+fn of_length<'a, T: Trace, const LEN: usize>(
+    frame: &Reader<'a, T>,
+    out: Out<'_, 'a>,
+) -> Result<(), DecodeError> {
+    read(&frame.front::<LEN>()?, out)
+}
+
+#[inline(never)]
+fn of_any_length<'a, T: Trace>(frame: &Reader<'a, T>, out: Out<'_, 'a>) -> Result<(), DecodeError> {
+    read(frame, out)
+}
+
+#[inline(always)]
+fn read<'a, T: Trace>(frame: &Reader<'a, T>, out: Out<'_, 'a>) -> Result<(), DecodeError> {
     let mut reading = Reading::new(Kind::Heartbeat);
-    let command = header(&frame, &mut reading)?;
+    let command = header(frame, &mut reading)?;
     let end = match command {
-        command::CHANGE => changed(&frame, &mut reading)?,
-        command::PERIODIC => periodically(&frame, &mut reading)?,
-        command::POWER_ON => power_on(&frame, &mut reading)?,
-        command::ALARM => alarm(&frame, &mut reading)?,
+        command::CHANGE => changed(frame, &mut reading)?,
+        command::PERIODIC => periodically(frame, &mut reading)?,
+        command::POWER_ON => power_on(frame, &mut reading)?,
+        command::ALARM => alarm(frame, &mut reading)?,
         _ => return Err(frame.error(ErrorCode::Kind, at::COMMAND, "command")),
     };
     frame.exactly(end + 1)?;
@@ -103,6 +130,7 @@ pub(super) fn decode<'a, T: Trace>(
 }
 
 /// Reads and checks what all frames share.
+#[inline(always)]
 fn header<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<u8, DecodeError> {
     frame.marker(at::START, FROM_DEVICE, "start")?;
     let (a, b, c) = (
@@ -110,8 +138,7 @@ fn header<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<
         frame.u16_be(at::DEVICE_B, "device")?,
         frame.u8(at::DEVICE_C, "device")?,
     );
-    reading
-        .set(Fact::Device, Some(Text::decimals([(u32::from(a), 2), (u32::from(b), 5), (u32::from(c), 2)])));
+    reading.put_fact(Fact::Device, Value::Serial(a, b, c));
     let command = frame.u8(at::COMMAND, "command")?;
     reading.sequence = Some(u32::from(frame.u8(at::PACKET, "packet")?));
     let length = usize::from(frame.u8(at::LENGTH, "length")?);
@@ -125,6 +152,7 @@ fn header<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<
     Ok(command)
 }
 
+#[inline(always)]
 fn changed<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<usize, DecodeError> {
     reading.kind = Kind::Occupancy;
     reading.put("change_counter", frame.u16_be(change::COUNTER, "change_counter")?);
@@ -144,6 +172,7 @@ fn changed<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result
     tail(frame, change::TAIL, reading)
 }
 
+#[inline(always)]
 fn periodically<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<usize, DecodeError> {
     reading.put("signal", frame.u8(periodic::SIGNAL, "signal")?);
     reading.baseline = Some(frame.axes_i16_be(periodic::BASELINE, "baseline")?);
@@ -152,6 +181,7 @@ fn periodically<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> R
     tail(frame, periodic::TAIL, reading)
 }
 
+#[inline(always)]
 fn baseline_time<T: Trace>(
     frame: &Reader<'_, T>,
     at: usize,
@@ -199,6 +229,7 @@ fn alarms<T: Trace>(
 }
 
 /// The five last values, and where the checksum stands.
+#[inline(always)]
 fn tail<T: Trace>(frame: &Reader<'_, T>, at: usize, reading: &mut Reading<'_>) -> Result<usize, DecodeError> {
     for (index, name) in TAIL.into_iter().enumerate() {
         let raw = frame.u16_be(at + 2 * index, name)?;
@@ -206,7 +237,7 @@ fn tail<T: Trace>(frame: &Reader<'_, T>, at: usize, reading: &mut Reading<'_>) -
             reading.put(name, raw);
         }
     }
-    Ok(at + 2 * TAIL.len())
+    Ok(at + TAIL_LEN)
 }
 
 /// The datagram that answers `frame`, with the server's time and the states of the two bays that the device may show;

@@ -116,9 +116,6 @@ pub(super) fn decode<'a, T: Trace>(
     _: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    if frame.len() != LEN_FIRMWARE_1 {
-        frame.exactly(LEN)?;
-    }
     let mut reading = Reading::new(Kind::Debug);
     let (_, kind) = header(&frame, 0x0f, &mut reading)?;
     reading.kind = match kind {
@@ -133,6 +130,7 @@ pub(super) fn decode<'a, T: Trace>(
         first_body(&frame, kind, &mut reading)?;
     } else {
         body(&frame, kind, &mut reading)?;
+        frame.exactly(LEN)?;
     }
     out(&reading);
     Ok(())
@@ -241,7 +239,6 @@ pub(super) fn decode_sp2<'a, T: Trace>(
     _: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    frame.exactly(LEN)?;
     let mut reading = Reading::new(Kind::Config);
     let (flags, kind) = header(&frame, 0x07, &mut reading)?;
     reading.kind = match kind {
@@ -269,6 +266,7 @@ pub(super) fn decode_sp2<'a, T: Trace>(
         _ => at::BODY,
     };
     reading.put("opaque", frame.rest(known, "opaque"));
+    frame.exactly(LEN)?;
     out(&reading);
     Ok(())
 }

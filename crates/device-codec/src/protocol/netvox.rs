@@ -55,16 +55,16 @@ pub(super) fn decode<'a, T: Trace>(
 }
 
 fn report<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
-    frame.exactly(LEN)?;
     if frame.u8(at::VERSION, "version")? != 1 {
         return Err(frame.error(ErrorCode::Version, at::VERSION, "version"));
     }
     frame.marker(at::DEVICE_TYPE, R719A, "device_type")?;
     match frame.u8(at::REPORT, "report_type")? {
-        0 => version(frame, reading),
-        1 => status(frame, reading),
-        _ => Err(frame.error(ErrorCode::Kind, at::REPORT, "report_type")),
+        0 => version(frame, reading)?,
+        1 => status(frame, reading)?,
+        _ => return Err(frame.error(ErrorCode::Kind, at::REPORT, "report_type")),
     }
+    frame.exactly(LEN)
 }
 
 fn version<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
@@ -93,7 +93,6 @@ fn status<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<
 }
 
 fn settings<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Result<(), DecodeError> {
-    frame.exactly(LEN)?;
     let command = frame.u8(at::COMMAND, "cmd")?;
     frame.marker(at::DEVICE_TYPE, R719A, "device_type")?;
     let name = match command {
@@ -120,5 +119,5 @@ fn settings<T: Trace>(frame: &Reader<'_, T>, reading: &mut Reading<'_>) -> Resul
         0x81 | 0x83 => reading.put("Status", frame.u8(at::VALUE, "status")?),
         _ => {}
     }
-    Ok(())
+    frame.exactly(LEN)
 }

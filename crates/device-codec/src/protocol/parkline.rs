@@ -1,20 +1,23 @@
 //! Our native frame, as readings. Layout: [`crate::native`] and `docs/native-frame.md`.
 
+use core::mem::ManuallyDrop;
+
 use parking_types::{Direction, PlateReading};
 
 use crate::context::Context;
+use crate::crc32c::{self, Work};
 use crate::error::{DecodeError, ErrorCode};
 use crate::milli::Milli;
 use crate::native::{
-    Alarm, BayState, CommandResult, GateReport, Head, Heartbeat, LockReport, Occupancy, PlateEvent, Reason,
-    Startup, TimeRequest, Tlvs, check, confirmed, flag, gate_state, head, instant, plain_heartbeat,
-    plain_parts, plate_color, proof, tlv_kind, vehicle,
+    Alarm, BayState, CommandResult, GateReport, Head, Heartbeat, LockReport, Loops, Occupancy, PLAIN_LEN,
+    PLAIN_TAGGED_LEN, PlainHeartbeat, PlateEvent, Reason, Startup, TimeRequest, Tlvs, check, confirmed, flag,
+    gate_state, head, instant, plate_color, proof, tlv_kind, vehicle,
 };
 use crate::protocol::{Numbering, Out, ProtocolInfo};
 use crate::reader::Reader;
 use crate::reading::{DeviceTime, Fact, Kind, Previous, Reading, Started, Value};
 use crate::text::Text;
-use crate::trace::Trace;
+use crate::trace::{Quiet, Trace};
 
 pub(super) const INFO: ProtocolInfo = ProtocolInfo {
     title: "Parkline's own frame: detectors, cameras, gates and locks, TCP or a serial line",
@@ -69,18 +72,38 @@ pub(super) fn decode<'a, T: Trace>(
     _: &Context<'a>,
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
-    if T::QUIET
-        && let Some(frame) = plain_heartbeat(frame.all())
-    {
-        let (head, message) = plain_parts(frame)?;
-        let mut reading = Reading::short(Kind::Heartbeat);
-        numbered(&head, &mut reading);
-        heartbeat(&message, &mut reading);
-        out(&reading);
-        reading.end();
-        return Ok(());
+    if T::QUIET {
+        return crc32c::run::<Quick, _, _>(frame.all(), out);
     }
     any(frame.all(), frame.trace(), out)
+}
+
+/// Reads a plain heartbeat at once, and any other frame field by field.
+struct Quick;
+
+impl<'a, 'o> Work<&'a [u8], Out<'o, 'a>> for Quick {
+    type Out = Result<(), DecodeError>;
+
+    #[inline(always)]
+    fn run(bytes: &'a [u8], out: Out<'o, 'a>, crc32c: impl Fn(&[u8]) -> u32) -> Self::Out {
+        let read = match bytes.len() {
+            PLAIN_LEN => plain::<PLAIN_LEN>(bytes, out, crc32c),
+            PLAIN_TAGGED_LEN => plain::<PLAIN_TAGGED_LEN>(bytes, out, crc32c),
+            _ => None,
+        };
+        read.map_or_else(|| any(bytes, Quiet, out), Ok)
+    }
+}
+
+/// The reading of a plain heartbeat; nothing where the frame is another.
+#[inline(always)]
+fn plain<const LEN: usize>(bytes: &[u8], out: Out<'_, '_>, crc32c: impl Fn(&[u8]) -> u32) -> Option<()> {
+    let frame = PlainHeartbeat::<LEN>::new(bytes)?;
+    // A number is all that it may state beyond its fields, so nothing has to be freed.
+    let mut reading = ManuallyDrop::new(Reading::new(Kind::Heartbeat));
+    heartbeat(&frame.message()?, &mut reading);
+    numbered(&frame.head()?, &mut reading);
+    frame.is_sound(crc32c).then(|| out(&reading))
 }
 
 /// Reads a frame field by field; in a function of its own, so that plain heartbeats do not pay for its registers.
@@ -129,7 +152,10 @@ fn message<T: Trace>(
     reading: &mut Reading<'_>,
 ) -> Result<bool, DecodeError> {
     match kind {
-        Heartbeat::KIND => heartbeat(&Heartbeat::read(fixed)?, reading),
+        Heartbeat::KIND => {
+            reading.kind = Kind::Heartbeat;
+            heartbeat(&Heartbeat::read(fixed)?, reading);
+        }
         BayState::KIND => bay(&BayState::read(fixed)?, reading),
         PlateEvent::KIND => plate(&PlateEvent::read(fixed)?, fixed, reading)?,
         GateReport::KIND => gate(&GateReport::read(fixed)?, reading),
@@ -148,11 +174,10 @@ fn message<T: Trace>(
 }
 
 fn occupied(state: Occupancy) -> Option<bool> {
-    match state {
-        Occupancy::VACANT => Some(false),
-        Occupancy::OCCUPIED => Some(true),
-        _ => None,
-    }
+    // Looked up, as the compiler makes a longer chain of comparisons out of a `match`.
+    const STATES: [Option<bool>; 3] = [None, Some(false), Some(true)];
+    const _: () = assert!(Occupancy::VACANT.0 == 1 && Occupancy::OCCUPIED.0 == 2);
+    STATES.get(usize::from(state.0)).copied().flatten()
 }
 
 fn battery(millivolts: u16) -> Option<Milli> {
@@ -184,7 +209,6 @@ fn numbered_place(number: u32) -> Option<u32> {
 
 #[inline(always)]
 fn heartbeat(message: &Heartbeat, reading: &mut Reading<'_>) {
-    reading.kind = Kind::Heartbeat;
     reading.occupied = occupied(message.state);
     reading.battery_v = battery(message.battery_mv);
     reading.temperature_c = temperature(message.temperature);
@@ -386,9 +410,7 @@ fn extras<'a, T: Trace>(tlvs: Tlvs<'a, T>, test: bool, reading: &mut Reading<'a>
             tlv_kind::TAG => reading.set(Fact::Tag, Some(text()?)),
             tlv_kind::FIRMWARE => reading.set(Fact::Firmware, Some(text()?)),
             tlv_kind::DETAIL => reading.put("detail", text()?),
-            tlv_kind::LOOPS => {
-                reading.on_loop = tlv.data.first().and_then(|b| crate::native::Loops(*b).occupied())
-            }
+            tlv_kind::LOOPS => reading.on_loop = tlv.data.first().and_then(|b| Loops(*b).occupied()),
             tlv_kind::RAW_PLATE => reading.put("raw_plate", tlv.data),
             tlv_kind::CANDIDATE => reading.put("candidate", tlv.data),
             tlv_kind::IMAGE => reading.put("image", tlv.data),

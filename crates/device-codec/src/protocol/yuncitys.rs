@@ -23,6 +23,7 @@ pub(super) const INFO: ProtocolInfo = ProtocolInfo {
         "state",
         "heartbeat",
         "config",
+        "debug",
         "occupied",
         "plate",
         "plate_color",
@@ -59,6 +60,7 @@ struct Message<'a> {
     device: Option<Str<'a>>,
     device_type: Option<Str<'a>>,
     data: Option<Str<'a>>,
+    package: Option<Str<'a>>,
     topic_serial: Option<i64>,
     occupied: Option<Scalar<'a>>,
     time: Option<Str<'a>>,
@@ -88,7 +90,7 @@ pub(super) fn decode<'a, T: Trace>(
     }
     let data = message.data.ok_or(missing("data"))?;
     // No payload: a sign of life that states nothing.
-    if data.raw() == b"0" {
+    if matches!(data.raw(), b"" | b"0") {
         out(&reading);
         return Ok(());
     }
@@ -97,12 +99,14 @@ pub(super) fn decode<'a, T: Trace>(
         .map_err(|past| DecodeError::new(ErrorCode::Syntax, data.at() + past, "data"))?;
     let payload = Reader::new(bytes.get(..len).unwrap_or_default(), Hexed::new(frame.trace(), data.at()));
     let device_type = message.device_type.ok_or(missing("2_devTypeCode"))?;
+    // Detectors' layouts are those of up-links; of other packages none is published.
+    let is_up_link = message.package.is_none_or(|package| package.raw() == b"U");
     let decoded = match device_type.raw() {
-        b"212" | b"213" | b"196" => magnetometer(&payload, &message, &mut reading),
-        b"193" => ultrasonic(&payload, &mut reading),
+        b"212" | b"213" | b"196" if is_up_link => magnetometer(&payload, &message, &mut reading),
+        b"193" if is_up_link => ultrasonic(&payload, &mut reading),
         b"200" => bay_camera::read(&payload, &mut reading),
         // Locks, barriers, screens and relays: what they send up is not published, so it is kept as it is.
-        b"113" | b"197" | b"199" | b"209" | b"195" | b"161" => {
+        b"212" | b"213" | b"196" | b"193" | b"113" | b"197" | b"199" | b"209" | b"195" | b"161" => {
             reading.kind = Kind::Debug;
             reading.put("data", data.decode()?);
             Ok(())
@@ -127,6 +131,7 @@ fn read(payload: &[u8]) -> Result<Message<'_>, DecodeError> {
             b"deviceId" => message.device = json.scalar()?.id(),
             b"devtype" | b"2_devTypeCode" => message.device_type = json.scalar()?.id(),
             b"data" => message.data = json.text()?,
+            b"type" => message.package = json.scalar()?.id(),
             b"countTopicId" => message.topic_serial = json.int()?,
             b"2_spaceStatus" => message.occupied = Some(json.scalar()?),
             b"2_deviceTime" => message.time = json.text()?,
@@ -172,6 +177,7 @@ fn common<'a>(
     for (name, value) in [
         ("id", message.gateway),
         ("2_devTypeCode", message.device_type),
+        ("type", message.package),
         ("2_clockState", message.clock_state),
         ("2_rfRecStreng", message.signal),
         ("2_brighValue", message.brightness),

@@ -1,6 +1,8 @@
 //! The list behind a reading's fields: texts, axes, and what has no name in [`Reading`].
 
-use smallvec::SmallVec;
+use core::mem::ManuallyDrop;
+
+use arrayvec::ArrayVec;
 
 use super::Reading;
 use crate::milli::Milli;
@@ -28,9 +30,17 @@ pub enum Value<'a> {
     Uuid([u8; 16]),
     /// A version of three numbers, written with points.
     Version([u8; 3]),
+    /// Three numbers that are written one behind the other, with at least two, five and two digits.
+    Serial(u8, u16, u8),
 }
 
 impl Value<'_> {
+    /// Whether it has to be freed.
+    #[inline(always)]
+    fn on_heap(&self) -> bool {
+        matches!(self, Self::Text(Text::Owned(_)))
+    }
+
     /// The value as text; `None` for what is none.
     pub fn text(&self) -> Option<Text<'_>> {
         Some(match self {
@@ -39,6 +49,9 @@ impl Value<'_> {
             Self::Id(number) => Text::hex_u64(*number),
             Self::Uuid(bytes) => Text::hex_lower(bytes),
             Self::Version([major, minor, patch]) => Text::format(format_args!("{major}.{minor}.{patch}")),
+            Self::Serial(a, b, c) => {
+                Text::decimals([(u32::from(*a), 2), (u32::from(*b), 5), (u32::from(*c), 2)])
+            }
             Self::Bool(_) | Self::Milli(_) | Self::Bytes(_) | Self::Axes(_) => return None,
         })
     }
@@ -68,32 +81,65 @@ enum Name<'a> {
 /// As many facts as published frames of binary protocols state, so that none of those touches the heap.
 const INLINE: usize = 28;
 
+type Entry<'a> = (Name<'a>, Value<'a>);
+
 /// Facts in the order in which they were stated.
 ///
 /// What adds one is always inlined: the value is then built in its slot. Built elsewhere and copied, the copy waits for
 /// the narrow stores that it reads with a wide load, which takes longer than the rest of a detector's frame.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Facts<'a>(SmallVec<[(Name<'a>, Value<'a>); INLINE]>);
+pub(super) struct Facts<'a> {
+    /// Something in here lies on the heap: to look for it in each fact takes as long as to state them.
+    heap: bool,
+    /// What there was no more room for when others came.
+    #[expect(clippy::box_collection, reason = "one word to clear in each reading, not three")]
+    before: ManuallyDrop<Option<Box<Vec<Entry<'a>>>>>,
+    latest: ManuallyDrop<ArrayVec<Entry<'a>, INLINE>>,
+}
 
 impl<'a> Facts<'a> {
-    #[inline(always)]
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty() && !self.0.spilled()
-    }
-
-    fn as_slice(&self) -> &[(Name<'a>, Value<'a>)] {
-        &self.0
+    fn iter(&self) -> impl Iterator<Item = &Entry<'a>> {
+        self.before.iter().flat_map(|before| before.iter()).chain(self.latest.iter())
     }
 
     #[inline(always)]
     fn push(&mut self, name: Name<'a>, value: Value<'a>) {
-        self.0.push((name, value));
+        if self.latest.len() >= INLINE {
+            self.make_room();
+        }
+        self.heap |= value.on_heap();
+        // There is room: what could not be pushed does not exist.
+        let _ = self.latest.try_push((name, value));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        self.heap = true;
+        self.before.get_or_insert_default().extend(self.latest.drain(..));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn free(&mut self) {
+        self.latest.clear();
+        drop(self.before.take());
     }
 
     /// Where the value of a fact that stands already is.
     fn slot(&mut self, fact: Fact) -> Option<&mut Value<'a>> {
-        let mut known = self.0.iter_mut();
+        let before = self.before.iter_mut().flat_map(|before| before.iter_mut());
+        let mut known = before.chain(self.latest.iter_mut());
         known.find(|(name, _)| matches!(name, Name::Fact(known) if *known == fact)).map(|(_, value)| value)
+    }
+}
+
+impl Drop for Facts<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.heap {
+            self.free();
+        }
     }
 }
 
@@ -115,7 +161,7 @@ impl<'a> Reading<'a> {
 
     /// What has no field or method here, by the names of the protocol's notes.
     pub fn more(&self) -> impl Iterator<Item = (&'a str, &Value<'a>)> {
-        self.facts.as_slice().iter().filter_map(|(name, value)| match name {
+        self.facts.iter().filter_map(|(name, value)| match name {
             Name::More(name) => Some((*name, value)),
             Name::Fact(_) => None,
         })
@@ -130,22 +176,32 @@ impl<'a> Reading<'a> {
     #[inline(always)]
     pub(crate) fn set(&mut self, fact: Fact, value: Option<impl Into<Value<'a>>>) {
         let Some(value) = value else { return };
+        let value = value.into();
+        let on_heap = value.on_heap();
         match self.facts.slot(fact) {
-            Some(slot) => *slot = value.into(),
-            None => self.facts.push(Name::Fact(fact), value.into()),
+            Some(slot) => {
+                *slot = value;
+                self.facts.heap |= on_heap;
+            }
+            None => self.facts.push(Name::Fact(fact), value),
         }
+    }
+
+    /// As [`set`](Self::set), for a fact that does not stand yet: nothing is looked for.
+    #[inline(always)]
+    pub(crate) fn put_fact(&mut self, fact: Fact, value: impl Into<Value<'a>>) {
+        self.facts.push(Name::Fact(fact), value.into());
     }
 
     pub(crate) fn fact(&self, fact: Fact) -> Option<&Value<'a>> {
         self.facts
-            .as_slice()
             .iter()
             .find(|(name, _)| matches!(name, Name::Fact(known) if *known == fact))
             .map(|(_, value)| value)
     }
 
     pub(super) fn states(&self, wanted: impl Fn(Fact) -> bool) -> bool {
-        self.facts.as_slice().iter().any(|(name, _)| matches!(name, Name::Fact(fact) if wanted(*fact)))
+        self.facts.iter().any(|(name, _)| matches!(name, Name::Fact(fact) if wanted(*fact)))
     }
 
     texts! {

@@ -152,7 +152,7 @@ fn more(reading: &Reading<'_>, object: &mut Object<'_>) {
             Value::Milli(value) => more.milli(name, Some(*value)),
             Value::Bytes(value) => more.text(name, Some(&Hex(value).to_string())),
             Value::Axes(value) => more.axes(name, Some(*value)),
-            Value::Text(_) | Value::Id(_) | Value::Uuid(_) | Value::Version(_) => {
+            Value::Text(_) | Value::Id(_) | Value::Uuid(_) | Value::Version(_) | Value::Serial(..) => {
                 more.text(name, value.text().as_deref());
             }
         }

@@ -42,8 +42,9 @@ pub fn sensors() -> Vec<Value> {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let mut files: Vec<_> = files.filter(|file| file.extension().is_some_and(|e| e == "jsonl")).collect();
-    // These two have other columns.
-    files.retain(|file| !file.ends_with("native.jsonl") && !file.ends_with("cameras.jsonl"));
+    // These have other columns.
+    let others = ["native.jsonl", "cameras.jsonl", "cameras_by_hand.jsonl"];
+    files.retain(|file| !others.iter().any(|other| file.ends_with(other)));
     files.sort();
     let texts = files.iter().map(|file| std::fs::read_to_string(file).unwrap());
     texts
@@ -74,15 +75,17 @@ pub fn all() -> Vec<Vector> {
         port: None,
         payload: unhex(row["frame"].as_str().unwrap()),
     });
-    let cameras = rows("cameras", include_str!("../data/cameras.jsonl")).map(|(name, row)| Vector {
-        name,
-        protocol: protocol(&row),
-        port: None,
-        payload: match row["hex"].as_str() {
-            Some(hex) => unhex(hex),
-            None => row["payload"].as_str().unwrap().as_bytes().to_vec(),
-        },
-    });
+    let by_hand = rows("cameras_by_hand", include_str!("../data/cameras_by_hand.jsonl"));
+    let cameras =
+        rows("cameras", include_str!("../data/cameras.jsonl")).chain(by_hand).map(|(name, row)| Vector {
+            name,
+            protocol: protocol(&row),
+            port: None,
+            payload: match row["hex"].as_str() {
+                Some(hex) => unhex(hex),
+                None => row["payload"].as_str().unwrap().as_bytes().to_vec(),
+            },
+        });
     let json = JSON.into_iter().map(|(protocol, text)| Vector {
         name: protocol.to_string(),
         protocol,

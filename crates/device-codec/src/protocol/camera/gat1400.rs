@@ -69,6 +69,8 @@ struct Fields<'a> {
     status: Option<i64>,
     status_id: Option<Str<'a>>,
     status_text: Option<Str<'a>>,
+    answered_at: Option<Str<'a>>,
+    side: Option<Str<'a>>,
     ape: Option<Str<'a>>,
     door: Option<Str<'a>>,
     name: Option<Str<'a>>,
@@ -103,6 +105,7 @@ impl<'a> Found<'a> {
     fn object(&mut self, json: &mut Json<'a>, own: &[u8]) -> Result<(), DecodeError> {
         let mut fields = Fields::default();
         self.known |= own.ends_with(b"ListObject") || matches!(own, b"KeepaliveObject" | b"RegisterObject");
+        self.known |= own == b"CarInfoList";
         json.object(|json, key| {
             // The photos' list has device ids and times of its own.
             if key == b"SubImageList" {
@@ -117,7 +120,7 @@ impl<'a> Found<'a> {
             let mut reading = Reading::new(Kind::Heartbeat);
             reading.set(Fact::Device, fields.device.map(Str::decode).transpose()?);
             self.readings.push(reading);
-        } else if let Some(reading) = fields.into_reading()? {
+        } else if let Some(reading) = fields.into_reading(own)? {
             self.readings.push(reading);
         }
         Ok(())
@@ -136,6 +139,8 @@ impl<'a> Fields<'a> {
             b"VehicleBrand" => first(&mut self.brand, value.text()),
             b"StatusCode" => first(&mut self.status, value.int()),
             b"Id" => first(&mut self.status_id, value.id()),
+            b"LocalTime" => first(&mut self.answered_at, value.id()),
+            b"InOut" | b"ParkingInOutType" => first(&mut self.side, value.id()),
             b"StatusString" => first(&mut self.status_text, value.text()),
             b"ApeID" => first(&mut self.ape, value.id()),
             b"DoorID" => first(&mut self.door, value.id()),
@@ -153,16 +158,25 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
-    fn into_reading(self) -> Result<Option<Reading<'a>>, DecodeError> {
+    fn into_reading(self, own: &[u8]) -> Result<Option<Reading<'a>>, DecodeError> {
+        // A car that is registered with a community did not pass anywhere.
+        if own == b"CarInfo" {
+            let mut reading = Reading::new(Kind::Config);
+            if let Some(plate) = self.plate.filter(|plate| !plate.raw().is_empty()) {
+                reading.put("listed_plate", plate.decode()?);
+            }
+            return Ok(Some(reading));
+        }
         if self.plate.is_some() || self.has_plate.is_some() {
             return self.vehicle().map(Some);
         }
         if let Some(status) = self.status {
             return self.answer(status).map(Some);
         }
-        if self.ape.is_some() || self.door.is_some() {
+        let described = self.ape.or(self.door).or(self.device.filter(|_| own == b"DoorDeviceObject"));
+        if described.is_some() {
             let mut reading = Reading::new(Kind::Config);
-            reading.set(Fact::Device, self.ape.or(self.door).map(Str::decode).transpose()?);
+            reading.set(Fact::Device, described.map(Str::decode).transpose()?);
             if let Some(name) = self.name {
                 reading.put("name", name.decode()?);
             }
@@ -181,6 +195,8 @@ impl<'a> Fields<'a> {
         // Class 99 is "other": a platform that writes it to every plate writes one colour to every plate too.
         let class = self.more.get(1).copied().flatten().and_then(Scalar::int);
         reading.plate_color = self.color.filter(|_| class != Some(99)).and_then(color);
+        reading
+            .set(Fact::Direction, self.side.filter(|side| side.raw() != b"-1").map(Str::decode).transpose()?);
         reading.set(Fact::Record, self.id.map(Str::decode).transpose()?);
         reading.set(Fact::Device, self.device.map(Str::decode).transpose()?);
         if let Some(time) = self.time.filter(|time| time.raw() != b"-1") {
@@ -201,6 +217,9 @@ impl<'a> Fields<'a> {
         reading.put("status", status);
         if let Some(text) = self.status_text {
             reading.put("status_text", text.decode()?);
+        }
+        if let Some(time) = self.answered_at {
+            clock::put(&mut reading, time.decode()?);
         }
         Ok(reading)
     }

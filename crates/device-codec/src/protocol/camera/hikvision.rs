@@ -3,6 +3,8 @@
 //! Elements are known by their local names, misspelt ones as the vendor misspells them. Sources: captured documents
 //! of six firmware generations; see `tests/data/README.md`.
 
+use parking_types::PlateReading;
+
 use super::{clock, multipart::Multipart, plate};
 use crate::{
     context::Context,
@@ -50,6 +52,12 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     let shift = |e: DecodeError| DecodeError { offset: e.offset + base, ..e };
     let mut readings = Vec::new();
     read(&mut Xml::new(xml), &mut readings).map_err(shift)?;
+    if crate::command::is_backlog(context.route) {
+        readings
+            .iter_mut()
+            .filter(|reading| reading.kind == Kind::Plate)
+            .for_each(|reading| reading.offline_upload = Some(true));
+    }
     readings.iter().for_each(out);
     Ok(())
 }
@@ -128,6 +136,8 @@ struct Alert<'a> {
     event: Option<XmlText<'a>>,
     state: Option<XmlText<'a>>,
     plate: Option<XmlText<'a>>,
+    /// A plate's element stood there, with nothing in it.
+    empty_plate: bool,
     confidence: Option<XmlText<'a>>,
     direction: Option<XmlText<'a>>,
     color: Option<XmlText<'a>>,
@@ -140,11 +150,11 @@ struct Alert<'a> {
     device: Option<XmlText<'a>>,
     target: Option<XmlText<'a>>,
     /// By the names that readings give them.
-    more: [(&'static str, Option<XmlText<'a>>); 8],
+    more: [(&'static str, Option<XmlText<'a>>); MORE.len()],
 }
 
 /// What has no field of its own: the vendor's element, and the name that readings give it.
-const MORE: [(&[u8], &str); 8] = [
+const MORE: [(&[u8], &str); 14] = [
     (b"line", "lane"),
     (b"plateType", "plate_type"),
     (b"plateCharBelieve", "per_char"),
@@ -153,6 +163,13 @@ const MORE: [(&[u8], &str); 8] = [
     (b"barrierGateCtrlType", "gate_ctrl"),
     (b"vehicleListName", "list"),
     (b"color", "vehicle_color"),
+    (b"country", "country"),
+    (b"originalLicensePlate", "original_plate"),
+    // The codes of the Ministry's tables (GA); the first is misspelt by the vendor.
+    (b"palteTypeByGAT", "plate_type_gat"),
+    (b"plateTypeByGAT", "plate_type_gat"),
+    (b"plateColorByGAT", "plate_color_gat"),
+    (b"vehicleTypeByGAT", "vehicle_type_gat"),
 ];
 
 impl<'a> Alert<'a> {
@@ -161,7 +178,10 @@ impl<'a> Alert<'a> {
         let slot = match name {
             b"eventType" => &mut self.event,
             b"eventState" => &mut self.state,
-            b"licensePlate" if place.anpr > 0 => &mut self.plate,
+            b"licensePlate" if place.anpr > 0 => {
+                self.empty_plate |= text.raw().trim_ascii().is_empty();
+                &mut self.plate
+            }
             b"confidenceLevel" if place.anpr > 0 => &mut self.confidence,
             b"direction" if place.anpr > 0 => &mut self.direction,
             b"plateColor" => &mut self.color,
@@ -204,8 +224,11 @@ impl<'a> Alert<'a> {
             self.put_event(&mut reading, event)?;
         }
         reading.set(Fact::Device, self.mac.or(self.device).map(XmlText::decode).transpose()?);
-        if let Some(time) = self.time {
-            clock::put(&mut reading, time.decode()?);
+        match (self.time, self.picture_time()) {
+            (Some(time), _) => clock::put(&mut reading, time.decode()?),
+            // The picture's time is the camera's wall clock.
+            (None, Some(time)) if is_anpr => clock::put(&mut reading, time.decode()?),
+            _ => {}
         }
         reading.set(Fact::Record, self.uuid.or(self.picture).map(XmlText::decode).transpose()?);
         reading.offline_upload = self.retransmitted.map(|text| text.raw() == b"true");
@@ -217,10 +240,18 @@ impl<'a> Alert<'a> {
         Ok(reading)
     }
 
+    fn picture_time(&self) -> Option<XmlText<'a>> {
+        self.more.iter().find(|(name, _)| *name == "abs_time").and_then(|(_, text)| *text)
+    }
+
     fn put_plate(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
-        reading.plate_color = self.color.and_then(|c| plate::color(&c.decode().ok()?));
-        if let Some(text) = self.plate {
-            put_plate(reading, text);
+        if let Some(color) = self.color {
+            plate::put_color(reading, color.decode()?);
+        }
+        match self.plate {
+            Some(text) => put_plate(reading, text),
+            None if self.empty_plate => reading.plate = Some(PlateReading::Unplated),
+            None => {}
         }
         reading.plate_confidence = self
             .confidence
@@ -240,7 +271,7 @@ impl<'a> Alert<'a> {
         }
         reading.put("event", event);
         if let Some(target) = self.target {
-            if target.raw() == b"vehicle" {
+            if target.raw() == b"vehicle" && !inactive {
                 reading.on_loop = Some(true);
             }
             reading.put("target", target.decode()?);
@@ -344,7 +375,10 @@ fn barrier<'a>(xml: &mut Xml<'a>) -> Result<Reading<'a>, DecodeError> {
                 b"0" => Some(GateState::Unknown),
                 b"1" => Some(GateState::Closed),
                 b"2" => Some(GateState::Open),
-                _ => return Err(DecodeError::new(ErrorCode::Value, text.at(), "barrierGateStatus")),
+                _ => {
+                    reading.put("gate_status", text.decode()?);
+                    Some(GateState::Unknown)
+                }
             };
         }
         Ok(())

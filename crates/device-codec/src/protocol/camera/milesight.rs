@@ -17,7 +17,17 @@ use crate::{
 pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     title: "Milesight plate cameras, TCP",
     payload: Payload::Binary,
-    says: &["plate", "device", "device_time", "record", "vehicle_text", "config"],
+    says: &[
+        "plate",
+        "plate_color",
+        "device",
+        "device_time",
+        "record",
+        "vehicle_text",
+        "config",
+        "gate",
+        "debug",
+    ],
     experimental: true,
     ..ProtocolInfo::JSON
 };
@@ -108,7 +118,9 @@ fn json<'a>(bytes: &'a [u8]) -> Result<Reading<'a>, DecodeError> {
     if let Some(text) = plate {
         plate::put_str(&mut reading, text);
     }
-    reading.plate_color = color.and_then(|color| plate::color(&color.decode().ok()?));
+    if let Some(color) = color {
+        plate::put_color(&mut reading, color.decode()?);
+    }
     reading.set(Fact::VehicleText, vehicle.map(Str::decode).transpose()?);
     reading.set(Fact::Device, device.map(Str::decode).transpose()?);
     reading.set(Fact::Direction, direction.map(Str::decode).transpose()?);

@@ -9,14 +9,13 @@ const FIRST: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘�
 
 /// Puts the plate into the reading, and the vendor's text beside it where that is another one: text is never
 /// corrected, and what is no plate stays readable for people.
-pub(super) fn put<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
+pub(in crate::protocol) fn put<'a>(reading: &mut Reading<'a>, text: Text<'a>) {
     match PlateReading::parse(&text) {
         Ok(plate) => put_parsed(reading, plate, text),
         Err(error) => put_unparsed(reading, text, error),
     }
 }
 
-#[inline]
 fn put_parsed<'a>(reading: &mut Reading<'a>, plate: PlateReading, text: Text<'a>) {
     let plate = if is_placeholder(&text) { PlateReading::Unplated } else { plate };
     reading.plate = Some(plate);
@@ -49,6 +48,15 @@ fn is_placeholder(text: &str) -> bool {
 /// Puts a plate that stands in a JSON document.
 #[inline]
 pub(super) fn put_str<'a>(reading: &mut Reading<'a>, text: Str<'a>) {
+    // A placeholder begins with 虚; what begins with 无 is not taken here.
+    let plain = text.stands_as_it_is() && !text.raw().starts_with("虚".as_bytes());
+    if !plain || !PlateReading::plain_into(&mut reading.plate, text.raw()) {
+        put_rarer(reading, text);
+    }
+}
+
+#[inline(never)]
+fn put_rarer<'a>(reading: &mut Reading<'a>, text: Str<'a>) {
     match text.decode() {
         Ok(text) => match PlateReading::parse(&text) {
             Ok(plate) => put_parsed(reading, plate, text),
@@ -92,8 +100,16 @@ pub(super) fn without_color(text: &str) -> Option<(PlateColor, &str)> {
     rest.chars().next().filter(|c| FIRST.contains(*c)).map(|_| (color, rest))
 }
 
+/// Puts the colour that a word names into the reading, or the word itself where it names none that plates have.
+pub(super) fn put_color<'a>(reading: &mut Reading<'a>, word: Text<'a>) {
+    reading.plate_color = color(&word);
+    if reading.plate_color.is_none() && !word.is_empty() {
+        reading.put("plate_color_text", word);
+    }
+}
+
 /// The colour that a word names, in the vendors' English and Chinese.
-pub(super) fn color(word: &str) -> Option<PlateColor> {
+fn color(word: &str) -> Option<PlateColor> {
     let eq = |name: &str| word.eq_ignore_ascii_case(name);
     let color = match word {
         "蓝" | "蓝色" | "蓝牌" => PlateColor::Blue,

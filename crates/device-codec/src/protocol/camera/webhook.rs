@@ -3,6 +3,8 @@
 //! A [`Feed`] says where in a document which field stands; the engine walks the document once. What has another shape
 //! has a file of its own beside this one.
 
+use parking_types::PlateReading;
+
 use super::{clock, form::Form, plate};
 use crate::{
     context::Context,
@@ -58,6 +60,8 @@ struct Feed {
     fields: &'static [(&'static str, Slot)],
     /// Fields are known by their last name wherever they stand, and each object of an array is one reading.
     flat: bool,
+    /// A plate with neither a time nor a record is an entry of the device's own list: no vehicle was there.
+    lists: bool,
     /// Values of [`Slot::Event`] that are signs of life.
     heartbeats: &'static [&'static str],
 }
@@ -297,9 +301,26 @@ impl Feed {
             let record = reading.record().map(|record| Text::format(format_args!("{record}-{item}")));
             reading.set(Fact::Record, record);
         }
+        let is_event = reading.device_time.is_some()
+            || reading.record().is_some()
+            || reading.get("device_time_raw").is_some();
+        if self.lists && !is_event {
+            return Ok(listed(&reading));
+        }
         let has_plate = reading.plate.is_some() || reading.get("raw_plate").is_some();
         Ok(has_plate.then_some(reading))
     }
+}
+
+/// An entry of a device's own list.
+fn listed<'a>(entry: &Reading<'_>) -> Option<Reading<'a>> {
+    let Some(PlateReading::Plate(plate)) = entry.plate else { return None };
+    let mut reading = Reading::new(Kind::Config);
+    reading.put("listed_plate", Text::own(plate.as_str()));
+    if let Some(Value::Text(list)) = entry.get("list") {
+        reading.put("list", Text::own(list));
+    }
+    Some(reading)
 }
 
 fn put<'a>(reading: &mut Reading<'a>, slot: Slot, found: Found<'a>) {

@@ -33,6 +33,9 @@ pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
     ..ProtocolInfo::JSON
 };
 
+/// How many locks one message may tell of.
+const MAX_LOCKS: usize = 256;
+
 /// The fields, at the root or in `Data`.
 #[derive(Default)]
 struct Fields<'a> {
@@ -58,12 +61,32 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
 ) -> Result<(), DecodeError> {
     let mut json = Json::new(frame.all());
     let mut fields = Fields::default();
+    // Locks that are told of together.
+    let mut locks = Vec::new();
     json.object(|json, key| match key {
+        b"Data" | b"data" if json.is_array() => json.array(|json, _| {
+            if locks.len() == MAX_LOCKS {
+                return Err(DecodeError::new(ErrorCode::TooLarge, json.at(), "Data"));
+            }
+            let mut lock = Fields::default();
+            json.object_if_any(|json, key| lock.read(json, key))?;
+            locks.push(lock);
+            Ok(())
+        }),
         b"Data" | b"data" => json.object_if_any(|json, key| fields.read(json, key)),
         _ => fields.read(json, key),
     })?;
     json.finish()?;
-    out(&fields.into_reading()?);
+    if locks.is_empty() {
+        out(&fields.into_reading()?);
+        return Ok(());
+    }
+    let readings = locks.into_iter().map(|mut lock| {
+        lock.cmd = lock.cmd.or(fields.cmd);
+        lock.timestamp = lock.timestamp.or(fields.timestamp);
+        lock.into_reading()
+    });
+    readings.collect::<Result<Vec<_>, _>>()?.iter().for_each(out);
     Ok(())
 }
 

@@ -33,6 +33,9 @@ mod at {
 /// What stands before a line's text in 0x6E: number, mode, speed, stay, repeats, four bytes of colour, length.
 const LINE_HEAD: usize = 10;
 
+/// Year, month, day, weekday, hour, minute, second.
+const CLOCK_LEN: usize = 8;
+
 /// A command to the board.
 #[inline]
 pub(in crate::protocol) fn decode<'a, T: Trace>(
@@ -59,8 +62,15 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
             let text = text(&frame, at::DATA + 1, len.saturating_sub(1), "voice")?;
             reading.put("say", text);
         }
-        0x6e => lines(&frame, len, &mut reading)?,
-        0x05 => {
+        // The layout is an integrator's: what is laid out in another way is whole all the same, the checksum says so.
+        0x6e => {
+            let head = reading.clone();
+            if lines(&frame, len, &mut reading).is_err() {
+                reading = head;
+                reading.put("data", frame.slice(at::DATA, len, "data")?);
+            }
+        }
+        0x05 if len == CLOCK_LEN => {
             frame.slice(at::DATA, len, "clock")?;
             clock(&frame, &mut reading)?;
         }

@@ -1,7 +1,8 @@
 //! Bay cameras behind the gateway: one camera watches up to three bays, and reads their plates.
 
-use parking_types::{PlateColor, PlateReading};
+use parking_types::PlateColor;
 
+use super::super::camera::put_plate;
 use super::state;
 use crate::error::{DecodeError, ErrorCode};
 use crate::reader::Reader;
@@ -17,6 +18,9 @@ mod at {
     pub(super) const PLATE_LEN: usize = 6;
     pub(super) const PLATE: usize = 7;
 }
+
+/// The last colour code that the handler's comment names.
+const OTHER: u8 = 4;
 
 /// Dahua: the plate is GBK.
 const DAHUA: u8 = 0x60;
@@ -52,11 +56,21 @@ pub(super) fn read<T: Trace>(payload: &Reader<'_, T>, reading: &mut Reading<'_>)
     let len = usize::from(payload.u8(at::PLATE_LEN, "plate_length")?);
     if len > 0 {
         let text = payload.slice(at::PLATE, len, "plate")?;
-        let plate = plate(make, text).ok_or(payload.error(ErrorCode::Encoding, at::PLATE, "plate"))?;
-        payload.means(|| plate.as_str().to_owned());
-        let wrong = payload.error(ErrorCode::Value, at::PLATE, "plate");
-        reading.plate = Some(PlateReading::parse(&plate).map_err(|_| wrong)?);
+        // What is no plate does not cost the bay's state.
+        match plate(make, text) {
+            Some(plate) => {
+                payload.means(|| plate.as_str().to_owned());
+                put_plate(reading, plate);
+            }
+            None => {
+                reading.put("plate_error", "encoding");
+                reading.put("raw_plate", Text::hex(text));
+            }
+        }
         reading.plate_color = Some(plate_color(color));
+        if color > OTHER {
+            reading.put("plate_color_code", color);
+        }
     }
     Ok(())
 }

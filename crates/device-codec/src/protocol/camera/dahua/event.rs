@@ -28,7 +28,7 @@ pub(super) struct Event<'a> {
 }
 
 /// What has no field of its own: the vendor's path, and the name that readings give it.
-const MORE: [(&str, &str); 12] = [
+const MORE: [(&str, &str); 14] = [
     ("TrafficCar.PlateType", "plate_type"),
     ("TrafficCar.VehicleColor", "vehicle_color"),
     ("TrafficCar.VehicleSign", "vehicle_sign"),
@@ -38,6 +38,8 @@ const MORE: [(&str, &str); 12] = [
     ("CommInfo.SnapCategory", "category"),
     ("CommInfo.Country", "country"),
     ("EventID", "event_id"),
+    ("Action", "action"),
+    ("EventBaseInfo.Action", "action"),
     ("TrafficCar.DeviceAddress", "address"),
     ("Summary.TrafficCar.PlateColor", "plate_color"),
     ("EndTime", "end_time"),
@@ -93,7 +95,9 @@ impl<'a> Event<'a> {
             if let Some(text) = self.plate {
                 plate::put(&mut reading, text);
             }
-            reading.plate_color = self.color.as_deref().and_then(plate::color);
+            if let Some(color) = self.color {
+                plate::put_color(&mut reading, color);
+            }
             let confidence = self.confidence.as_deref().and_then(Milli::parse);
             // 160 was seen, on objects that are no plates.
             reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.thousandths()));

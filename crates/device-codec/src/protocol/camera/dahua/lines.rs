@@ -79,9 +79,14 @@ fn coded<'a>(bytes: &'a [u8], start: usize, readings: &mut Vec<Reading<'a>>) -> 
     let broken = DecodeError::new(ErrorCode::Syntax, start, "data");
     let code_len = rest.iter().position(|b| *b == b';').ok_or(broken)?;
     let code = rest.get(5..code_len).and_then(|code| core::str::from_utf8(code).ok()).ok_or(broken)?;
+    let head = rest.get(code_len..).unwrap_or_default().split(|b| *b == b'{').next().unwrap_or_default();
+    let action = head.split(|b| *b == b';').find_map(|pair| pair.strip_prefix(b"action="));
     let data = rest.windows(5).position(|window| window == b"data=").map(|at| at + 5).ok_or(broken)?;
     let mut event = Event::default();
     event.set("Code", Text::Borrowed(code));
+    if let Some(action) = action.and_then(|action| core::str::from_utf8(action).ok()) {
+        event.set("Action", Text::Borrowed(action));
+    }
     let shift = |e: DecodeError| DecodeError { offset: e.offset + start + data, ..e };
     push::data(rest.get(data..).unwrap_or_default().trim_ascii_end(), &mut event).map_err(shift)?;
     readings.push(event.into_reading());

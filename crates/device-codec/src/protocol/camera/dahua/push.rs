@@ -52,9 +52,10 @@ fn events_entry<'a>(json: &mut Json<'a>, events: &mut Vec<Event<'a>>) -> Result<
     let mut event = Event::default();
     json.object_if_any(|json, key| match key {
         b"Data" => paths(json, &mut String::new(), &mut event),
-        b"Code" => {
-            if let Some(code) = json.text()? {
-                event.set("Code", code.decode()?);
+        b"Code" | b"Action" => {
+            let name = if key == b"Code" { "Code" } else { "Action" };
+            if let Some(word) = json.text()? {
+                event.set(name, word.decode()?);
             }
             Ok(())
         }
@@ -154,6 +155,7 @@ impl<'a> Notification<'a> {
                     b"Confidence" => first(&mut self.confidence, Some(json.scalar()?)),
                     b"PlateType" => self.flags.push(("plate_type", json.scalar()?)),
                     b"Region" => self.flags.push(("region", json.scalar()?)),
+                    b"Channel" => self.flags.push(("channel", json.scalar()?)),
                     _ => {}
                 }
                 Ok(())
@@ -162,6 +164,11 @@ impl<'a> Notification<'a> {
                 match key {
                     b"VehicleType" => first(&mut self.vehicle, json.text()?),
                     b"VehicleColor" => self.flags.push(("vehicle_color", json.scalar()?)),
+                    b"VehicleSign" => self.flags.push(("vehicle_sign", json.scalar()?)),
+                    // The document spells it so; later firmware may not.
+                    b"VehocleSeries" | b"VehicleSeries" => {
+                        self.flags.push(("vehicle_series", json.scalar()?))
+                    }
                     b"Speed" => self.flags.push(("speed", json.scalar()?)),
                     _ => {}
                 }
@@ -237,7 +244,9 @@ impl<'a> Notification<'a> {
             Some(text) if self.exists != Some(false) => plate::put_str(&mut reading, text),
             _ => reading.plate = Some(PlateReading::Unplated),
         }
-        reading.plate_color = self.color.and_then(|color| plate::color(&color.decode().ok()?));
+        if let Some(color) = self.color {
+            plate::put_color(&mut reading, color.decode()?);
+        }
         reading.plate_confidence =
             self.confidence.and_then(Scalar::milli).filter(|c| (0..=100_000).contains(&c.thousandths()));
         reading.set(

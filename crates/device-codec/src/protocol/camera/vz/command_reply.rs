@@ -4,6 +4,7 @@ use parking_types::{Direction, Instant, Span};
 
 use super::{
     push::says_done,
+    reply::serial_hex,
     tables::{self, Dialect},
 };
 use crate::{
@@ -31,13 +32,25 @@ pub(super) struct CommandReply<'a> {
     address: Option<Str<'a>>,
     clock: Option<Str<'a>>,
     newest: Option<i64>,
-    active: Option<i64>,
+    pub(super) active: Option<i64>,
+    told: Told<'a>,
     listed: Listed<'a>,
+}
+
+/// What a command says that is seen on its way to the camera, or that the camera repeats.
+#[derive(Default)]
+struct Told<'a> {
+    output: Option<i64>,
+    delay: Option<i64>,
+    interval: Option<i64>,
+    part: Option<Str<'a>>,
+    data: Option<Str<'a>>,
+    operation: Option<Str<'a>>,
 }
 
 /// An entry of the camera's own white list.
 #[derive(Default)]
-struct Listed<'a> {
+pub(super) struct Listed<'a> {
     plate: Option<Str<'a>>,
     enable: Option<i64>,
     from: Option<Str<'a>>,
@@ -61,28 +74,28 @@ struct Record<'a> {
 impl<'a> CommandReply<'a> {
     pub(super) fn read(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"cmd" => first(&mut self.command, json.take_text()),
-            b"id" => first(&mut self.id, json.take_id()),
+            b"cmd" => json.first_text(&mut self.command),
+            b"id" => json.first_id(&mut self.id),
             b"state_code" => first(&mut self.status, json.take_int()),
-            b"state" | b"response" => first(&mut self.state, json.take_text()),
+            b"state" | b"response" => json.first_text(&mut self.state),
             b"timestamp" => first(&mut self.timestamp, json.take_int()),
             b"value" => first(&mut self.value, Some(json.take_scalar())),
             b"gpio" => first(&mut self.input, json.take_int()),
-            b"serialno" | b"sn" => first(&mut self.serial, json.take_text()),
-            b"timestring" => first(&mut self.clock, json.take_text()),
+            b"serialno" | b"sn" => json.first_text(&mut self.serial),
+            b"timestring" => json.first_text(&mut self.clock),
             b"max_id" | b"max_rec_id" => first(&mut self.newest, json.take_int()),
             b"active_id" => first(&mut self.active, json.take_int()),
             b"dldb_rec" => self.listed.read(json),
-            b"plate" => first(&mut self.listed.plate, json.take_text()),
+            b"plate" => json.first_text(&mut self.listed.plate),
             b"body" => json.members_if_any(|json, key| self.body(json, key)),
-            _ => {}
+            _ => self.told.read(json, key),
         }
     }
 
     fn body(&mut self, json: &mut Json<'a>, key: &[u8]) {
         let [entry, exit] = &mut self.records;
         match key {
-            b"record_type" => first(&mut self.record_type, json.take_text()),
+            b"record_type" => json.first_text(&mut self.record_type),
             b"input_record" => entry.read(json),
             b"output_record" => exit.read(json),
             b"vzid" => json.members_if_any(|json, key| self.camera(json, key)),
@@ -103,9 +116,9 @@ impl<'a> CommandReply<'a> {
 
     fn camera(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"sn" => first(&mut self.serial, json.take_text()),
-            b"type" => first(&mut self.role, json.take_text()),
-            b"ip_addr" => first(&mut self.address, json.take_text()),
+            b"sn" => json.first_text(&mut self.serial),
+            b"type" => json.first_text(&mut self.role),
+            b"ip_addr" => json.first_text(&mut self.address),
             _ => {}
         }
     }
@@ -148,6 +161,10 @@ impl<'a> CommandReply<'a> {
 
     fn put_values(&self, reading: &mut Reading<'a>, command: Str<'a>) -> Result<(), DecodeError> {
         let value = self.value.and_then(Scalar::text).filter(|_| command.raw() == b"getsn");
+        // Asked for, a record has no proof beside its number; answered, the number is the answer's.
+        if reading.proof.is_none() && matches!(command.raw(), b"get_record" | b"get_image") {
+            reading.set(Fact::Record, self.id.map(Str::id).transpose()?);
+        }
         reading.set(Fact::Device, self.serial.or(value).map(Str::decode).transpose()?);
         reading.device_time = self.timestamp.and_then(Instant::from_secs).map(DeviceTime::Utc);
         if let Some(input) = self.input {
@@ -173,13 +190,63 @@ impl<'a> CommandReply<'a> {
         if let Some(active) = self.active {
             reading.put("encryption", active);
         }
+        self.told.put(reading, self.value, self.listed.plate)?;
         self.listed.put(reading)
+    }
+}
+
+impl<'a> Told<'a> {
+    fn read(&mut self, json: &mut Json<'a>, key: &[u8]) {
+        match key {
+            b"io" => first(&mut self.output, json.take_int()),
+            b"delay" => first(&mut self.delay, json.take_int()),
+            b"interval" => first(&mut self.interval, json.take_int()),
+            // The manual has both spellings.
+            b"subcmd" | b"sucmd" => json.first_text(&mut self.part),
+            b"data" => json.first_text(&mut self.data),
+            b"operator_type" => json.first_text(&mut self.operation),
+            _ => {}
+        }
+    }
+
+    fn put(
+        &self,
+        reading: &mut Reading<'a>,
+        value: Option<Scalar<'a>>,
+        plate: Option<Str<'a>>,
+    ) -> Result<(), DecodeError> {
+        let value = self.output.and(value).and_then(Scalar::int);
+        for (name, number) in [
+            ("output", self.output),
+            ("output_value", value),
+            ("delay_ms", self.delay),
+            ("interval_s", self.interval),
+        ] {
+            if let Some(number) = number {
+                reading.put(name, number);
+            }
+        }
+        for (name, text) in [("subcmd", self.part), ("operation", self.operation)] {
+            if let Some(text) = text {
+                reading.put(name, text.decode()?);
+            }
+        }
+        if let Some(data) = self.data {
+            reading.put("serial_data", serial_hex(data)?);
+        }
+        // To delete no plate is to delete all of them.
+        if self.operation.is_some_and(|word| word.raw() == b"delete")
+            && plate.is_some_and(|plate| plate.raw().is_empty())
+        {
+            reading.put("clears_list", true);
+        }
+        Ok(())
     }
 }
 
 impl<'a> Listed<'a> {
     /// One entry, or an array whose first is told.
-    fn read(&mut self, json: &mut Json<'a>) {
+    pub(super) fn read(&mut self, json: &mut Json<'a>) {
         if json.is_array() {
             json.elements(|json, _| self.entry(json));
         } else {
@@ -189,16 +256,16 @@ impl<'a> Listed<'a> {
 
     fn entry(&mut self, json: &mut Json<'a>) {
         json.members_if_any(|json, key| match key {
-            b"plate" => first(&mut self.plate, json.take_text()),
+            b"plate" => json.first_text(&mut self.plate),
             b"enable" => first(&mut self.enable, json.take_int()),
-            b"enable_time" => first(&mut self.from, json.take_text()),
-            b"overdue_time" => first(&mut self.to, json.take_text()),
+            b"enable_time" => json.first_text(&mut self.from),
+            b"overdue_time" => json.first_text(&mut self.to),
             _ => {}
         })
     }
 
-    fn put(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
-        if let Some(plate) = self.plate {
+    pub(super) fn put(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
+        if let Some(plate) = self.plate.filter(|plate| !plate.raw().is_empty()) {
             reading.put("listed_plate", plate.decode()?);
         }
         if let Some(enable) = self.enable {
@@ -219,7 +286,7 @@ impl<'a> Record<'a> {
         json.members_if_any(|json, key| match key {
             b"device_name" => json.members_if_any(|json, key| {
                 if key == b"sn" {
-                    first(&mut self.serial, json.take_text());
+                    json.first_text(&mut self.serial);
                 }
             }),
             b"ivs_result_param" => json.members_if_any(|json, key| self.result(json, key)),
@@ -229,13 +296,14 @@ impl<'a> Record<'a> {
 
     fn result(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"plate" => first(&mut self.plate, json.take_text()),
+            b"plate" => json.first_text(&mut self.plate),
             b"confidence" => first(&mut self.confidence, Some(json.take_scalar())),
             b"direction" => first(&mut self.direction, json.take_scalar().number()),
             b"plate_color" => first(&mut self.plate_type, json.take_int()),
             b"trig_type" => first(&mut self.trigger, json.take_int()),
             b"timeval" => {
                 json.members_if_any(|json, key| match key {
+                    // UTC, as the vendor's examples are decoded, though there it is the wall clock of the file name too.
                     b"tv_sec" => first(&mut self.secs, json.take_int()),
                     b"tv_usec" => first(&mut self.micros, json.take_int()),
                     _ => {}

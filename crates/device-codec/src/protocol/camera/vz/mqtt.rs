@@ -2,7 +2,7 @@
 
 use parking_types::{Instant, Span};
 
-use super::{plate_result::Writing, push::Push, tables::Dialect};
+use super::{command_reply::Listed, plate_result::Writing, push::Push, tables::Dialect};
 use crate::{
     context::Context,
     error::{DecodeError, ErrorCode},
@@ -31,7 +31,10 @@ struct Envelope<'a> {
     timestamp: Option<i64>,
     inner_timestamp: Option<i64>,
     code: Option<i64>,
-    gate: [Option<i64>; 3],
+    gate: [Option<i64>; 4],
+    input: Option<i64>,
+    level: Option<i64>,
+    listed: Listed<'a>,
 }
 
 /// A message of the camera.
@@ -73,7 +76,8 @@ fn document<'a>(json: &mut Json<'a>, context: &Context<'a>) -> Result<Reading<'a
         match name {
             b"keep_alive" => envelope.heartbeat(),
             b"barr_gate_status" => envelope.gate(),
-            b"offline" => Reading::new(Kind::Debug),
+            // What the family's documents do not name says only its name.
+            _ if !name.is_empty() && !push.says_something() => Reading::new(Kind::Debug),
             _ => {
                 let mut reading = Reading::new(Kind::Debug);
                 push.put(&mut reading)?;
@@ -81,8 +85,9 @@ fn document<'a>(json: &mut Json<'a>, context: &Context<'a>) -> Result<Reading<'a
             }
         }
     };
-    if let Some(known) = ["quick_ivs_result", "offline"].into_iter().find(|known| name == known.as_bytes()) {
-        reading.put("message", known);
+    let is_named = name == b"quick_ivs_result" || reading.kind == Kind::Debug;
+    if is_named && !name.is_empty() {
+        reading.put("message", Text::own(&String::from_utf8_lossy(name)));
     }
     // The topic is what the broker let the camera write to: it is believed before what the message says.
     if let Some(serial) = topic.serial {
@@ -96,9 +101,9 @@ fn document<'a>(json: &mut Json<'a>, context: &Context<'a>) -> Result<Reading<'a
 impl<'a> Envelope<'a> {
     fn read(&mut self, json: &mut Json<'a>, key: &[u8], push: &mut Push<'a>) {
         match key {
-            b"id" => first(&mut self.id, json.take_id()),
-            b"sn" => first(&mut self.serial, json.take_text()),
-            b"name" => first(&mut self.name, json.take_text()),
+            b"id" => json.first_id(&mut self.id),
+            b"sn" => json.first_text(&mut self.serial),
+            b"name" => json.first_text(&mut self.name),
             b"timestamp" => first(&mut self.timestamp, json.take_int()),
             b"code" => first(&mut self.code, json.take_int()),
             _ => push.root_key(json, key),
@@ -106,11 +111,15 @@ impl<'a> Envelope<'a> {
     }
 
     fn body(&mut self, json: &mut Json<'a>, key: &[u8], push: &mut Push<'a>) {
-        let [status, connected, enabled] = &mut self.gate;
+        let [status, connected, enabled, control] = &mut self.gate;
         match key {
             b"gate_status" => first(status, json.take_int()),
             b"connect_status" => first(connected, json.take_int()),
             b"enable" => first(enabled, json.take_int()),
+            b"gate_ctrl_id" => first(control, json.take_int()),
+            b"gpio" => first(&mut self.input, json.take_int()),
+            b"status" => first(&mut self.level, json.take_int()),
+            b"dldb_rec" => self.listed.read(json),
             b"timestamp" => first(&mut self.inner_timestamp, json.take_int()),
             _ => push.root_key(json, key),
         }
@@ -126,7 +135,9 @@ impl<'a> Envelope<'a> {
     /// Where the arm is said to be: the codes are not documented, so they stay codes.
     fn gate(&self) -> Reading<'a> {
         let mut reading = Reading::new(Kind::Gate);
-        for (name, value) in ["gate_status", "connect_status", "enable"].into_iter().zip(self.gate) {
+        for (name, value) in
+            ["gate_status", "connect_status", "enable", "gate_ctrl_id"].into_iter().zip(self.gate)
+        {
             if let Some(value) = value {
                 reading.put(name, value);
             }
@@ -148,6 +159,12 @@ impl<'a> Envelope<'a> {
         if let Some(name) = self.name {
             reading.put("cmd", name.decode()?);
         }
+        for (name, value) in [("input", self.input), ("level", self.level)] {
+            if let Some(value) = value {
+                reading.put(name, value);
+            }
+        }
+        self.listed.put(&mut reading)?;
         Ok(reading)
     }
 }
@@ -162,7 +179,9 @@ struct Topic<'a> {
 
 impl<'a> Topic<'a> {
     fn of(route: &'a str) -> Self {
+        // Signs of life were seen under `$/device/…`.
         let route = route.trim_matches('/');
+        let route = route.strip_prefix("$/").unwrap_or(route);
         let mut levels = route.split('/');
         let serial = match (levels.next(), levels.next()) {
             (Some("device"), Some("push") | None) | (None, _) => None,

@@ -2,7 +2,7 @@
 
 use parking_types::{Date, Instant, Local, PlateReading, Span, TimeOfDay};
 
-use super::super::plate;
+use super::super::{clock, plate};
 use super::tables::{self, Dialect};
 use crate::{
     base64,
@@ -33,10 +33,12 @@ pub(super) struct PlateResult<'a> {
     trigger: Option<i64>,
     pub(super) record: Option<Str<'a>>,
     offline: Option<bool>,
-    encrypted: bool,
+    pub(super) encrypted: bool,
     fake: Option<i64>,
     car_color: Option<i64>,
     time: Time,
+    /// The wall clock in words, which stands beside the result (TCP); it counts where the result has no time.
+    pub(super) time_string: Option<Str<'a>>,
     opened_by: Option<i64>,
 }
 
@@ -52,15 +54,17 @@ impl<'a> PlateResult<'a> {
     /// Reads the object that comes next.
     pub(super) fn read(&mut self, json: &mut Json<'a>) {
         json.members_if_any(|json, key| match key {
-            b"license" => first(&mut self.license, json.take_text()),
+            b"license" => json.first_text(&mut self.license),
             b"confidence" => first(&mut self.confidence, json.take_milli()),
             b"colorType" => first(&mut self.color_type, json.take_int()),
             b"type" => first(&mut self.plate_type, json.take_int()),
             b"direction" => first(&mut self.direction, json.take_num()),
             b"triggerType" => first(&mut self.trigger, json.take_int()),
-            b"plateid" => first(&mut self.record, json.take_id()),
+            b"plateid" => json.first_id(&mut self.record),
             b"isoffline" => first(&mut self.offline, json.take_truth()),
-            b"enable_encrypt" => self.encrypted |= json.take_int().is_some_and(|mode| mode != 0),
+            b"enable_encrypt" | b"is_encrypted" => {
+                self.encrypted |= json.take_int().is_some_and(|mode| mode != 0)
+            }
             b"is_fake_plate" | b"fake_plate" => first(&mut self.fake, json.take_int()),
             b"carColor" => first(&mut self.car_color, json.take_int()),
             b"timeStamp" => self.time.read(json),
@@ -92,8 +96,10 @@ impl<'a> PlateResult<'a> {
         if self.plate_type == Some(tables::UNPLATED) && reading.plate.is_none() {
             reading.plate = Some(PlateReading::Unplated);
         }
-        reading.plate_color = self.color_type.and_then(tables::color);
-        reading.plate_confidence = self.confidence;
+        if let Some(code) = self.color_type {
+            tables::put_color(reading, code);
+        }
+        reading.plate_confidence = self.confidence.filter(|c| (0..=100_000).contains(&c.thousandths()));
         if let Some(code) = self.plate_type {
             tables::put_type(reading, dialect, code);
         }
@@ -101,6 +107,9 @@ impl<'a> PlateResult<'a> {
         reading.set(Fact::Record, self.record.map(Str::id).transpose()?);
         reading.offline_upload = self.offline;
         self.time.put(reading);
+        if let Some(time) = self.time_string.filter(|_| reading.device_time.is_none()) {
+            clock::put(reading, time.decode()?);
+        }
         if let Some(trigger) = self.trigger {
             reading.put("trigger", trigger);
         }

@@ -96,12 +96,12 @@ impl<'a> Push<'a> {
         match key {
             b"result" => json.members_if_any(|json, key| self.result_key(json, key)),
             b"PlateResult" => self.plate.read(json),
-            b"serialno" => first(&mut self.serial, json.take_text()),
-            b"deviceName" => first(&mut self.name, json.take_text()),
+            b"serialno" => json.first_text(&mut self.serial),
+            b"deviceName" => json.first_text(&mut self.name),
             b"serialChannel" => first(&mut self.channel, json.take_int()),
-            b"data" => first(&mut self.data, json.take_text()),
+            b"data" => json.first_text(&mut self.data),
             b"TriggerResult" => json.members_if_any(|json, key| self.trigger_key(json, key)),
-            _ => {}
+            _ => self.trigger_key(json, key),
         }
     }
 
@@ -124,9 +124,14 @@ impl<'a> Push<'a> {
     /// The answer to a command of ours: flat, with levels or a status, maybe one object deeper.
     fn answer_key(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"serialno" | b"sn" => first(&mut self.serial, json.take_text()),
-            b"body" | b"get_iostate" | b"iostate" | b"io_state" => {
-                json.members_if_any(|json, key| self.answer_key(json, key));
+            b"serialno" | b"sn" => json.first_text(&mut self.serial),
+            b"body" | b"get_iostate" | b"iostate" | b"io_state" if json.is_object() => {
+                json.members(|json, key| self.answer_key(json, key));
+            }
+            // Levels were seen in objects of several names.
+            _ if json.is_object() => {
+                let levels = &mut self.answer.get_or_insert_default().levels;
+                json.members(|json, key| levels.read(json, key));
             }
             _ => self.answer.get_or_insert_default().read(json, key),
         }
@@ -137,6 +142,11 @@ impl<'a> Push<'a> {
         self.root.is_some()
     }
 
+    /// Whether anything was read that has a meaning here.
+    pub(super) fn says_something(&self) -> bool {
+        self.root.is_some() || self.answer.as_ref().is_some_and(|answer| answer.root().is_some())
+    }
+
     /// What the document says; nothing of it is kept where it holds none of the known keys.
     pub(super) fn put(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
         let missing = DecodeError::new(ErrorCode::Kind, 0, "AlarmInfoPlate");
@@ -144,7 +154,6 @@ impl<'a> Push<'a> {
             Some(root) => root,
             None => self.answer.as_ref().and_then(Answer::root).ok_or(missing)?,
         };
-        let serial = self.serial.filter(|serial| !serial.raw().is_empty()).map(Str::decode).transpose()?;
         match root {
             Root::Plate => {
                 reading.kind = Kind::Plate;
@@ -154,18 +163,23 @@ impl<'a> Push<'a> {
             Root::Serial => serial_data(reading, self.data, self.channel)?,
             Root::Image => reading.put("image", true),
             Root::Answer => self.answer.as_ref().map_or(Ok(()), |answer| answer.put(reading))?,
-            Root::Reply => self.reply.as_ref().unwrap_or(&Reply::default()).put(reading)?,
+            Root::Reply => match &self.reply {
+                Some(reply) => reply.put(reading)?,
+                None => reading.put("sent", "capture"),
+            },
         }
-        reading.set(Fact::Device, serial);
-        Ok(())
+        match self.serial.filter(|serial| !serial.raw().is_empty()) {
+            Some(serial) => serial.state(reading, Fact::Device),
+            None => Ok(()),
+        }
     }
 }
 
 impl<'a> Answer<'a> {
     fn read(&mut self, json: &mut Json<'a>, key: &[u8]) {
         match key {
-            b"cmd" | b"type" => first(&mut self.command, json.take_text()),
-            b"msgId" | b"id" => first(&mut self.message, json.take_id()),
+            b"cmd" | b"type" => json.first_text(&mut self.command),
+            b"msgId" | b"id" => json.first_id(&mut self.message),
             b"state_code" | b"code" => first(&mut self.status, json.take_int()),
             b"state" | b"response" | b"error_msg" | b"result" => match json.take_scalar() {
                 Scalar::Text(text) => first(&mut self.state, Some(text)),
@@ -180,12 +194,17 @@ impl<'a> Answer<'a> {
         if self.status.is_some() || self.state.is_some() || self.levels.any() {
             return Some(Root::Answer);
         }
-        self.command.is_some_and(|command| command.raw() == b"AVS_TRIGGER").then_some(Root::Reply)
+        match self.command?.raw() {
+            b"AVS_TRIGGER" => Some(Root::Reply),
+            // A command alone, as it is seen on its way.
+            _ => Some(Root::Answer),
+        }
     }
 
     /// A status of 200, `succeed`, `success` or `ok` says that the camera took the command, and no more.
     fn put(&self, reading: &mut Reading<'a>) -> Result<(), DecodeError> {
-        reading.kind = Kind::Gate;
+        let is_answer = self.status.is_some() || self.state.is_some() || self.levels.any();
+        reading.kind = if is_answer { Kind::Gate } else { Kind::Debug };
         let proof = match (self.status, self.state) {
             (Some(200), _) => Some(Proof::Accepted),
             (Some(408), _) => Some(Proof::TimedOut),

@@ -1,5 +1,6 @@
 //! Our own answers, as a log of the line has them: what the camera was told.
 
+use super::command_reply::Listed;
 use crate::{
     base64,
     error::{DecodeError, ErrorCode},
@@ -19,23 +20,29 @@ pub(super) struct Reply<'a> {
     trigger: Option<Str<'a>>,
     message: Option<Str<'a>>,
     serial: Option<Str<'a>>,
-    relay: [Option<i64>; 2],
+    relay: [Option<i64>; 3],
+    say: Option<Str<'a>>,
+    pay: Option<Str<'a>>,
+    list: Option<i64>,
+    listed: Listed<'a>,
+    image: bool,
+    levels: bool,
     released: Option<Str<'a>>,
 }
 
 impl<'a> Reply<'a> {
     pub(super) fn read(&mut self, json: &mut Json<'a>, key: &[u8]) {
-        let [output, value] = &mut self.relay;
+        let [output, value, delay] = &mut self.relay;
         match key {
-            b"info" => first(&mut self.info, json.take_text()),
-            b"content" => first(&mut self.content, json.take_text()),
-            b"manualTrigger" => first(&mut self.trigger, json.take_text()),
-            b"msgId" => first(&mut self.message, json.take_text()),
+            b"info" => json.first_text(&mut self.info),
+            b"content" => json.first_text(&mut self.content),
+            b"manualTrigger" => json.first_text(&mut self.trigger),
+            b"msgId" => json.first_text(&mut self.message),
             b"serialData" => {
                 json.elements_if_any(|json, _| {
                     json.members_if_any(|json, key| {
                         if key == b"data" {
-                            first(&mut self.serial, json.take_text());
+                            json.first_text(&mut self.serial);
                         }
                     })
                 });
@@ -44,13 +51,37 @@ impl<'a> Reply<'a> {
                 json.members_if_any(|json, key| match key {
                     b"io" => first(output, json.take_int()),
                     b"value" => first(value, json.take_int()),
+                    b"delay" => first(delay, json.take_int()),
+                    _ => {}
+                });
+            }
+            b"is_pay" => json.first_text(&mut self.pay),
+            b"get_iostate" => {
+                self.levels = true;
+                json.pass();
+            }
+            b"TriggerImage" => {
+                self.image = true;
+                json.pass();
+            }
+            b"playserver_json_request" => {
+                json.members_if_any(|json, key| {
+                    if key == b"voice" {
+                        json.first_text(&mut self.say);
+                    }
+                });
+            }
+            b"white_list_operate" => {
+                json.members_if_any(|json, key| match key {
+                    b"operate_type" => first(&mut self.list, json.take_int()),
+                    b"white_list_data" => self.listed.read(json),
                     _ => {}
                 });
             }
             b"ContinuePushOffline" => {
                 json.members_if_any(|json, key| {
                     if key == b"plateid" {
-                        first(&mut self.released, json.take_id());
+                        json.first_id(&mut self.released);
                     }
                 });
             }
@@ -64,7 +95,7 @@ impl<'a> Reply<'a> {
             Some(info) if info.raw() == b"ok" => reading.put("sent", "open"),
             Some(info) => reading.put("info", info.decode()?),
             None if self.trigger.is_some_and(|word| word.raw() == b"ok") => reading.put("sent", "capture"),
-            None if self.is_empty() => reading.put("sent", "capture"),
+            None if self.levels => reading.put("sent", "query"),
             None => {}
         }
         for (name, text) in
@@ -77,19 +108,32 @@ impl<'a> Reply<'a> {
         if let Some(serial) = self.serial {
             reading.put("serial_data", serial_hex(serial)?);
         }
-        for (name, value) in ["output", "output_value"].into_iter().zip(self.relay) {
+        for (name, value) in ["output", "output_value", "delay_ms"].into_iter().zip(self.relay) {
             if let Some(value) = value {
                 reading.put(name, value);
             }
         }
-        Ok(())
+        if let Some(pay) = self.pay {
+            reading.put("is_pay", pay.decode()?);
+        }
+        if let Some(say) = self.say {
+            reading.put("say", spoken(say)?);
+        }
+        if self.image {
+            reading.put("image", true);
+        }
+        if let Some(operation) = self.list {
+            reading.put("list_operation", operation);
+        }
+        self.listed.put(reading)
     }
+}
 
-    /// Nothing was read: the document is the bare order to read a plate.
-    fn is_empty(&self) -> bool {
-        let texts = [self.content, self.message, self.serial, self.released];
-        texts.iter().all(Option::is_none) && self.relay == [None; 2]
-    }
+/// What the camera is to say: base64 of UTF-8, or text as it stands.
+fn spoken(say: Str<'_>) -> Result<Text<'_>, DecodeError> {
+    let mut bytes = [0; SERIAL_MAX];
+    let plain = base64::decode(say.raw(), &mut bytes).and_then(|bytes| core::str::from_utf8(bytes).ok());
+    plain.map_or_else(|| say.decode(), |plain| Ok(Text::own(plain)))
 }
 
 /// Serial data as hex.

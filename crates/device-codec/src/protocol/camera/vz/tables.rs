@@ -99,7 +99,7 @@ fn qianyi(code: i64) -> Option<PlateType> {
 }
 
 /// The colour for a `colorType`.
-pub(super) fn color(code: i64) -> Option<PlateColor> {
+fn color(code: i64) -> Option<PlateColor> {
     Some(match code {
         0 => PlateColor::Unknown,
         1 => PlateColor::Blue,
@@ -110,6 +110,14 @@ pub(super) fn color(code: i64) -> Option<PlateColor> {
         6 => PlateColor::YellowGreen,
         _ => return None,
     })
+}
+
+/// Puts the plate's colour into the reading, or its code where no document names it.
+pub(super) fn put_color(reading: &mut Reading<'_>, code: i64) {
+    reading.plate_color = color(code);
+    if reading.plate_color.is_none() {
+        reading.put("plate_color_code", code);
+    }
 }
 
 /// Puts the colour of the vehicle's body into the reading, or its code where that has no name; 255 is the camera's word

@@ -35,6 +35,7 @@ pub(in crate::protocol) const INFO: ProtocolInfo = ProtocolInfo {
         "device",
         "device_time",
         "record",
+        "offline_upload",
         "heartbeat",
         "gate",
         "config",
@@ -80,7 +81,7 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
     out: Out<'_, 'a>,
 ) -> Result<(), DecodeError> {
     if frame.all().trim_ascii_start().starts_with(b"{") {
-        return json(frame.all(), 0, out);
+        return json(frame.all(), 0, context, out);
     }
     frame.marker(0, b'V', "magic")?;
     frame.marker(1, b'Z', "magic")?;
@@ -104,7 +105,7 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
             if !images.is_empty() {
                 frame.means(|| format!("{} bytes", images.len()));
             }
-            json(body.all(), at::BODY, out)
+            json(body.all(), at::BODY, context, out)
         }
         1 if len == 0 => {
             out(&Reading::new(Kind::Heartbeat));
@@ -117,10 +118,14 @@ pub(in crate::protocol) fn decode<'a, T: Trace>(
 }
 
 /// A JSON body: what stands before the first NUL. Behind it are photos, which may hold NULs of their own.
-fn json<'a>(body: &'a [u8], base: usize, out: Out<'_, 'a>) -> Result<(), DecodeError> {
+fn json<'a>(body: &'a [u8], base: usize, context: &Context<'a>, out: Out<'_, 'a>) -> Result<(), DecodeError> {
     let text = body.split(|b| *b == 0).next().unwrap_or(body);
-    let reading =
+    let mut reading =
         result_or_reply(&mut reader(text)).map_err(|e| DecodeError { offset: e.offset + base, ..e })?;
+    // A record out of the camera's memory looks like a result of now.
+    if reading.kind == Kind::Plate && crate::command::is_backlog(context.route) {
+        reading.offline_upload = Some(true);
+    }
     out(&reading);
     Ok(())
 }
@@ -151,6 +156,7 @@ fn result_or_reply<'a>(json: &mut Json<'a>) -> Result<Reading<'a>, DecodeError> 
             plate.read(json);
         }
         b"id" if is_result => plate.record = json.take_id(),
+        b"timeString" => json.first_text(&mut plate.time_string),
         _ => reply.read(json, key),
     });
     json.finish()?;
@@ -159,6 +165,8 @@ fn result_or_reply<'a>(json: &mut Json<'a>) -> Result<Reading<'a>, DecodeError> 
     }
     // The record's number may stand before the result it belongs to.
     plate.record = plate.record.or(reply.id);
+    // Which cipher is on stands beside the result; 0 is none.
+    plate.encrypted |= reply.active.is_some_and(|cipher| cipher != 0);
     let mut reading = Reading::new(Kind::Plate);
     plate.put(&mut reading, Dialect::Vzenith, Writing::Plain)?;
     reading.set(Fact::Device, reply.serial.map(Str::decode).transpose()?);
@@ -225,13 +233,14 @@ fn structure<'a, T: Trace>(data: Reader<'a, T>) -> Result<Reading<'a>, DecodeErr
         Some(text) => plate::put(&mut reading, text),
         None => reading.put("plate_error", "encoding"),
     }
-    reading.plate_color = super::tables::color(i64::from(data.i32_le(block::COLOR, "nColor")?));
+    super::tables::put_color(&mut reading, i64::from(data.i32_le(block::COLOR, "nColor")?));
     let kind = i64::from(data.i32_le(block::TYPE, "nType")?);
     super::tables::put_type(&mut reading, Dialect::Vzenith, kind);
     if kind == super::tables::UNPLATED && reading.plate.is_none() {
         reading.plate = Some(PlateReading::Unplated);
     }
-    reading.plate_confidence = Some(Milli::whole(data.i32_le(block::CONFIDENCE, "nConfidence")?));
+    let confidence = data.i32_le(block::CONFIDENCE, "nConfidence")?;
+    reading.plate_confidence = (0..=100).contains(&confidence).then(|| Milli::whole(confidence));
     let direction = data.i32_le(block::DIRECTION, "nDirection")?;
     reading.set(Fact::Direction, Some(direction));
     let secs = data.u32_le(block::SECONDS, "tvPTS.sec")?;

@@ -6,6 +6,9 @@ use crate::protocol::{Payload, ProtocolInfo};
 const SAYS: &[&str] =
     &["plate", "plate_confidence", "vehicle_text", "device", "device_time", "record", "heartbeat"];
 
+/// As the others, and the entries of the camera's own lists.
+const LILIN_SAYS: &[&str] = &["plate", "plate_confidence", "device_time", "record", "heartbeat", "config"];
+
 pub(in crate::protocol) const OPENALPR_INFO: ProtocolInfo =
     ProtocolInfo { title: "OpenALPR and Rekor webhooks", says: SAYS, ..ProtocolInfo::JSON };
 pub(in crate::protocol) const PLATE_RECOGNIZER_INFO: ProtocolInfo =
@@ -19,7 +22,7 @@ pub(in crate::protocol) const AXIS_FF_INFO: ProtocolInfo = ProtocolInfo {
 pub(in crate::protocol) const SURVISION_INFO: ProtocolInfo =
     ProtocolInfo { title: "Survision cameras", says: SAYS, ..ProtocolInfo::JSON };
 pub(in crate::protocol) const LILIN_INFO: ProtocolInfo =
-    ProtocolInfo { title: "LILIN cameras", says: SAYS, payload: Payload::Text, ..ProtocolInfo::JSON };
+    ProtocolInfo { title: "LILIN cameras", says: LILIN_SAYS, payload: Payload::Text, ..ProtocolInfo::JSON };
 
 /// `alpr_results` is one picture, `alpr_group` one car, `alpr_alert` a group that stands on a list.
 pub(super) const OPENALPR: Feed = Feed {
@@ -51,10 +54,12 @@ pub(super) const OPENALPR: Feed = Feed {
         ("alert_list", Slot::More("list")),
         ("camera_id", Slot::Device),
         ("group.camera_id", Slot::Device),
+        ("camera_number", Slot::Device),
         ("video_streams[].camera_id", Slot::Device),
         ("timestamp", Slot::Millis),
     ],
     flat: false,
+    lists: false,
     heartbeats: &["heartbeat"],
 };
 
@@ -101,6 +106,7 @@ pub(super) const PLATE_RECOGNIZER: Feed = Feed {
         ("hook.event", Slot::Event),
     ],
     flat: false,
+    lists: false,
     heartbeats: &[],
 };
 
@@ -129,6 +135,7 @@ pub(super) const AXIS_FF: Feed = Feed {
         ("SPEED", Slot::More("speed")),
     ],
     flat: false,
+    lists: false,
     heartbeats: &[],
 };
 
@@ -145,6 +152,7 @@ pub(super) const SURVISION: Feed = Feed {
         ("anpr.@id", Slot::Record),
     ],
     flat: false,
+    lists: false,
     heartbeats: &[],
 };
 
@@ -162,5 +170,6 @@ pub(super) const LILIN: Feed = Feed {
         ("DIRECTION", Slot::Direction),
     ],
     flat: true,
+    lists: true,
     heartbeats: &[],
 };
