@@ -4,7 +4,7 @@
 //! It is a function of the log like everything else: of the frames that were applied and of the alerts that the session
 //! machine opened and closed.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use device_codec::{Kind, Milli};
 use parking_types::{Id, Instant, Span};
@@ -174,7 +174,7 @@ impl Standing {
 /// The devices that a partition has heard.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Register {
-    devices: IdTable<Standing>,
+    devices: IdTable<Arc<Standing>>,
     /// Lots whose devices are silent together, and since when.
     silent_lots: IdMap<Instant>,
     /// To be published.
@@ -184,7 +184,7 @@ pub struct Register {
 impl Register {
     /// Says that a device is to be published, where it is.
     fn is_due(&mut self, device: Id) {
-        let Some(standing) = self.devices.get_mut(&device).filter(|standing| !standing.due) else { return };
+        let Some(standing) = self.devices.change(&device).filter(|standing| !standing.due) else { return };
         if standing.unpublished > 0 || standing.heard.at - standing.published_at >= PUBLISH {
             standing.due = true;
             self.due.push(device);
@@ -197,7 +197,7 @@ impl Register {
             if let Some(standing) = self.devices.get(&device) {
                 each(self, device, standing);
             }
-            if let Some(standing) = self.devices.get_mut(&device) {
+            if let Some(standing) = self.devices.change(&device) {
                 (standing.unpublished, standing.due, standing.published_at) = (0, false, standing.heard.at);
             }
         }
@@ -206,10 +206,10 @@ impl Register {
     /// A frame of a device was applied. Says whether its SIM has to be looked at, which is seldom.
     pub(crate) fn heard(&mut self, device: Id, heard: Heard, vitals: Vitals, edition: u64) -> bool {
         let mut first = false;
-        let standing = self.devices.or_insert_with(device, || {
+        let standing = Arc::make_mut(self.devices.or_insert_with(device, || {
             first = true;
-            Standing::new(heard)
-        });
+            Arc::new(Standing::new(heard))
+        }));
         if first {
             standing.change(heard.at, heard.frame, What::First);
         } else if vitals.restart {
@@ -246,7 +246,7 @@ impl Register {
             return;
         }
         let Some(device) = alert.device else { return };
-        let Some(standing) = self.devices.get_mut(&device) else { return };
+        let Some(standing) = self.devices.change(&device) else { return };
         let known = standing.wrong.iter().position(|kind| *kind == alert.kind);
         match (alert.closed_at, known) {
             (None, None) if is_state(alert.kind) => {
@@ -264,7 +264,7 @@ impl Register {
 
     /// A device as it is known, where it was heard here.
     pub fn device(&self, device: &Id) -> Option<&Standing> {
-        self.devices.get(device)
+        self.devices.get(device).map(AsRef::as_ref)
     }
 
     /// Whether a device is in contact; its own silence counts, and that of its whole lot.
@@ -286,7 +286,7 @@ impl Register {
         let sim = site.at::<Device>(device, at).and_then(|device| device.sim);
         let sim = sim.and_then(|sim| site.at::<Sim>(&sim, at));
         let (until, why) = sim.map_or((Instant::MAX, None), |sim| ending(sim, at));
-        if let Some(standing) = self.devices.get_mut(device) {
+        if let Some(standing) = self.devices.change(device) {
             standing.sim = Look { edition, until };
         }
         why.and_then(|why| Some((sim?.id, why)))
@@ -319,7 +319,7 @@ impl Register {
 }
 
 /// What is saved: devices and silent lots, by id.
-type Saved = (Vec<(Id, Standing)>, Vec<(Id, Instant)>);
+type Saved = (Vec<(Id, Arc<Standing>)>, Vec<(Id, Instant)>);
 
 /// Alerts that say how a device is; others tell of what happened once.
 fn is_state(kind: AlertKind) -> bool {

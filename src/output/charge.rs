@@ -1,9 +1,12 @@
 //! Charge records: the receipt, and what the session machine adds to it.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::{Finder, FinderRev};
 use parking_types::{Amount, Currency, tzdb_version};
 use session_core::{ChargeRecord, Order};
 
-use super::json::{Object, string};
+use super::json::{Key, Object, key, string};
 use crate::site::Site;
 
 /// This release of Parkline: with it and the documents of the receipt, a charge can be computed again.
@@ -11,33 +14,33 @@ const RELEASE: &str = env!("CARGO_PKG_VERSION");
 
 pub(super) fn write(out: &mut Vec<u8>, charge: &ChargeRecord, site: &Site) {
     let mut object = Object::record(out);
-    object.plain("tenant", site.tenant());
-    object.plain("session", charge.session);
-    object.number("revision", charge.revision);
-    object.plain("lot", charge.lot);
-    object.maybe("plate", charge.plate);
+    object.plain(key!("tenant"), site.tenant());
+    object.plain(key!("session"), charge.session);
+    object.number(key!("revision"), charge.revision);
+    object.plain(key!("lot"), charge.lot);
+    object.maybe(key!("plate"), charge.plate);
     if let Some(receipt) = &charge.receipt {
         copy_receipt(&mut object, receipt, charge);
     }
-    object.plain("order", order(charge.order));
-    object.list("payments", &charge.payments, |out, payment| {
+    object.plain(key!("order"), order(charge.order));
+    object.list(key!("payments"), &charge.payments, |out, payment| {
         let mut item = Object::open(out);
-        item.plain("payment", payment.payment);
+        item.plain(key!("payment"), payment.payment);
         if let Some(part) = &payment.part {
-            item.text("part", part);
+            item.text(key!("part"), part);
         }
-        item.instant("at", payment.at, super::zone(site, &charge.lot, payment.at));
-        money(&mut item, "amount", payment.amount, charge.currency);
+        item.instant(key!("at"), payment.at, super::zone(site, &charge.lot, payment.at));
+        money(&mut item, key!("amount"), payment.amount, charge.currency);
         if let Some(method) = &payment.method {
-            item.text("method", method);
+            item.text(key!("method"), method);
         }
         item.close();
     });
-    money(&mut object, "outstanding", charge.outstanding, charge.currency);
-    object.list("adjusted_by", &charge.adjusted_by, |out, action| string(out, action.as_str()));
-    let mut release = Object::open(object.key("release"));
-    release.plain("parkline", RELEASE);
-    release.plain("tzdb", tzdb_version());
+    money(&mut object, key!("outstanding"), charge.outstanding, charge.currency);
+    object.list(key!("adjusted_by"), &charge.adjusted_by, |out, action| string(out, action.as_str()));
+    let mut release = Object::open(object.key(key!("release")));
+    release.plain(key!("parkline"), RELEASE);
+    release.plain(key!("tzdb"), tzdb_version());
     release.close();
     object.close();
 }
@@ -54,7 +57,7 @@ const fn order(order: Order) -> &'static str {
 }
 
 /// An amount with the decimals of its currency; with two where no tariff has told it yet.
-fn money(object: &mut Object<'_>, name: &'static str, amount: Amount, currency: Option<Currency>) {
+fn money(object: &mut Object<'_>, name: Key, amount: Amount, currency: Option<Currency>) {
     match currency.or_else(|| Currency::parse("CNY").ok()) {
         Some(currency) => object.plain(name, amount.in_currency(currency)),
         None => object.plain(name, amount),
@@ -67,7 +70,7 @@ fn copy_receipt(object: &mut Object<'_>, receipt: &str, charge: &ChargeRecord) {
     let Parts { money: amounts, lines, used, documents } = Parts::of(receipt);
     object.members(amounts);
     if !lines.is_empty() && charge.overpaid > Amount::ZERO {
-        money(object, "overpaid", charge.overpaid, charge.currency);
+        money(object, key!("overpaid"), charge.overpaid, charge.currency);
     }
     object.members(lines);
     if charge.show_used {
@@ -91,13 +94,18 @@ struct Parts<'r> {
     documents: &'r str,
 }
 
+static LINES: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(",\"lines\":["));
+static OVERPAID: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(",\"overpaid\":"));
+static USED: LazyLock<FinderRev<'_>> = LazyLock::new(|| FinderRev::new(",\"used\":{"));
+static TARIFF: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(",\"tariff\":{"));
+
 impl<'r> Parts<'r> {
     fn of(receipt: &'r str) -> Self {
         let members = receipt.strip_prefix('{').and_then(|text| text.strip_suffix('}')).unwrap_or(receipt);
-        let (money, rest) = cut(members, members.find(",\"lines\":["));
-        let (money, _overpaid) = cut(money, money.find(",\"overpaid\":"));
-        let (lines, rest) = cut(rest, rest.rfind(",\"used\":{"));
-        let (used, documents) = cut(rest, rest.find(",\"tariff\":{"));
+        let (money, rest) = cut(members, LINES.find(members.as_bytes()));
+        let (money, _overpaid) = cut(money, OVERPAID.find(money.as_bytes()));
+        let (lines, rest) = cut(rest, USED.rfind(rest.as_bytes()));
+        let (used, documents) = cut(rest, TARIFF.find(rest.as_bytes()));
         Self { money, lines, used, documents }
     }
 }

@@ -2,33 +2,33 @@
 
 use session_core::{CommandAction, CommandRecord, CommandState};
 
-use super::json::{Named, Object};
+use super::json::{Named, Object, key};
 use crate::site::Site;
 
 pub(super) fn write(out: &mut Vec<u8>, command: &CommandRecord, site: &Site) {
     let zone = super::zone(site, &command.lot, command.at);
     let mut object = Object::record(out);
-    object.plain("command", command.command);
-    object.maybe("device", command.device);
+    object.plain(key!("command"), command.command);
+    object.maybe(key!("device"), command.device);
     match (command.lane, command.berth) {
-        (Some(lane), _) => object.plain("lane", lane),
-        (None, Some(berth)) => object.plain("berth", berth),
-        (None, None) => object.plain("lot", command.lot),
+        (Some(lane), _) => object.plain(key!("lane"), lane),
+        (None, Some(berth)) => object.plain(key!("berth"), berth),
+        (None, None) => object.plain(key!("lot"), command.lot),
     }
-    object.plain("action", action(command.action));
+    object.plain(key!("action"), action(command.action));
     if let Some(free) = command.free_places {
-        let mut arguments = Object::open(object.key("arguments"));
-        arguments.number("free_places", free);
+        let mut arguments = Object::open(object.key(key!("arguments")));
+        arguments.number(key!("free_places"), free);
         arguments.close();
     }
-    object.maybe("session", command.session);
-    object.plain("cause", Named(command.cause));
+    object.maybe(key!("session"), command.session);
+    object.plain(key!("cause"), Named(command.cause));
     if let Some((actor, id)) = &command.by {
-        object.actor("by", *actor, id);
+        object.actor(key!("by"), *actor, id);
     }
-    object.instant("at", command.at, zone);
-    object.instant("not_after", command.not_after, zone);
-    object.plain("state", state(command.state));
+    object.instant(key!("at"), command.at, zone);
+    object.instant(key!("not_after"), command.not_after, zone);
+    object.plain(key!("state"), state(command.state));
     object.close();
 }
 

@@ -11,6 +11,18 @@ pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes.iter().flat_map(|b| [digit(b >> 4), digit(*b)]));
 }
 
+/// A member's name as it is written, after a comma; see [`key!`].
+#[derive(Clone, Copy)]
+pub(super) struct Key(pub(super) &'static str);
+
+/// The [`Key`] of a name that needs no escapes, put together by the compiler so that it is written in one piece.
+macro_rules! key {
+    ($name:literal) => {
+        $crate::output::json::Key(concat!(",\"", $name, "\":"))
+    };
+}
+pub(super) use key;
+
 /// An object that is being written. Whoever opens it closes it.
 pub(super) struct Object<'o> {
     pub(super) out: &'o mut Vec<u8>,
@@ -33,11 +45,10 @@ impl<'o> Object<'o> {
         self.out.push(b'}');
     }
 
-    /// The name of the next member, which needs no escapes.
-    pub(super) fn key(&mut self, name: &'static str) -> &mut Vec<u8> {
-        self.out.extend_from_slice(if core::mem::take(&mut self.first) { b"\"" } else { b",\"" });
+    /// The name of the next member.
+    pub(super) fn key(&mut self, Key(name): Key) -> &mut Vec<u8> {
+        let name = if core::mem::take(&mut self.first) { name.get(1..).unwrap_or_default() } else { name };
         self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
         self.out
     }
 
@@ -52,46 +63,46 @@ impl<'o> Object<'o> {
         }
     }
 
-    pub(super) fn text(&mut self, name: &'static str, value: &str) {
+    pub(super) fn text(&mut self, name: Key, value: &str) {
         string(self.key(name), value);
     }
 
     /// A value whose text needs no escapes.
-    pub(super) fn plain(&mut self, name: &'static str, value: impl Text) {
+    pub(super) fn plain(&mut self, name: Key, value: impl Text) {
         let out = self.key(name);
         out.push(b'"');
         value.append_to(out);
         out.push(b'"');
     }
 
-    pub(super) fn number(&mut self, name: &'static str, value: impl Text) {
+    pub(super) fn number(&mut self, name: Key, value: impl Text) {
         value.append_to(self.key(name));
     }
 
-    pub(super) fn flag(&mut self, name: &'static str, value: bool) {
+    pub(super) fn flag(&mut self, name: Key, value: bool) {
         self.key(name).extend_from_slice(if value { b"true" } else { b"false" });
     }
 
     /// A member that is absent when it is not known.
-    pub(super) fn maybe(&mut self, name: &'static str, value: Option<impl Text>) {
+    pub(super) fn maybe(&mut self, name: Key, value: Option<impl Text>) {
         if let Some(value) = value {
             self.plain(name, value);
         }
     }
 
     /// JSON as it stands.
-    pub(super) fn raw(&mut self, name: &'static str, json: &[u8]) {
+    pub(super) fn raw(&mut self, name: Key, json: &[u8]) {
         self.key(name).extend_from_slice(json);
     }
 
-    pub(super) fn instant(&mut self, name: &'static str, at: Instant, zone: Option<&Zone>) {
+    pub(super) fn instant(&mut self, name: Key, at: Instant, zone: Option<&Zone>) {
         self.plain(name, at.at_offset(zone.map_or(0, |zone| zone.offset_secs(at))));
     }
 
     /// An array, item by item.
     pub(super) fn list<T>(
         &mut self,
-        name: &'static str,
+        name: Key,
         items: impl IntoIterator<Item = T>,
         mut write: impl FnMut(&mut Vec<u8>, T),
     ) {
@@ -106,10 +117,10 @@ impl<'o> Object<'o> {
         out.push(b']');
     }
 
-    pub(super) fn actor(&mut self, name: &'static str, actor: Actor, id: &Id) {
+    pub(super) fn actor(&mut self, name: Key, actor: Actor, id: &Id) {
         let mut by = Object::open(self.key(name));
-        by.plain("kind", actor_word(actor));
-        by.plain("id", id);
+        by.plain(key!("kind"), actor_word(actor));
+        by.plain(key!("id"), id);
         by.close();
     }
 }

@@ -23,11 +23,14 @@ use crate::{
 
 /// An effect as a record of its topic.
 pub(crate) fn publish(effect: &Effect, site: &Site) -> Output {
-    let mut value = Vec::with_capacity(768);
+    let mut value = Vec::with_capacity(match effect {
+        Effect::Charge(charge) => 640 + charge.receipt.as_ref().map_or(0, |receipt| receipt.len()),
+        _ => 768,
+    });
     write(&mut value, effect, site);
     let (topic, key) = match effect {
-        Effect::Session(session) => ("sessions", session.session.to_string()),
-        Effect::Charge(charge) => ("charges", charge.session.to_string()),
+        Effect::Session(session) => ("sessions", session.session.to_id().as_str().to_owned()),
+        Effect::Charge(charge) => ("charges", charge.session.to_id().as_str().to_owned()),
         Effect::Command(command) => {
             ("commands", command.device.map_or_else(String::new, |device| device.to_string()))
         }

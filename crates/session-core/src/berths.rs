@@ -1,5 +1,7 @@
 //! Berths: contacts in order, silence, and deriving again when something came late.
 
+use std::sync::Arc;
+
 use parking_types::{Id, Instant, Span};
 
 use crate::{
@@ -71,7 +73,7 @@ impl Core {
 
     /// A device speaks about a berth.
     fn join<W: World>(&mut self, (berth, lot): (Id, Id), device: Id, _world: &W) {
-        let unit = self.berths.or_insert_with(berth, BerthUnit::default);
+        let unit = self.berths.change_or_new(berth);
         unit.lot = Some(lot);
         if let Err(at) = unit.devices.binary_search(&device) {
             unit.devices.insert(at, device);
@@ -115,7 +117,8 @@ impl Core {
     fn apply_next<W: World>(&mut self, device: Id, entry: &Entry, world: &W) {
         let Some(Place::Berth { lot, berth }) = entry.statement.place else { return };
         self.join((berth, lot), device, world);
-        let Some(mut unit) = self.berths.remove(&berth) else { return };
+        let Some(mut kept) = self.berths.remove(&berth) else { return };
+        let unit = Arc::make_mut(&mut kept);
         let mut before = unit.current.drafts.last().cloned();
         let known = unit.current.drafts.len();
         let policy = self.policy(&lot, entry.at, world).clone();
@@ -138,8 +141,8 @@ impl Core {
             unit.ids.give(draft.anchor, draft.id);
             self.ledger.update(draft, group);
         }
-        self.watch_lock(berth, &unit, entry.at, world);
-        self.berths.insert(berth, unit);
+        self.watch_lock(berth, unit, entry.at, world);
+        self.berths.insert(berth, kept);
     }
 
     fn with_setting<W: World>(
@@ -159,17 +162,18 @@ impl Core {
     /// Derives a berth again from its state before the window.
     pub(crate) fn derive_berth<W: World>(&mut self, (berth, lot): (Id, Id), world: &W) {
         self.wake_berth(berth);
-        let Some(mut unit) = self.berths.remove(&berth) else { return };
+        let Some(mut kept) = self.berths.remove(&berth) else { return };
+        let unit = Arc::make_mut(&mut kept);
         let mut state = unit.base.clone();
-        self.run(&mut state, &unit, berth, lot, unit.base_upto, None, world);
+        self.run(&mut state, unit, berth, lot, unit.base_upto, None, world);
         let changes = reconcile::roadside(&unit.current.drafts, &mut state.drafts);
         unit.current = state;
         let group = Self::group(&lot, self.now(), world);
         self.take_changes(changes, group, &mut unit.ids);
         unit.ids.keep(unit.base.drafts.iter().chain(&unit.current.drafts));
-        self.watch_lock(berth, &unit, self.now(), world);
-        self.watch_agreement(berth, lot, &unit, world);
-        self.berths.insert(berth, unit);
+        self.watch_lock(berth, unit, self.now(), world);
+        self.watch_agreement(berth, lot, unit, world);
+        self.berths.insert(berth, kept);
     }
 
     /// Several detectors must not disagree for longer than `pair`.
@@ -230,8 +234,11 @@ impl Core {
         to: Option<Instant>,
         world: &W,
     ) {
-        let devices: Vec<(Id, &Device)> =
-            unit.devices.iter().filter_map(|id| self.devices.get(id).map(|device| (*id, device))).collect();
+        let devices: Vec<(Id, &Device)> = unit
+            .devices
+            .iter()
+            .filter_map(|id| self.devices.get(id).map(|device| (*id, &**device)))
+            .collect();
         let ranks = world.berth(&berth, self.now()).map(|b| b.detectors.to_vec()).unwrap_or_default();
         let clock = Clock {
             now: self.now(),
@@ -283,15 +290,16 @@ impl Core {
         for (berth, lot) in &berths {
             let upto = self.now() - self.policy(lot, self.now(), world).late_window;
             common = common.min(upto);
-            let Some(mut unit) = self.berths.remove(berth) else { continue };
+            let Some(mut kept) = self.berths.remove(berth) else { continue };
+            let unit = Arc::make_mut(&mut kept);
             let mut base = std::mem::take(&mut unit.base);
-            self.run(&mut base, &unit, *berth, *lot, unit.base_upto, Some(upto), world);
+            self.run(&mut base, unit, *berth, *lot, unit.base_upto, Some(upto), world);
             keep_both(&mut base.drafts, &mut unit.current.drafts, upto);
             unit.base = base;
             unit.base_upto = Some(unit.base_upto.map_or(upto, |before| before.max(upto)));
             unit.people.retain(|person| person.at >= upto);
             unit.ids.keep(unit.base.drafts.iter().chain(&unit.current.drafts));
-            self.berths.insert(*berth, unit);
+            self.berths.insert(*berth, kept);
         }
         // A device of several berths is folded as far as all of them are.
         for (berth, _) in &berths {
@@ -299,7 +307,7 @@ impl Core {
                 common = common.min(upto);
             }
         }
-        if let Some(state) = self.devices.get_mut(&device) {
+        if let Some(state) = self.devices.change(&device) {
             state.fold(common);
         }
     }
@@ -307,7 +315,7 @@ impl Core {
     /// A device's silence has lasted three periods, unless it has spoken since the timer was set.
     pub(crate) fn maybe_silent<W: World>(&mut self, device: Id, at: Instant, world: &W) {
         let (beat, expected) = self.calms.last(&device, world).unzip();
-        let Some(state) = self.devices.get_mut(&device) else { return };
+        let Some(state) = self.devices.change(&device) else { return };
         let heard = state.last_at().max(beat).or(state.heard_at).max(state.heard_at).unwrap_or(at);
         let Some(period) = expected.flatten().or_else(|| world.heartbeat(&device, heard)) else {
             state.watched = false;

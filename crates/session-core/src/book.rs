@@ -1,6 +1,9 @@
 //! The sessions as published: what frames tell, what people changed, what was paid.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use parking_types::{Amount, Currency, Id, Instant, Plate, PlateColor, VehicleClass};
 use serde::{Deserialize, Serialize};
@@ -8,8 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     draft::{Draft, DraftState},
     effect::{ActionNote, Certainty, Moment, SessionState},
+    few::Few,
     ledger::Held,
     ordered::Ordered,
+    rare::{Absent, Rare},
     session::{Mark, Marks, SessionId},
     table::Table,
 };
@@ -36,6 +41,59 @@ pub(crate) struct Fix {
     pub(crate) adjust: Option<Box<str>>,
     pub(crate) adjusted_by: Vec<Id>,
     pub(crate) corrected: bool,
+}
+
+impl Absent for Fix {
+    const ABSENT: &'static Self = &Self {
+        plate: None,
+        color: None,
+        vehicle: None,
+        entry: None,
+        exit: None,
+        berth: None,
+        lane_in: None,
+        void: false,
+        resolved: false,
+        gaps: Vec::new(),
+        adjust: None,
+        adjusted_by: Vec::new(),
+        corrected: false,
+    };
+}
+
+/// What few open sessions have.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Extra {
+    pub(crate) superseded_by: Option<SessionId>,
+    /// A person merged it into another one.
+    pub(crate) merged_into: Option<SessionId>,
+    pub(crate) actions: Vec<ActionNote>,
+    pub(crate) evidence: Vec<(Box<str>, Box<str>, Instant)>,
+    pub(crate) more: bool,
+    pub(crate) payments: Vec<PaymentKey>,
+    /// Reference data as of here prices it, where no price was to be had at its exit.
+    pub(crate) priced_as_of: Option<Instant>,
+    /// The total when its gate opened.
+    pub(crate) decided_total: Option<Amount>,
+    /// The passes that were looked at.
+    pub(crate) passes: Vec<Id>,
+    /// The plate's key in the history.
+    pub(crate) history_key: Option<HistoryKey>,
+}
+
+impl Absent for Extra {
+    const ABSENT: &'static Self = &Self {
+        superseded_by: None,
+        merged_into: None,
+        actions: Vec::new(),
+        evidence: Vec::new(),
+        more: false,
+        payments: Vec::new(),
+        priced_as_of: None,
+        decided_total: None,
+        passes: Vec::new(),
+        history_key: None,
+    };
 }
 
 /// What a closed session costs.
@@ -72,10 +130,8 @@ pub(crate) type PaymentKey = (Id, Option<Box<str>>);
 pub(crate) struct Session {
     pub(crate) draft: Draft,
     pub(crate) group: Id,
-    pub(crate) fix: Fix,
-    pub(crate) superseded_by: Option<SessionId>,
-    /// A person merged it into another one.
-    pub(crate) merged_into: Option<SessionId>,
+    pub(crate) fix: Rare<Fix>,
+    pub(crate) extra: Rare<Extra>,
     /// Where it stands in the look-ups.
     pub(crate) indexed: Option<Box<Indexed>>,
     /// A timer watches how long it is open.
@@ -84,16 +140,10 @@ pub(crate) struct Session {
     pub(crate) lost_told: bool,
     /// No event shows it any more.
     pub(crate) vanished: bool,
-    pub(crate) actions: Vec<ActionNote>,
-    pub(crate) evidence: Vec<(Box<str>, Box<str>, Instant)>,
-    pub(crate) more: bool,
-    pub(crate) payments: Vec<PaymentKey>,
     pub(crate) price: Price,
     /// What was asked for while a flicker holds it back; not saved, as asking again gives the same.
     #[serde(skip)]
     pub(crate) held: Option<Box<Held>>,
-    /// Reference data as of here prices it, where no price was to be had at its exit.
-    pub(crate) priced_as_of: Option<Instant>,
     pub(crate) outstanding: Amount,
     pub(crate) settled: bool,
     pub(crate) revision: u64,
@@ -102,12 +152,6 @@ pub(crate) struct Session {
     pub(crate) charge_hash: Option<u64>,
     /// A gate was opened for its exit.
     pub(crate) decided: bool,
-    /// The total when its gate opened.
-    pub(crate) decided_total: Option<Amount>,
-    /// The passes that were looked at.
-    pub(crate) passes: Vec<Id>,
-    /// The plate's key in the history.
-    pub(crate) history_key: Option<HistoryKey>,
 }
 
 /// A plate in a group: text and colour.
@@ -116,12 +160,12 @@ pub(crate) type HistoryKey = (Id, Plate, Option<PlateColor>);
 /// All sessions, payments and what is looked up in them.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Book {
-    pub(crate) sessions: Table<SessionId, Box<Session>>,
+    pub(crate) sessions: Table<SessionId, Arc<Session>>,
     pub(crate) payments: BTreeMap<PaymentKey, Payment>,
     /// Open sessions and those that owe, by berth or lot, by entry.
-    live: Table<Id, BTreeSet<(Instant, SessionId)>>,
+    live: Table<Id, Few<(Instant, SessionId)>>,
     /// Sessions of a berth that people gave it, and all others, by entry; to see overlaps.
-    pub(crate) of_berth: Table<Id, BTreeSet<(Instant, SessionId)>>,
+    pub(crate) of_berth: Table<Id, Few<(Instant, SessionId)>>,
     /// Closed sessions by exit.
     pub(crate) by_exit: Ordered<(Instant, SessionId)>,
     /// Sessions without a price.
@@ -137,29 +181,20 @@ impl Session {
         Self {
             draft,
             group,
-            fix: Fix::default(),
-            superseded_by: None,
-            merged_into: None,
+            fix: Rare::default(),
+            extra: Rare::default(),
             indexed: None,
             watched: false,
             lost_told: false,
             vanished: false,
-            actions: Vec::new(),
-            evidence: Vec::new(),
-            more: false,
-            payments: Vec::new(),
             price: Price::None,
             held: None,
-            priced_as_of: None,
             outstanding: Amount::ZERO,
             settled: false,
             revision: 0,
             session_hash: 0,
             charge_hash: None,
             decided: false,
-            decided_total: None,
-            passes: Vec::new(),
-            history_key: None,
         }
     }
 
@@ -184,7 +219,7 @@ impl Session {
     }
 
     pub(crate) fn state(&self) -> SessionState {
-        if self.superseded_by.is_some() || self.vanished || self.fix.void {
+        if self.extra.superseded_by.is_some() || self.vanished || self.fix.void {
             return SessionState::Void;
         }
         match self.draft.state {
@@ -234,18 +269,26 @@ impl Session {
 
     /// Where it counts among open and owing sessions: its berth, else its lot.
     pub(crate) fn place(&self) -> Id {
-        match (self.berth(), self.draft.lane_in.or(self.draft.lane_out)) {
+        match (self.berth(), self.draft.passage.lane_in.or(self.draft.passage.lane_out)) {
             (Some(berth), None) => berth,
             _ => self.draft.lot,
         }
     }
 
     pub(crate) fn note(&mut self, note: ActionNote) {
-        if self.actions.len() < ACTIONS { self.actions.push(note) } else { self.more = true }
+        if self.extra.actions.len() < ACTIONS {
+            self.extra.actions.push(note)
+        } else {
+            self.extra.more = true
+        }
     }
 
     pub(crate) fn add_evidence(&mut self, kind: Box<str>, image: Box<str>, at: Instant) {
-        if self.evidence.len() < EVIDENCES { self.evidence.push((kind, image, at)) } else { self.more = true }
+        if self.extra.evidence.len() < EVIDENCES {
+            self.extra.evidence.push((kind, image, at))
+        } else {
+            self.extra.more = true
+        }
     }
 }
 
@@ -253,14 +296,14 @@ impl Book {
     /// Takes a draft in.
     pub(crate) fn update(&mut self, draft: &Draft, group: Id) {
         let id = draft.id;
-        match self.sessions.get_mut(&id) {
+        match self.sessions.change(&id) {
             Some(session) => {
                 session.draft.clone_from(draft);
                 session.vanished = false;
-                session.superseded_by = session.merged_into;
+                session.extra.superseded_by = session.extra.merged_into;
             }
             None => {
-                self.sessions.insert(id, Box::new(Session::new(draft.clone(), group)));
+                self.sessions.insert(id, Arc::new(Session::new(draft.clone(), group)));
             }
         }
         self.dirty.insert(id);
@@ -269,9 +312,9 @@ impl Book {
     /// No event shows a session any more; `stands` is the one that has its time now. Where none has, it is superseded by
     /// itself: it never was.
     pub(crate) fn vanish(&mut self, id: SessionId, stands: Option<SessionId>) {
-        if let Some(session) = self.sessions.get_mut(&id) {
+        if let Some(session) = self.sessions.change(&id) {
             session.vanished = true;
-            session.superseded_by = Some(stands.unwrap_or(id));
+            session.extra.superseded_by = Some(stands.unwrap_or(id));
             self.dirty.insert(id);
         }
     }
@@ -290,7 +333,7 @@ impl Book {
             }
         }
         if let Some((place, key)) = after.live {
-            self.live.or_insert_with(place, BTreeSet::new).insert((key, id));
+            self.live.or_insert_with(place, Few::default).insert((key, id));
         }
         if let Some((place, key)) = before.berth
             && let Some(set) = self.of_berth.get_mut(&place)
@@ -301,7 +344,7 @@ impl Book {
             }
         }
         if let Some((place, key)) = after.berth {
-            self.of_berth.or_insert_with(place, BTreeSet::new).insert((key, id));
+            self.of_berth.or_insert_with(place, Few::default).insert((key, id));
         }
         if let Some(exit) = before.exit {
             self.by_exit.remove(&(exit, id));
@@ -318,7 +361,7 @@ impl Book {
         fits: impl Fn(&Session) -> bool,
     ) -> Option<(Instant, SessionId, bool)> {
         let candidates = || {
-            let all = self.live.get(place).into_iter().flatten();
+            let all = self.live.get(place).into_iter().flat_map(Few::iter);
             all.filter_map(|(since, id)| Some((*since, *id, self.sessions.get(id).filter(|s| fits(s))?)))
         };
         let open = candidates().filter(|(_, _, session)| session.state() == SessionState::Open).last();
@@ -332,7 +375,7 @@ impl Book {
         place: &Id,
         fits: impl Fn(&Session) -> bool + 'b,
     ) -> impl Iterator<Item = (bool, Instant, SessionId)> + 'b {
-        let sessions = self.live.get(place).into_iter().flatten();
+        let sessions = self.live.get(place).into_iter().flat_map(Few::iter);
         let known = sessions.filter_map(|(since, id)| Some((since, self.sessions.get(id)?)));
         let fitting = known.filter(move |(_, session)| fits(session));
         fitting.map(|(since, s)| (s.state() != SessionState::Open, *since, s.draft.id))
@@ -343,7 +386,7 @@ impl Book {
         &'a self,
         session: &'a Session,
     ) -> impl Iterator<Item = (&'a PaymentKey, &'a Payment)> {
-        session.payments.iter().filter_map(|key| self.payments.get(key).map(|payment| (key, payment)))
+        session.extra.payments.iter().filter_map(|key| self.payments.get(key).map(|payment| (key, payment)))
     }
 }
 

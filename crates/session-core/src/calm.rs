@@ -6,6 +6,8 @@
 //! be for this (several on one berth, silent, off the clock, reported for its battery …) is looked at once, after a
 //! frame has been taken the ordinary way, and holds until something else happens to it or the reference data change.
 
+use std::sync::Arc;
+
 use parking_types::{Id, Instant, Span};
 use serde::{Deserialize, Serialize};
 
@@ -74,7 +76,7 @@ pub(crate) struct Calms {
     edition: u64,
     standing: Option<Standing>,
     limits: Vec<Limits>,
-    devices: Table<Id, Calm>,
+    devices: Table<Id, Arc<Calm>>,
 }
 
 impl Calms {
@@ -193,7 +195,7 @@ impl Core {
             return false;
         }
         let oldest = calms.standing.map_or(Instant::MAX, |standing| standing.from);
-        let Some(calm) = calms.devices.get_mut(&frame.device) else { return false };
+        let Some(calm) = calms.devices.change(&frame.device) else { return false };
         let limits = calms.limits.get(calm.limits as usize).filter(|_| calm.epoch == calms.epoch);
         let Some(limits) = limits else { return false };
         let Some((beat, at)) = calm.beat(frame, oldest, clock, limits) else { return false };
@@ -209,19 +211,19 @@ impl Core {
     fn condense<W: World>(&mut self, device: Id, world: &W) {
         self.wake(device);
         self.fold(device, world);
-        if let Some(calm) = self.calms.devices.get_mut(&device) {
+        if let Some(calm) = self.calms.devices.change(&device) {
             calm.epoch = self.calms.epoch;
         }
     }
 
     /// Something else comes than a beat: those that came before become entries.
     pub(crate) fn wake(&mut self, device: Id) {
-        let Some(calm) = self.calms.devices.get_mut(&device) else { return };
+        let Some(calm) = self.calms.devices.change(&device) else { return };
         calm.epoch = 0;
         if calm.beats.is_empty() {
             return;
         }
-        if let Some(state) = self.devices.get_mut(&device) {
+        if let Some(state) = self.devices.change(&device) {
             for beat in &calm.beats {
                 state.follow(beat.entry(device, calm));
             }
@@ -229,7 +231,7 @@ impl Core {
         }
         // Their room is kept for the next ones.
         calm.beats.clear();
-        if let Some(unit) = self.berths.get_mut(&calm.berth) {
+        if let Some(unit) = self.berths.change(&calm.berth) {
             unit.current.still(calm.at, calm.occupied);
         }
     }
@@ -237,7 +239,7 @@ impl Core {
     /// All beats become entries.
     pub(crate) fn wake_all(&mut self) {
         // A copy of the state shares the others with its owner.
-        let has_beats = |(device, calm): (&Id, &Calm)| (!calm.beats.is_empty()).then_some(*device);
+        let has_beats = |(device, calm): (&Id, &Arc<Calm>)| (!calm.beats.is_empty()).then_some(*device);
         let devices: Vec<Id> = self.calms.devices.iter().filter_map(has_beats).collect();
         devices.into_iter().for_each(|device| self.wake(device));
     }
@@ -265,7 +267,7 @@ impl Core {
         let is_ready = |state: &Device| {
             state.off_clock == 0 && (state.watched || period.is_none()) && state.is_at(entry)
         };
-        let ready = self.devices.get(&device).is_some_and(is_ready);
+        let ready = self.devices.get(&device).is_some_and(|state| is_ready(state));
         if !(quiet && ready) || locked || gated || entry.at < since {
             return;
         }
@@ -278,14 +280,14 @@ impl Core {
             period,
         };
         let limits = self.calms.index_of(limits);
-        let beats = match self.calms.devices.get_mut(&device) {
+        let beats = match self.calms.devices.change(&device) {
             Some(calm) => core::mem::take(&mut calm.beats),
             None => Vec::new(),
         };
         let (number, at) = (entry.number, entry.at);
         let calm =
             Calm { epoch: self.calms.epoch, occupied, limits, received_at, at, number, lot, berth, beats };
-        self.calms.devices.insert(device, calm);
+        self.calms.devices.insert(device, Arc::new(calm));
     }
 
     /// Whether an alert about a device is open that a frame may cure.

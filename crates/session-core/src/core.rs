@@ -1,5 +1,7 @@
 //! The state of one partition and the step.
 
+use std::sync::Arc;
+
 use parking_types::{Id, Instant, Span};
 use serde::{Deserialize, Serialize};
 
@@ -132,11 +134,11 @@ pub(crate) struct Ahead {
 pub struct Core {
     pub(crate) clock: Option<Instant>,
     pub(crate) outages: Outages,
-    pub(crate) devices: Table<Id, Device>,
+    pub(crate) devices: Table<Id, Arc<Device>>,
     /// Devices of which nothing but heartbeats are expected; nothing of it is in a saved state.
     #[serde(skip)]
     pub(crate) calms: Calms,
-    pub(crate) berths: Table<Id, BerthUnit>,
+    pub(crate) berths: Table<Id, Arc<BerthUnit>>,
     pub(crate) lots: Table<Id, Box<LotUnit>>,
     pub(crate) ledger: Ledger,
     /// Actions that were carried out, with the hash of their content.
@@ -151,7 +153,7 @@ pub struct Core {
     pub(crate) silent: Table<Id, (Instant, Span)>,
     pub(crate) displays: Displays,
     pub(crate) fallback: Policy,
-    swept: Option<Instant>,
+    pub(crate) swept: Option<Instant>,
 }
 
 impl Core {
@@ -338,8 +340,8 @@ impl Core {
         if matches!(kind, "tariffs" | "calendars" | "lots") {
             for id in self.ledger.book.unpriced.clone().iter().copied() {
                 self.ledger.bring(id);
-                if let Some(session) = self.ledger.book.sessions.get_mut(&id) {
-                    session.priced_as_of = Some(received_at);
+                if let Some(session) = self.ledger.book.sessions.change(&id) {
+                    session.extra.priced_as_of = Some(received_at);
                 }
                 self.ledger.book.dirty.insert(id);
             }

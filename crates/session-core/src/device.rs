@@ -6,6 +6,7 @@
 
 use parking_types::{Instant, Span};
 use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
 
 use crate::{
     event::{FrameName, Number, ReadingKind},
@@ -50,6 +51,8 @@ pub(crate) struct Entry {
     pub(crate) high: Instant,
     /// How many frames before it never came: 0, 1 or 2 (two or more).
     pub(crate) missing: u8,
+    /// Without numbers: when its last copy was received, for what repeats that is a copy too.
+    pub(crate) until: Instant,
 }
 
 /// A frame to be put in.
@@ -59,12 +62,12 @@ pub(crate) struct Arrival {
     pub(crate) received_at: Instant,
     pub(crate) number: Option<Number>,
     pub(crate) restart: bool,
-    pub(crate) own: Vec<Option<Instant>>,
+    pub(crate) own: SmallVec<[Option<Instant>; 2]>,
     pub(crate) arrival: Instant,
     pub(crate) suspect: bool,
     pub(crate) offline: bool,
     pub(crate) digest: u64,
-    pub(crate) statements: Vec<Statement>,
+    pub(crate) statements: SmallVec<[Statement; 1]>,
 }
 
 /// What putting a frame in has done.
@@ -146,6 +149,7 @@ impl Entry {
             low: None,
             high: natural,
             missing: 0,
+            until: received_at,
         }
     }
 
@@ -170,7 +174,7 @@ impl Device {
     pub(crate) fn insert(&mut self, arrival: Arrival) -> Inserted {
         let subs = arrival.statements.len().max(1) as u16;
         let mut own = arrival.own.iter();
-        let added: Vec<Entry> = (0..subs)
+        let added: SmallVec<[Entry; 1]> = (0..subs)
             .zip(arrival.statements)
             .map(|(sub, statement)| {
                 let own = own.next().copied().flatten();
@@ -195,6 +199,7 @@ impl Device {
                     low: None,
                     high: natural,
                     missing: 0,
+                    until: arrival.received_at,
                 }
             })
             .collect();
@@ -236,7 +241,7 @@ impl Device {
     }
 
     /// The quick path: the frame was received last.
-    fn append(&mut self, mut added: Vec<Entry>) -> Inserted {
+    fn append(&mut self, mut added: SmallVec<[Entry; 1]>) -> Inserted {
         let Some(head) = added.first() else { return Inserted::Copy };
         let place = match self.runs.classify(head) {
             Class::Copy => return self.merge_copy(head.clone()),
@@ -252,7 +257,7 @@ impl Device {
         }
         let count = added.len();
         let start = self.entries.len();
-        self.entries.append(&mut added);
+        self.entries.extend(added);
         if !in_order {
             self.rebuild();
             return Inserted::Amid;
@@ -271,9 +276,12 @@ impl Device {
     /// Of copies the earliest time counts.
     fn merge_copy(&mut self, copy: Entry) -> Inserted {
         let twin = self.entries.iter_mut().rev().find(|e| e.digest == copy.digest && e.number == copy.number);
-        if let Some(twin) = twin
-            && copy.arrival < twin.arrival
-        {
+        let Some(twin) = twin else {
+            let _ = self.base.repeat(&copy);
+            return Inserted::Copy;
+        };
+        twin.until = twin.until.max(copy.until);
+        if copy.arrival < twin.arrival {
             twin.arrival = copy.arrival;
             self.rebuild();
             return Inserted::EarlierCopy;
@@ -302,8 +310,14 @@ impl Device {
                         .iter_mut()
                         .rev()
                         .find(|e| e.digest == entry.digest && e.number == entry.number && e.sub == entry.sub);
-                    if let Some(twin) = twin {
-                        twin.arrival = twin.arrival.min(entry.arrival);
+                    match twin {
+                        Some(twin) => {
+                            twin.arrival = twin.arrival.min(entry.arrival);
+                            twin.until = twin.until.max(entry.until);
+                        }
+                        None => {
+                            let _ = self.base.repeat(&entry);
+                        }
                     }
                 }
             }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     effect::{Certainty, Moment, Origin},
     event::FrameName,
+    rare::{Absent, Rare},
     session::{Mark, Marks, SessionId},
     statement::PlateRead,
 };
@@ -32,6 +33,25 @@ pub(crate) struct PlateFacts {
     pub(crate) read_at: Option<Instant>,
 }
 
+impl Absent for PlateFacts {
+    const ABSENT: &'static Self =
+        &Self { plate: None, color: None, confidence: 0, vehicle: None, read_at: None };
+}
+
+/// Through which gates of its lot it came and went.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Passage {
+    pub(crate) lane_in: Option<Id>,
+    pub(crate) lane_out: Option<Id>,
+    /// The plate that its exit's read gave.
+    pub(crate) exit_plate: Option<Plate>,
+    pub(crate) ticket: Option<Id>,
+}
+
+impl Absent for Passage {
+    const ABSENT: &'static Self = &Self { lane_in: None, lane_out: None, exit_plate: None, ticket: None };
+}
+
 /// A session in the making.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Draft {
@@ -40,16 +60,12 @@ pub(crate) struct Draft {
     pub(crate) anchor: u64,
     pub(crate) lot: Id,
     pub(crate) berth: Option<Id>,
-    pub(crate) lane_in: Option<Id>,
-    pub(crate) lane_out: Option<Id>,
+    pub(crate) passage: Rare<Passage>,
     pub(crate) state: DraftState,
     pub(crate) entry: Option<Moment>,
     pub(crate) exit: Option<Moment>,
     pub(crate) marks: Marks,
-    pub(crate) plate: PlateFacts,
-    /// The plate that its exit's read gave.
-    pub(crate) exit_plate: Option<Plate>,
-    pub(crate) ticket: Option<Id>,
+    pub(crate) plate: Rare<PlateFacts>,
     pub(crate) origin: Origin,
     /// When the car was last known to be there.
     pub(crate) last_contact: Instant,
@@ -106,15 +122,12 @@ impl Draft {
             anchor,
             lot,
             berth: None,
-            lane_in: None,
-            lane_out: None,
+            passage: Rare::default(),
             state: DraftState::Open,
             entry: None,
             exit: None,
             marks: Marks::default(),
-            plate: PlateFacts::default(),
-            exit_plate: None,
-            ticket: None,
+            plate: Rare::default(),
             origin: Origin::Device,
             last_contact: at,
             doubtful_exit: false,

@@ -1,11 +1,12 @@
 //! Frames: when they count, what is a copy, and to which berth or lot they go.
 
 use parking_types::{Id, Instant, PlateColor, PlateReading, Span};
+use smallvec::{SmallVec, smallvec};
 
 use crate::{
     alerts::About,
     core::{Core, DeadCode, Verdict},
-    device::{Arrival, Device, Inserted, RecordSeen},
+    device::{Arrival, Inserted, RecordSeen},
     event::{Frame, Number, OpenedBy, Place, Reading, ReadingKind},
     gated::{LotEvent, Read, What},
     hash::stable_hash,
@@ -42,7 +43,7 @@ impl Core {
         }
         let policy = self.policy(&lot, frame.received_at, world).clone();
         self.watch_clock(frame, lot);
-        let mut judged = Vec::with_capacity(frame.readings.len());
+        let mut judged: SmallVec<[Judged; 2]> = SmallVec::new();
         for reading in frame.readings {
             match judge_time(reading.device_time, frame, &policy) {
                 Some(time) => judged.push(time),
@@ -117,7 +118,8 @@ impl Core {
     /// Older than anything may be: it states nothing, but its number is no longer missing.
     fn too_late(&mut self, frame: &Frame<'_>, lot: Id) -> Verdict {
         if frame.number.is_some() {
-            let judged = vec![Judged { own: None, suspect: false }; frame.readings.len()];
+            let judged: SmallVec<[Judged; 2]> =
+                smallvec![Judged { own: None, suspect: false }; frame.readings.len()];
             let silent: Vec<Reading> = frame
                 .readings
                 .iter()
@@ -144,7 +146,7 @@ impl Core {
         else {
             return;
         };
-        let device = self.devices.or_insert_with(frame.device, Device::default);
+        let device = self.devices.change_or_new(frame.device);
         let subject = stable_hash(&frame.device);
         if (frame.received_at - time).abs() > OFF_BY {
             device.off_clock = device.off_clock.saturating_add(1);
@@ -168,7 +170,7 @@ impl Core {
                 continue;
             };
             let seen = RecordSeen { device_time: reading.device_time, received_at: frame.received_at, key };
-            let device = self.devices.or_insert_with(frame.device, Device::default);
+            let device = self.devices.change_or_new(frame.device);
             match device.record(record, seen, horizon) {
                 Some(first) => copy = Some(first.key),
                 None => fresh = true,
@@ -179,7 +181,7 @@ impl Core {
 
     fn insert(&mut self, frame: &Frame<'_>, key: u64, judged: &[Judged], arrival: Instant) -> Inserted {
         let digest = frame_digest(frame.readings.iter().map(|reading| reading.digest));
-        let device = self.devices.or_insert_with(frame.device, Device::default);
+        let device = self.devices.change_or_new(frame.device);
         device.insert(Arrival {
             key,
             name: frame.name,
@@ -203,7 +205,7 @@ impl Core {
 
     /// A sign of life.
     fn heard<W: World>(&mut self, frame: &Frame<'_>, at: Instant, world: &W) {
-        let Some(device) = self.devices.get_mut(&frame.device) else { return };
+        let Some(device) = self.devices.change(&frame.device) else { return };
         device.heard_at = Some(device.heard_at.map_or(at, |heard| heard.max(at)));
         if !device.watched
             && let Some(period) = world.heartbeat(&frame.device, at)

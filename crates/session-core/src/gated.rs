@@ -358,7 +358,7 @@ impl Gated {
     /// The car went back the way it came.
     fn reversal(&mut self, own: SessionId, read: &Read, event: &LotEvent, judge: &mut dyn Judge) {
         let Some(draft) = self.drafts.get(&own) else { return };
-        let entered = draft.lane_in == Some(read.lane) && draft.is_open();
+        let entered = draft.passage.lane_in == Some(read.lane) && draft.is_open();
         if entered {
             self.set_open(own, false);
             if let Some(draft) = self.drafts.get_mut(&own) {
@@ -390,8 +390,8 @@ impl Gated {
         }
         draft.state = DraftState::Open;
         draft.exit = None;
-        draft.lane_out = None;
-        draft.exit_plate = None;
+        draft.passage.lane_out = None;
+        draft.passage.exit_plate = None;
         draft.marks.remove(Mark::Fuzzy);
         self.set_open(id, true);
         self.touched.push(id);
@@ -476,8 +476,8 @@ impl Gated {
     pub(crate) fn rename(&mut self, new: SessionId, kept: SessionId) {
         let Some(mut draft) = self.drafts.remove(&new) else { return };
         draft.id = kept;
-        if draft.ticket == Some(new.to_id()) {
-            draft.ticket = Some(kept.to_id());
+        if draft.passage.ticket == Some(new.to_id()) {
+            draft.passage.ticket = Some(kept.to_id());
         }
         self.drafts.insert(kept, draft);
         for ids in self.by_plate.values_mut() {

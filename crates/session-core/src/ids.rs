@@ -1,7 +1,7 @@
 //! Which event's session has which id: one to one.
 
 use parking_types::{Id, Instant};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{
     draft::Draft,
@@ -9,27 +9,74 @@ use crate::{
     session::SessionId,
 };
 
+/// So many pairs are looked through one by one: more than a berth has.
+const FEW: usize = 8;
+
 /// The ids that the events of a berth or lot have given their sessions.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub(crate) struct Ids {
-    #[serde(with = "crate::saved::sorted")]
+#[derive(Clone, Debug)]
+pub(crate) enum Ids {
+    Few(Vec<(u64, SessionId)>),
+    Many(Box<Both>),
+}
+
+/// Pairs by either end.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Both {
     of_event: Map<u64, SessionId>,
-    #[serde(with = "crate::saved::sorted")]
     of_session: Map<SessionId, u64>,
 }
 
-impl Ids {
-    pub(crate) fn get(&self, event: u64) -> Option<SessionId> {
-        self.of_event.get(&event).copied()
+impl Default for Ids {
+    fn default() -> Self {
+        Self::Few(Vec::new())
     }
+}
 
-    /// The session is named after this event from now on.
-    pub(crate) fn give(&mut self, event: u64, id: SessionId) {
+impl Both {
+    fn give(&mut self, event: u64, id: SessionId) {
         if let Some(other) = self.of_session.insert(id, event).filter(|other| *other != event) {
             self.of_event.remove(&other);
         }
         if let Some(other) = self.of_event.insert(event, id).filter(|other| *other != id) {
             self.of_session.remove(&other);
+        }
+    }
+}
+
+impl Ids {
+    pub(crate) fn get(&self, event: u64) -> Option<SessionId> {
+        match self {
+            Self::Few(pairs) => pairs.iter().find(|(known, _)| *known == event).map(|(_, id)| *id),
+            Self::Many(both) => both.of_event.get(&event).copied(),
+        }
+    }
+
+    /// Whether an event has given this id.
+    fn has(&self, id: SessionId) -> bool {
+        match self {
+            Self::Few(pairs) => pairs.iter().any(|(_, known)| *known == id),
+            Self::Many(both) => both.of_session.contains_key(&id),
+        }
+    }
+
+    /// The session is named after this event from now on.
+    pub(crate) fn give(&mut self, event: u64, id: SessionId) {
+        match self {
+            Self::Many(both) => both.give(event, id),
+            Self::Few(pairs) if pairs.contains(&(event, id)) => {}
+            Self::Few(pairs) => {
+                pairs.retain(|(known, given)| *known != event && *given != id);
+                if pairs.len() < FEW {
+                    // Most berths have one or two.
+                    pairs.reserve_exact(1);
+                    pairs.push((event, id));
+                } else {
+                    let mut both = Both::default();
+                    pairs.drain(..).for_each(|(event, id)| both.give(event, id));
+                    both.give(event, id);
+                    *self = Self::Many(Box::new(both));
+                }
+            }
         }
     }
 
@@ -40,6 +87,25 @@ impl Ids {
             kept.give(draft.anchor, draft.id);
         }
         *self = kept;
+    }
+}
+
+impl Serialize for Ids {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut pairs: Vec<(u64, SessionId)> = match self {
+            Self::Few(pairs) => pairs.clone(),
+            Self::Many(both) => both.of_event.iter().map(|(event, id)| (*event, *id)).collect(),
+        };
+        pairs.sort_unstable();
+        pairs.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Ids {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut ids = Self::default();
+        Vec::deserialize(deserializer)?.into_iter().for_each(|(event, id)| ids.give(event, id));
+        Ok(ids)
     }
 }
 
@@ -61,7 +127,7 @@ impl Origins<'_> {
             Anchor { tenant: self.tenant, group: self.group, place: self.place, event, at, nth }.session()
         };
         // An id that another event's session has inherited is not given twice.
-        let free = |id: &SessionId| !self.ids.of_session.contains_key(id);
+        let free = |id: &SessionId| !self.ids.has(*id);
         (0..8).map(anchor).find(free).unwrap_or_else(|| anchor(8))
     }
 }

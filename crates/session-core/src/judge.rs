@@ -97,9 +97,10 @@ impl<W: World> Judge for Bench<'_, W> {
 
     fn owing(&mut self, draft: &Draft) -> Owing {
         self.ledger.recall(draft);
-        let known = self.ledger.book.sessions.get(&draft.id).cloned();
-        let mut session = known.unwrap_or_else(|| Box::new(Session::new(draft.clone(), self.group)));
-        session.draft = draft.clone();
+        let session = match self.ledger.book.sessions.get(&draft.id) {
+            Some(known) => Session { draft: draft.clone(), ..known.as_ref().clone() },
+            None => Session::new(draft.clone(), self.group),
+        };
         if !session.is_priced() {
             return Owing::Nothing;
         }
@@ -154,7 +155,7 @@ impl<W: World> Judge for Bench<'_, W> {
             return;
         }
         self.ledger.bring(session);
-        if let Some(known) = self.ledger.book.sessions.get_mut(&session) {
+        if let Some(known) = self.ledger.book.sessions.change(&session) {
             known.decided = true;
             self.ledger.book.dirty.insert(session);
         }

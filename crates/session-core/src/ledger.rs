@@ -107,7 +107,7 @@ impl Ledger {
             None if session.fix.adjust.is_some() => exit - Span::from_mins(1),
             None => return None,
         };
-        let as_of = session.priced_as_of.unwrap_or(exit);
+        let as_of = session.extra.priced_as_of.unwrap_or(exit);
         let lot = world.lot(&session.draft.lot, as_of).or_else(|| world.lot(&session.draft.lot, entry))?;
         let subject = subject(session);
         let mut exempt = session.fix.gaps.clone();
@@ -251,7 +251,7 @@ impl Ledger {
     /// Keeps what a session has used, and names the later ones that must be priced again for it.
     pub(crate) fn remember(&mut self, id: SessionId, quote: Option<&Quote>, date: impl Fn(Instant) -> Date) {
         let Some(session) = self.book.sessions.get(&id) else { return };
-        let old_key = session.history_key;
+        let old_key = session.extra.history_key;
         let key = self.history_key(session);
         let position = |session: &Session| {
             let exit = session.exit()?.at;
@@ -293,8 +293,8 @@ impl Ledger {
                 self.colors.insert((group, plate), color);
             }
         }
-        if let Some(session) = self.book.sessions.get_mut(&id) {
-            session.history_key = key;
+        if let Some(session) = self.book.sessions.change(&id) {
+            session.extra.history_key = key;
         }
         let Some(since) = since else { return };
         for key in keys {
@@ -321,7 +321,7 @@ impl Ledger {
     ) {
         let Some(session) = self.book.sessions.get(&id) else { return };
         let counts = matches!(session.state(), SessionState::Open | SessionState::Closed);
-        let as_of = session.priced_as_of.or(session.exit().map(|exit| exit.at)).unwrap_or(now);
+        let as_of = session.extra.priced_as_of.or(session.exit().map(|exit| exit.at)).unwrap_or(now);
         let passes: Vec<Id> = if counts {
             world
                 .passes(&subject(session), as_of)
@@ -332,11 +332,11 @@ impl Ledger {
         } else {
             Vec::new()
         };
-        let changed = moved.is_some() || session.passes != passes;
-        if passes.is_empty() && session.passes.is_empty() || !changed {
+        let changed = moved.is_some() || session.extra.passes != passes;
+        if passes.is_empty() && session.extra.passes.is_empty() || !changed {
             return;
         }
-        let before = session.passes.clone();
+        let before = session.extra.passes.clone();
         let since = moved.or(session.entry().map(|entry| entry.at)).unwrap_or(now);
         for pass in before.iter().chain(&passes) {
             self.bring_mates(pass, since);
@@ -362,8 +362,8 @@ impl Ledger {
             .copied()
             .filter(there)
             .collect();
-        if let Some(session) = self.book.sessions.get_mut(&id) {
-            session.passes = passes;
+        if let Some(session) = self.book.sessions.change(&id) {
+            session.extra.passes = passes;
         }
         self.book.dirty.extend(mates);
     }

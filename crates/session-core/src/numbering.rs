@@ -143,16 +143,13 @@ impl Runs {
         let seen = |place| Seen {
             place,
             digest: entry.digest,
-            received_at: entry.received_at,
+            received_at: if entry.number.is_none() { entry.until } else { entry.received_at },
             restart: entry.restart,
         };
         let place = match entry.number {
             None => {
                 // A detector that repeats itself every minute repeats one report: the last of them counts.
-                if let Some(last) = self.seen.iter_mut().rev().find(|s| s.digest == entry.digest)
-                    && (entry.received_at - last.received_at).abs() <= SAME_REPORT
-                {
-                    last.received_at = last.received_at.max(entry.received_at);
+                if self.repeat(entry) {
                     return Class::Copy;
                 }
                 (0, natural.as_nanos())
@@ -179,6 +176,19 @@ impl Runs {
         }
         self.remember(seen(place));
         Class::Fresh(place)
+    }
+
+    /// Whether a report without a number repeats the last of its kind; then it counts as that one's last copy.
+    pub(crate) fn repeat(&mut self, entry: &Entry) -> bool {
+        let Some(last) = self.seen.iter_mut().rev().find(|s| s.digest == entry.digest) else { return false };
+        // Where its copies follow each other that closely, so does whatever comes between the first and the last.
+        let first = last.received_at.min(Instant::from_nanos(last.place.1));
+        let (low, high) = (first - SAME_REPORT, last.received_at + SAME_REPORT);
+        let repeats = entry.number.is_none() && (low..=high).contains(&entry.received_at);
+        if repeats {
+            last.received_at = last.received_at.max(entry.until);
+        }
+        repeats
     }
 
     /// Whether a number is one of a boot that is over for long, or lies below all that is known of its boot.

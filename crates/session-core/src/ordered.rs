@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Entries of a run at most: so many are copied at a change, and there is a pointer a run at a copy.
-const RUN: usize = 128;
+/// Bytes of a run at most, about: so many are moved or copied at a change, and there is a pointer a run at a copy.
+const RUN_BYTES: usize = 2048;
 
 /// A sorted set in runs that copies share. No run is empty but an only one, whose room is kept.
 #[derive(Clone, Debug)]
@@ -21,6 +21,9 @@ impl<T> Default for Ordered<T> {
 }
 
 impl<T: Ord + Clone> Ordered<T> {
+    /// Entries of a run at most.
+    const RUN: usize = RUN_BYTES / if size_of::<T>() > 16 { size_of::<T>() } else { 16 };
+
     pub(crate) fn is_empty(&self) -> bool {
         self.first().is_none()
     }
@@ -55,9 +58,9 @@ impl<T: Ord + Clone> Ordered<T> {
         let Err(place) = run.binary_search(&entry) else { return false };
         let run = Arc::make_mut(run);
         run.insert(place, entry);
-        if run.len() > RUN {
+        if run.len() > Self::RUN {
             // What only grows at its end leaves full runs behind.
-            let keep = if place + 1 == run.len() { RUN } else { RUN / 2 };
+            let keep = if place + 1 == run.len() { Self::RUN } else { Self::RUN / 2 };
             let rest = run.split_off(keep);
             self.runs.insert(at + 1, Arc::new(rest));
         }
@@ -129,7 +132,7 @@ mod tests {
             copies.push((own, set));
             for (own, set) in copies {
                 prop_assert!(own.iter().eq(set.iter()));
-                prop_assert!(own.runs.len() < 2 || own.runs.iter().all(|run| (1..=RUN).contains(&run.len())));
+                prop_assert!(own.runs.len() < 2 || own.runs.iter().all(|run| (1..=Ordered::<u16>::RUN).contains(&run.len())));
                 let saved = postcard::to_allocvec(&own).unwrap();
                 prop_assert_eq!(&saved, &postcard::to_allocvec(&set).unwrap());
                 prop_assert!(postcard::from_bytes::<Ordered<u16>>(&saved).unwrap().iter().eq(own.iter()));

@@ -44,8 +44,8 @@ impl Core {
         };
         self.ledger.bring(id);
         let plate = self.paid_for(id, action.at);
-        let Some(session) = self.ledger.book.sessions.get_mut(&id) else { return Err(DeadCode::NoTarget) };
-        session.payments.push(key.clone());
+        let Some(session) = self.ledger.book.sessions.change(&id) else { return Err(DeadCode::NoTarget) };
+        session.extra.payments.push(key.clone());
         let void = session.state() == SessionState::Void;
         let payment = Payment {
             at: action.at,
@@ -97,7 +97,8 @@ impl Core {
     /// The plate that a payment is made for: that of the exit read it answers, else the session's.
     fn paid_for(&self, id: SessionId, at: Instant) -> Option<Plate> {
         let session = self.ledger.book.sessions.get(&id)?;
-        let answered = session.draft.exit_plate.filter(|_| session.exit().is_some_and(|exit| exit.at <= at));
+        let answered =
+            session.draft.passage.exit_plate.filter(|_| session.exit().is_some_and(|exit| exit.at <= at));
         answered.or_else(|| session.plate())
     }
 
@@ -125,7 +126,7 @@ impl Core {
         let keys: Vec<PaymentKey> = touched
             .iter()
             .filter_map(|id| book.sessions.get(id))
-            .flat_map(|session| session.payments.iter().cloned())
+            .flat_map(|session| session.extra.payments.iter().cloned())
             .collect();
         for key in keys {
             let Some(bound) = self.ledger.book.payments.get(&key).map(|payment| payment.session) else {
@@ -141,12 +142,12 @@ impl Core {
             if to == from {
                 continue;
             }
-            if let Some(session) = self.ledger.book.sessions.get_mut(&from) {
-                session.payments.retain(|known| *known != key);
+            if let Some(session) = self.ledger.book.sessions.change(&from) {
+                session.extra.payments.retain(|known| *known != key);
                 self.ledger.book.dirty.insert(from);
             }
-            if let Some(session) = self.ledger.book.sessions.get_mut(&to) {
-                session.payments.push(key.clone());
+            if let Some(session) = self.ledger.book.sessions.change(&to) {
+                session.extra.payments.push(key.clone());
                 self.ledger.book.dirty.insert(to);
             }
             if let Some(payment) = self.ledger.book.payments.get_mut(&key) {
@@ -159,11 +160,11 @@ impl Core {
     /// one that ended last before it.
     fn belongs(&self, payment: &Payment, candidates: &[SessionId]) -> Option<SessionId> {
         let sessions =
-            || candidates.iter().filter_map(|id| self.ledger.book.sessions.get(id).map(Box::as_ref));
+            || candidates.iter().filter_map(|id| self.ledger.book.sessions.get(id).map(AsRef::as_ref));
         let has_plate = |s: &&crate::book::Session| {
             payment.plate.is_some()
-                && (s.draft.exit_plate == payment.plate
-                    || s.draft.exit_plate.is_none() && s.plate() == payment.plate)
+                && (s.draft.passage.exit_plate == payment.plate
+                    || s.draft.passage.exit_plate.is_none() && s.plate() == payment.plate)
         };
         let with_plate: Vec<_> = sessions().filter(has_plate).collect();
         let pool: Vec<_> = match with_plate.as_slice() {

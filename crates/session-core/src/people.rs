@@ -6,9 +6,10 @@ use crate::{
     alerts::About,
     book::Session,
     commands::Order,
-    core::{BerthUnit, Core, DeadCode, Verdict},
+    core::{Core, DeadCode, Verdict},
     effect::{ActionNote, Certainty, CommandAction, Moment, SessionState},
     event::{Action, GateCommand, Target, Verb},
+    few::Few,
     gated::{LotEvent, What},
     hash::stable_hash,
     roadside::{Deed, PersonEvent},
@@ -85,7 +86,7 @@ impl Core {
         }
         let moment = manual(action, action.at);
         let fix = |core: &mut Self, change: &mut dyn FnMut(&mut Session)| {
-            if let Some(session) = core.ledger.book.sessions.get_mut(&id) {
+            if let Some(session) = core.ledger.book.sessions.change(&id) {
                 change(session);
             }
         };
@@ -178,7 +179,7 @@ impl Core {
     }
 
     pub(crate) fn note(&mut self, id: SessionId, verb: ActionKind, action: &Action) {
-        if let Some(session) = self.ledger.book.sessions.get_mut(&id) {
+        if let Some(session) = self.ledger.book.sessions.change(&id) {
             session.note(ActionNote {
                 action: verb,
                 id: action.id,
@@ -196,14 +197,14 @@ impl Core {
         self.ledger.book.dirty.insert(id);
         self.publish_dirty(world);
         let session = self.ledger.book.sessions.get(&id);
-        if session.is_some_and(|s| s.draft.lane_out.is_some() && s.state() == SessionState::Closed) {
+        if session.is_some_and(|s| s.draft.passage.lane_out.is_some() && s.state() == SessionState::Closed) {
             self.gate_follows(id, &lot_event(action, What::Count { open: 0 }), world);
         }
     }
 
     /// A person says that the car has left.
     fn person_exit<W: World>(&mut self, id: SessionId, action: &Action, world: &W) -> Result<(), DeadCode> {
-        let session = self.ledger.book.sessions.get_mut(&id).ok_or(DeadCode::NoTarget)?;
+        let session = self.ledger.book.sessions.change(&id).ok_or(DeadCode::NoTarget)?;
         let open = session.state() == SessionState::Open;
         if session.entry().is_some_and(|entry| action.at < entry.at) {
             return Err(DeadCode::Malformed);
@@ -213,7 +214,8 @@ impl Core {
             session.fix.resolved = true;
             return Ok(());
         }
-        let (lot, berth, gated) = (session.draft.lot, session.draft.berth, session.draft.lane_in.is_some());
+        let (lot, berth, gated) =
+            (session.draft.lot, session.draft.berth, session.draft.passage.lane_in.is_some());
         session.fix.resolved = true;
         if gated || Self::is_gated(&lot, action.at, world) {
             self.lot_event(lot, lot_event(action, What::PersonExit { session: id }), false, world);
@@ -221,7 +223,7 @@ impl Core {
             self.berth_person(berth, lot, action, Deed::Exit, world);
         }
         // Where the machine cannot go back that far, the person's word stands by itself.
-        if let Some(session) = self.ledger.book.sessions.get_mut(&id)
+        if let Some(session) = self.ledger.book.sessions.change(&id)
             && session.state() == SessionState::Open
         {
             session.fix.exit = Some(manual(action, action.at));
@@ -232,7 +234,7 @@ impl Core {
     /// The berth's detectors count again from their next edge on.
     fn person_void<W: World>(&mut self, id: SessionId, action: &Action, world: &W) {
         let Some(session) = self.ledger.book.sessions.get(&id) else { return };
-        if session.state() != SessionState::Open || session.draft.lane_in.is_some() {
+        if session.state() != SessionState::Open || session.draft.passage.lane_in.is_some() {
             return;
         }
         if let Some(berth) = session.draft.berth {
@@ -250,7 +252,7 @@ impl Core {
         deed: Deed,
         world: &W,
     ) {
-        let unit = self.berths.or_insert_with(berth, BerthUnit::default);
+        let unit = self.berths.change_or_new(berth);
         unit.lot = Some(lot);
         let person = PersonEvent {
             key: stable_hash(&("person", action.id)),
@@ -288,7 +290,7 @@ impl Core {
         });
         let set = |core: &mut Self, id: SessionId| {
             core.ledger.bring(id);
-            if let Some(session) = core.ledger.book.sessions.get_mut(&id) {
+            if let Some(session) = core.ledger.book.sessions.change(&id) {
                 session.fix.vehicle = vehicle.or(session.fix.vehicle);
                 session.fix.resolved = true;
             }
@@ -328,7 +330,7 @@ impl Core {
             }
             _ => {
                 let id = self.target(action, world)?;
-                let session = self.ledger.book.sessions.get_mut(&id).ok_or(DeadCode::NoTarget)?;
+                let session = self.ledger.book.sessions.change(&id).ok_or(DeadCode::NoTarget)?;
                 if session.entry().is_some() {
                     return Err(DeadCode::Conflict);
                 }
@@ -348,7 +350,7 @@ impl Core {
 
     /// A person's session must not overlap another one of the berth.
     fn check_overlap(&self, berth: Id, from: Instant, to: Instant, open: bool) -> Result<(), DeadCode> {
-        let sessions = self.ledger.book.of_berth.get(&berth).into_iter().flatten();
+        let sessions = self.ledger.book.of_berth.get(&berth).into_iter().flat_map(Few::iter);
         for (_, id) in sessions {
             let Some(session) = self.ledger.book.sessions.get(id).filter(|s| s.state() != SessionState::Void)
             else {
@@ -401,10 +403,10 @@ impl Core {
             .collect();
         let mut payments = Vec::new();
         for other in parts.iter().skip(1) {
-            if let Some(session) = self.ledger.book.sessions.get_mut(other) {
-                payments.append(&mut session.payments);
-                session.merged_into = Some(id);
-                session.superseded_by = Some(id);
+            if let Some(session) = self.ledger.book.sessions.change(other) {
+                payments.append(&mut session.extra.payments);
+                session.extra.merged_into = Some(id);
+                session.extra.superseded_by = Some(id);
             }
             self.ledger.book.dirty.insert(*other);
         }
@@ -413,8 +415,8 @@ impl Core {
                 payment.session = id;
             }
         }
-        if let Some(session) = self.ledger.book.sessions.get_mut(&id) {
-            session.payments.extend(payments);
+        if let Some(session) = self.ledger.book.sessions.change(&id) {
+            session.extra.payments.extend(payments);
             session.fix.entry = Some(entry);
             session.fix.exit = exit;
             session.fix.gaps.extend(gaps);

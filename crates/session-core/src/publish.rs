@@ -1,5 +1,7 @@
 //! From what is known to what is published: price, records, revisions.
 
+use std::sync::Arc;
+
 use parking_types::{Amount, Instant, PlateColor};
 
 use crate::{
@@ -51,7 +53,7 @@ impl Core {
 
     /// What a flicker held back may be published from now on. `alone`: it is published next, before anything can change.
     pub(crate) fn release_publish(&mut self, id: SessionId, at: Instant, alone: bool) {
-        if let Some(session) = self.ledger.book.sessions.get_mut(&id)
+        if let Some(session) = self.ledger.book.sessions.change(&id)
             && session.draft.publish_from.is_some_and(|from| from <= at)
         {
             session.draft.publish_from = None;
@@ -65,33 +67,35 @@ impl Core {
     /// No frame can change a session any more: only its record says so, its charge is the same.
     pub(crate) fn settle<W: World>(&mut self, id: SessionId, world: &W) {
         self.ledger.bring(id);
-        let Some(mut session) = self.ledger.book.sessions.remove(&id) else { return };
+        let Some(mut kept) = self.ledger.book.sessions.remove(&id) else { return };
+        let session = Arc::make_mut(&mut kept);
         let before = session.settled;
-        self.judge_settled(&mut session, world);
+        self.judge_settled(session, world);
         if session.settled && !before {
-            let record = self.session_record(&session, world);
+            let record = self.session_record(session, world);
             session.session_hash = stable_hash(&record);
             session.revision += 1;
             self.effects
                 .push(Effect::Session(Box::new(SessionRecord { revision: session.revision, ..record })));
         }
-        self.watch_lost(&mut session);
-        self.ledger.book.sessions.insert(id, session);
+        self.watch_lost(session);
+        self.ledger.book.sessions.insert(id, kept);
         self.ledger.may_leave(id);
     }
 
     fn publish<W: World>(&mut self, id: SessionId, world: &W) {
-        let Some(mut session) = self.ledger.book.sessions.remove(&id) else { return };
+        let Some(mut kept) = self.ledger.book.sessions.remove(&id) else { return };
+        let session = Arc::make_mut(&mut kept);
         let before = session.indexed.take().map(|indexed| *indexed).unwrap_or_default();
         let now = self.now();
         let quote = match session.held.take().filter(|held| held.stands) {
             Some(held) => Some(held.quote),
-            None if session.is_priced() => self.ledger.quote(&session, world, now),
+            None if session.is_priced() => self.ledger.quote(session, world, now),
             None => None,
         };
-        self.set_price(&mut session, quote.as_ref());
-        self.judge_settled(&mut session, world);
-        let after = Indexed::of(&session);
+        self.set_price(session, quote.as_ref());
+        self.judge_settled(session, world);
+        let after = Indexed::of(session);
         let moved = (before != after).then(|| before.entry.into_iter().chain(after.entry).min()).flatten();
         self.ledger.book.index(id, &before, &after);
         self.displays.moved(before.open, after.open);
@@ -102,15 +106,15 @@ impl Core {
             Some(from) => self.timers.arm(from, Timer::Publish(id)),
             None => {
                 session.draft.publish_from = None;
-                self.publish_records(&mut session, quote.as_ref(), world);
+                self.publish_records(session, quote.as_ref(), world);
             }
         }
-        self.watch_session(&mut session, world);
+        self.watch_session(session, world);
         let lot = session.draft.lot;
         if session.state() != SessionState::Open {
             self.ledger.may_leave(id);
         }
-        self.ledger.book.sessions.insert(id, session);
+        self.ledger.book.sessions.insert(id, kept);
         let zone = world.lot(&lot, now).map(|lot| lot.zone.clone());
         self.ledger.remember(id, quote.as_ref(), |at| match &zone {
             Some(zone) => zone.local(at).date(),
@@ -118,7 +122,7 @@ impl Core {
         });
         self.ledger.join_passes(id, world, now, moved);
         if held.is_some()
-            && let Some(session) = self.ledger.book.sessions.get_mut(&id)
+            && let Some(session) = self.ledger.book.sessions.change(&id)
         {
             session.held = quote.map(|quote| Box::new(Held { quote, stands: false }));
         }
@@ -162,7 +166,7 @@ impl Core {
         let Some(last) = session.exit().or(session.entry()) else { return };
         let at = last.not_after.unwrap_or(last.at);
         let policy = self.policy(&session.draft.lot, last.at, world);
-        let slack = if session.draft.lane_in.or(session.draft.lane_out).is_some() {
+        let slack = if session.draft.passage.lane_in.or(session.draft.passage.lane_out).is_some() {
             policy.arm_wait
         } else {
             policy.flicker.max(policy.pair)
@@ -187,7 +191,7 @@ impl Core {
                 let due = entry.at + after + parking_types::Span::from_nanos(1);
                 self.timers.arm(due.max(now), Timer::Zombie(id));
             }
-            let roadside = session.draft.lane_in.is_none();
+            let roadside = session.draft.passage.lane_in.is_none();
             if roadside
                 && session.plate().is_some()
                 && world.listed(ListKind::Black, &subject(session), now, now).is_some()
@@ -210,10 +214,10 @@ impl Core {
             Price::Priced { total, .. } => Some(total),
             _ => None,
         };
-        if let Some(decided) = session.decided_total
+        if let Some(decided) = session.extra.decided_total
             && total != Some(decided)
         {
-            session.decided_total = total;
+            session.extra.decided_total = total;
             let about = about(session);
             self.alerts.tell(
                 AlertKind::Amended,
@@ -223,8 +227,8 @@ impl Core {
                 &mut self.effects,
             );
         }
-        if session.decided && session.decided_total.is_none() {
-            session.decided_total = total;
+        if session.decided && session.extra.decided_total.is_none() {
+            session.extra.decided_total = total;
         }
     }
 
@@ -279,21 +283,21 @@ impl Core {
             settled: session.settled,
             lot: draft.lot,
             berth: session.berth(),
-            lane_in: session.fix.lane_in.or(draft.lane_in),
-            lane_out: draft.lane_out,
+            lane_in: session.fix.lane_in.or(draft.passage.lane_in),
+            lane_out: draft.passage.lane_out,
             plate: session.plate(),
             plate_color: session.color().filter(|color| plated && *color != PlateColor::Unknown),
             vehicle: vehicle.or_else(|| plated.then(|| self.policy(&draft.lot, as_of, world).vehicle)),
-            ticket: draft.ticket,
+            ticket: draft.passage.ticket,
             state: session.state(),
             entry: session.entry(),
             exit: session.exit(),
             marks: session.marks().iter().collect(),
-            superseded_by: session.superseded_by,
+            superseded_by: session.extra.superseded_by,
             origin: draft.origin,
-            evidence: session.evidence.clone(),
-            actions: session.actions.clone(),
-            more: session.more,
+            evidence: session.extra.evidence.clone(),
+            actions: session.extra.actions.clone(),
+            more: session.extra.more,
         }
     }
 
@@ -357,7 +361,7 @@ pub(crate) fn about(session: &Session) -> About {
     About {
         lot: Some(session.draft.lot),
         berth: session.berth(),
-        lane: session.draft.lane_out.or(session.draft.lane_in),
+        lane: session.draft.passage.lane_out.or(session.draft.passage.lane_in),
         session: Some(session.draft.id),
         plate: session.plate(),
         ..About::default()

@@ -3,7 +3,7 @@
 use crate::core::Core;
 
 /// The version of the state's layout. Another version is not restored but derived from the log again.
-pub const STATE_VERSION: u32 = 8;
+pub const STATE_VERSION: u32 = 9;
 
 impl Core {
     /// The whole state, deterministically: equal states give equal bytes.
@@ -17,14 +17,52 @@ impl Core {
     /// be written down by another thread.
     pub fn save_to(mut self, out: &mut Vec<u8>) {
         self.wake_all();
-        let before = core::mem::take(out);
-        *out = postcard::to_extend(&self, before).unwrap_or_default();
+        // Field by field, as all of them would be written: what is written is let go, so that its owner no longer has to
+        // copy what he changes of it.
+        let Self {
+            clock,
+            outages,
+            devices,
+            calms: _,
+            berths,
+            lots,
+            ledger,
+            actions,
+            timers,
+            alerts,
+            commands,
+            effects: _,
+            silent,
+            displays,
+            fallback,
+            swept,
+        } = self;
+        put(clock, out);
+        put(outages, out);
+        put(devices, out);
+        put(berths, out);
+        put(lots, out);
+        put(ledger, out);
+        put(actions, out);
+        put(timers, out);
+        put(alerts, out);
+        put(commands, out);
+        put(silent, out);
+        put(displays, out);
+        put(fallback, out);
+        put(swept, out);
     }
 
     /// Takes back what [`save`](Self::save) gave in the same [`STATE_VERSION`]; `None` where it cannot be read.
     pub fn restore(saved: &[u8]) -> Option<Self> {
         postcard::from_bytes(saved).ok()
     }
+}
+
+/// Appends a value, and drops it.
+fn put(value: impl serde::Serialize, out: &mut Vec<u8>) {
+    let before = core::mem::take(out);
+    *out = postcard::to_extend(&value, before).unwrap_or_default();
 }
 
 /// Maps in the order of their keys, whatever order they hold them in.

@@ -2,6 +2,7 @@
 
 use core::{fmt, ops::ControlFlow};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use parking_types::{Date, Id, Instant, Plate, PlateColor};
 use serde::{Deserialize, Serialize};
@@ -41,7 +42,7 @@ impl fmt::Debug for Shelf {
 /// A session that has left, with all that goes with it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct Left {
-    pub(crate) session: Box<Session>,
+    pub(crate) session: Arc<Session>,
     pub(crate) payments: Vec<(PaymentKey, Payment)>,
     /// What its stay has used of its plate's days.
     used: Option<(StayAt, Vec<(Date, Used)>)>,
@@ -86,7 +87,7 @@ impl Left {
             let whole = plate.as_ref().map(Plate::as_str);
             let parts = plate.iter().flat_map(Plate::parts).filter(|part| Some(*part) != whole);
             let plates = whole.into_iter().chain(parts).map(Who::Plate);
-            let tickets = session.draft.ticket.into_iter().map(Who::Ticket);
+            let tickets = session.draft.passage.ticket.into_iter().map(Who::Ticket);
             for who in [Who::Anyone].into_iter().chain(plates).chain(tickets) {
                 places.push((Key::owing(&place, who).instant(since).id(id).done(), Vec::new()));
             }
@@ -98,12 +99,12 @@ impl Left {
         if let Some(exit) = indexed.exit {
             places.push((Key::ended().instant(exit).id(id).done(), Vec::new()));
         }
-        if let (Some(key), Some(((exit, entry, id), days))) = (session.history_key, &self.used) {
+        if let (Some(key), Some(((exit, entry, id), days))) = (session.extra.history_key, &self.used) {
             let stay = Key::stays(&key).instant(*exit).instant(*entry).id(*id);
             places.push((stay.done(), encode(days)));
         }
         if let (Some(entry), Some(exit)) = (session.entry(), session.exit()) {
-            for pass in &session.passes {
+            for pass in &session.extra.passes {
                 places.push((Key::mates(pass).instant(exit.at).id(id).done(), encode(&entry.at)));
             }
         }
@@ -119,7 +120,7 @@ fn is(who: Who<'_>, session: &Session) -> bool {
         Who::Plate(plate) => {
             session.plate().is_some_and(|known| known.as_str() == plate || known.parts().any(|p| p == plate))
         }
-        Who::Ticket(ticket) => session.draft.ticket == Some(ticket),
+        Who::Ticket(ticket) => session.draft.passage.ticket == Some(ticket),
     }
 }
 
@@ -305,14 +306,14 @@ impl Ledger {
 
     fn leave(&mut self, id: SessionId) {
         let Some(session) = self.book.sessions.remove(&id) else { return };
-        let keys = session.payments.iter();
+        let keys = session.extra.payments.iter();
         let payments =
             keys.filter_map(|key| self.book.payments.remove(key).map(|facts| (key.clone(), facts))).collect();
-        let used = session.history_key.and_then(|key| self.take_used(&key, id));
+        let used = session.extra.history_key.and_then(|key| self.take_used(&key, id));
         if let Some(indexed) = &session.indexed {
             self.book.index(id, indexed, &Indexed::default());
         }
-        for pass in &session.passes {
+        for pass in &session.extra.passes {
             if let Some(members) = self.book.pass_members.get_mut(pass) {
                 members.remove(&id);
                 if members.is_empty() {
@@ -320,7 +321,7 @@ impl Ledger {
                 }
             }
         }
-        if let Some((group, plate, _)) = session.history_key
+        if let Some((group, plate, _)) = session.extra.history_key
             && let Some(color) = self.colors.remove(&(group, plate))
         {
             self.shelf.put(Key::color(&group, &plate), &color);
@@ -349,10 +350,10 @@ impl Ledger {
         if let Some(indexed) = &session.indexed {
             self.book.index(id, &Indexed::default(), indexed);
         }
-        for pass in &session.passes {
+        for pass in &session.extra.passes {
             self.book.pass_members.or_insert_with(*pass, BTreeSet::new).insert(id);
         }
-        if let Some((key, (at, days))) = session.history_key.zip(used) {
+        if let Some((key, (at, days))) = session.extra.history_key.zip(used) {
             self.put_used(key, at, days);
         }
         self.book.payments.extend(payments);
@@ -383,7 +384,7 @@ impl Ledger {
         let mut id = id;
         for _ in 0..64 {
             self.bring(id);
-            match self.book.sessions.get(&id)?.superseded_by {
+            match self.book.sessions.get(&id)?.extra.superseded_by {
                 Some(next) => id = next,
                 None => return Some(id),
             }
@@ -419,7 +420,7 @@ impl Ledger {
                 Some(session) => Kept::Here(session),
                 None => Kept::Left(self.shelf.session(id)?),
             };
-            match kept.session().superseded_by {
+            match kept.session().extra.superseded_by {
                 Some(next) => id = next,
                 None => return Some(kept),
             }

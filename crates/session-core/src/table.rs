@@ -3,25 +3,33 @@
 //! A state of a million berths is written down while frames go on. Whoever writes it has a copy as of one record; the
 //! owner goes on with his own, and pays for what he changes meanwhile, a page of a few entries at a time. Where nobody
 //! has a copy a change costs what it does in any map.
+//!
+//! A look-up waits for memory twice: for the page and, as values that are not small are kept in an [`Arc`] each, for the
+//! value. So a page is copied without what its values hold, and only the value that changes is copied with it.
 
 use core::{
     fmt,
     hash::{BuildHasher, BuildHasherDefault, Hash},
     mem,
 };
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smallvec::SmallVec;
 
 use crate::hash::Fnv;
 
 /// Entries of a page, about: so many are copied at a change.
 const PAGE: usize = 8;
+/// Room for entries in a page itself: few pages need more.
+const ROOM: usize = 16;
 /// Pages of a sheet: for so many there is one pointer at a copy.
 const SHEET: usize = 64;
 
-type Page<K, V, S> = Arc<HashMap<K, V, S>>;
-type Sheet<K, V, S> = Arc<Vec<Page<K, V, S>>>;
+/// Entries in no order, looked through one by one.
+type Entries<K, V> = SmallVec<[(K, V); ROOM]>;
+type Page<K, V> = Arc<Entries<K, V>>;
+type Sheet<K, V> = Arc<Vec<Page<K, V>>>;
 
 /// A map in pages that copies share. Its order is never looked at; it is saved in the order of its keys.
 ///
@@ -36,12 +44,13 @@ type Sheet<K, V, S> = Arc<Vec<Page<K, V, S>>>;
 /// ```
 pub struct Table<K, V, S = BuildHasherDefault<Fnv>> {
     // There is always a first one, so that looking for a page needs no failure.
-    first: Page<K, V, S>,
+    first: Page<K, V>,
     /// The others, a sheet of them at a time.
-    sheets: Vec<Sheet<K, V, S>>,
+    sheets: Vec<Sheet<K, V>>,
     /// How many others there are.
     others: usize,
     len: usize,
+    hasher: S,
 }
 
 impl<K, V, S> Table<K, V, S> {
@@ -55,13 +64,13 @@ impl<K, V, S> Table<K, V, S> {
         self.len == 0
     }
 
-    fn pages(&self) -> impl Iterator<Item = &Page<K, V, S>> {
+    fn pages(&self) -> impl Iterator<Item = &Page<K, V>> {
         core::iter::once(&self.first).chain(self.sheets.iter().flat_map(|sheet| sheet.iter()))
     }
 
     /// All entries, in no order that means anything.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
-        self.pages().flat_map(|page| page.iter())
+        self.pages().flat_map(|page| page.iter()).map(|(key, value)| (key, value))
     }
 
     /// All keys.
@@ -90,11 +99,16 @@ impl<K, V, S> Table<K, V, S> {
 /// round is not full yet and lacks it, in half a round.
 #[inline]
 fn place(hash: u64, pages: usize) -> usize {
-    // A page's own map looks at the lowest and the highest bits.
     let hash = (hash >> 16) as usize;
     let round = pages.next_power_of_two();
     let place = hash & (round - 1);
     if place < pages { place } else { place & (round / 2 - 1) }
+}
+
+/// Where a key stands on a page.
+#[inline]
+fn find<K: Eq, V>(page: &[(K, V)], key: &K) -> Option<usize> {
+    page.iter().position(|(known, _)| known == key)
 }
 
 impl<K: Hash + Eq, V, S: BuildHasher> Table<K, V, S> {
@@ -103,47 +117,36 @@ impl<K: Hash + Eq, V, S: BuildHasher> Table<K, V, S> {
         if self.others == 0 {
             return 0;
         }
-        place(self.first.hasher().hash_one(key), self.others + 1)
+        place(self.hasher.hash_one(key), self.others + 1)
     }
 
     #[inline]
-    fn page_at(&self, place: usize) -> &Page<K, V, S> {
+    fn page_at(&self, place: usize) -> &Page<K, V> {
         let other = place.wrapping_sub(1);
         self.sheets.get(other / SHEET).and_then(|sheet| sheet.get(other % SHEET)).unwrap_or(&self.first)
-    }
-
-    #[inline]
-    fn page(&self, key: &K) -> &Page<K, V, S> {
-        self.page_at(self.place(key))
     }
 
     /// The value of a key.
     #[inline]
     pub fn get(&self, key: &K) -> Option<&V> {
-        self.page(key).get(key)
+        let page = self.page_at(self.place(key));
+        page.iter().find(|(known, _)| known == key).map(|(_, value)| value)
     }
 
     /// Whether a key is there.
     #[inline]
     pub fn contains_key(&self, key: &K) -> bool {
-        self.page(key).contains_key(key)
+        self.get(key).is_some()
     }
 }
 
-impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher + Clone + Default> Table<K, V, S> {
+impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Table<K, V, S> {
     #[inline]
-    fn page_mut(&mut self, place: usize) -> &mut HashMap<K, V, S> {
+    fn page_mut(&mut self, place: usize) -> &mut Entries<K, V> {
         let other = place.wrapping_sub(1);
         let page =
             self.sheets.get_mut(other / SHEET).and_then(|sheet| Arc::make_mut(sheet).get_mut(other % SHEET));
         Arc::make_mut(page.unwrap_or(&mut self.first))
-    }
-
-    /// Whether a copy has the page too.
-    #[inline]
-    fn is_shared(&self, place: usize) -> bool {
-        let sheet = self.sheets.get(place.wrapping_sub(1) / SHEET);
-        sheet.is_some_and(|sheet| Arc::strong_count(sheet) > 1) || Arc::strong_count(self.page_at(place)) > 1
     }
 
     /// The value of a key, to change it.
@@ -151,37 +154,44 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher + Clone + Default> Table<K, 
     pub fn get_mut(&mut self, key: &K) -> Option<&mut V> {
         let place = self.place(key);
         // A page that is shared and has not the key need not be copied.
-        if self.is_shared(place) && !self.page_at(place).contains_key(key) {
-            return None;
-        }
-        self.page_mut(place).get_mut(key)
+        let at = find(self.page_at(place), key)?;
+        self.page_mut(place).get_mut(at).map(|(_, value)| value)
     }
 
     /// Sets the value of a key and gives the one before.
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        if let Some(known) = self.get_mut(&key) {
+            return Some(mem::replace(known, value));
+        }
         self.grow();
-        let before = self.page_mut(self.place(&key)).insert(key, value);
-        self.len += usize::from(before.is_none());
-        before
+        self.len += 1;
+        self.page_mut(self.place(&key)).push((key, value));
+        None
     }
 
     /// The value of a key, to change it; where there is none it is made.
     pub fn or_insert_with(&mut self, key: K, make: impl FnOnce() -> V) -> &mut V {
-        self.grow();
-        let place = self.place(&key);
-        self.len += usize::from(!self.page_at(place).contains_key(&key));
-        self.page_mut(place).entry(key).or_insert_with(make)
+        let mut place = self.place(&key);
+        let known = find(self.page_at(place), &key);
+        if known.is_none() {
+            self.grow();
+            self.len += 1;
+            place = self.place(&key);
+        }
+        let page = self.page_mut(place);
+        let at = known.unwrap_or(page.len());
+        if known.is_none() {
+            page.push((key, make()));
+        }
+        &mut page[at].1
     }
 
     /// Takes a key out and gives its value.
     pub fn remove(&mut self, key: &K) -> Option<V> {
         let place = self.place(key);
-        if self.is_shared(place) && !self.page_at(place).contains_key(key) {
-            return None;
-        }
-        let removed = self.page_mut(place).remove(key);
-        self.len -= usize::from(removed.is_some());
-        removed
+        let at = find(self.page_at(place), key)?;
+        self.len -= 1;
+        Some(self.page_mut(place).swap_remove(at).1)
     }
 
     /// Keeps the entries that fit; one may be looked at twice.
@@ -189,7 +199,7 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher + Clone + Default> Table<K, 
         let mut len = 0;
         for place in 0..=self.others {
             if !self.page_at(place).iter().all(|(key, value)| fits(key, value)) {
-                self.page_mut(place).retain(|key, value| fits(key, value));
+                self.page_mut(place).retain(|(key, value)| fits(key, value));
             }
             len += self.page_at(place).len();
         }
@@ -203,11 +213,13 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher + Clone + Default> Table<K, 
             return;
         }
         let from = pages - (pages + 1).next_power_of_two() / 2;
-        let hasher = self.first.hasher().clone();
-        let split = self.page_mut(from);
-        let (stay, go): (HashMap<K, V, S>, HashMap<K, V, S>) =
-            mem::take(split).into_iter().partition(|(key, _)| place(hasher.hash_one(key), pages + 1) == from);
-        *split = stay;
+        let all = mem::take(self.page_mut(from));
+        let mut go = Entries::new();
+        for (key, value) in all {
+            let stays = place(self.hasher.hash_one(&key), pages + 1) == from;
+            let to = if stays { self.page_mut(from) } else { &mut go };
+            to.push((key, value));
+        }
         match self.sheets.last_mut().filter(|sheet| sheet.len() < SHEET) {
             Some(sheet) => Arc::make_mut(sheet).push(Arc::new(go)),
             None => self.sheets.push(Arc::new(vec![Arc::new(go)])),
@@ -216,15 +228,32 @@ impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher + Clone + Default> Table<K, 
     }
 }
 
-impl<K, V, S> Clone for Table<K, V, S> {
+impl<K: Hash + Eq + Clone, V: Clone, S: BuildHasher> Table<K, Arc<V>, S> {
+    /// The value of a key, to change it in place.
+    #[inline]
+    pub fn change(&mut self, key: &K) -> Option<&mut V> {
+        self.get_mut(key).map(Arc::make_mut)
+    }
+
+    /// The value of a key, to change it in place; where there is none it is made.
+    pub fn change_or_new(&mut self, key: K) -> &mut V
+    where
+        V: Default,
+    {
+        Arc::make_mut(self.or_insert_with(key, Arc::default))
+    }
+}
+
+impl<K, V, S: Clone> Clone for Table<K, V, S> {
     fn clone(&self) -> Self {
-        Self { first: self.first.clone(), sheets: self.sheets.clone(), others: self.others, len: self.len }
+        let (first, sheets, hasher) = (self.first.clone(), self.sheets.clone(), self.hasher.clone());
+        Self { first, sheets, others: self.others, len: self.len, hasher }
     }
 }
 
 impl<K, V, S: Default> Default for Table<K, V, S> {
     fn default() -> Self {
-        Self { first: Arc::default(), sheets: Vec::new(), others: 0, len: 0 }
+        Self { first: Arc::default(), sheets: Vec::new(), others: 0, len: 0, hasher: S::default() }
     }
 }
 
@@ -244,7 +273,7 @@ impl<K, V, S> FromIterator<(K, V)> for Table<K, V, S>
 where
     K: Hash + Eq + Clone,
     V: Clone,
-    S: BuildHasher + Clone + Default,
+    S: BuildHasher + Default,
 {
     fn from_iter<I: IntoIterator<Item = (K, V)>>(entries: I) -> Self {
         let mut table = Self::default();
@@ -265,7 +294,7 @@ impl<'de, K, V, S> Deserialize<'de> for Table<K, V, S>
 where
     K: Hash + Eq + Clone + Deserialize<'de>,
     V: Clone + Deserialize<'de>,
-    S: BuildHasher + Clone + Default,
+    S: BuildHasher + Default,
 {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Vec::<(K, V)>::deserialize(deserializer).map(|entries| entries.into_iter().collect())

@@ -306,3 +306,22 @@ fn paid_at_the_arm_and_derived_again() {
     assert_eq!(core.take_effects().count(), 0);
     assert!(opens(&read(&mut core, "out", "c-out", 4_510)), "a later read of the visit");
 }
+
+/// "Without numbers the same reading within 90 s of the last such report is a copy": of the last, be it a copy itself,
+/// whatever has come late since.
+#[test]
+fn a_copy_of_a_copy_when_something_came_late() {
+    let frames = [
+        plain("m", 0, Change, false),
+        plain("m", 500, Contact, false),
+        plain("m", 1_000, Change, true),
+        plain("m", 1_080, Change, true),
+        plain("m", 1_160, Change, true),
+        plain("m", 4_000, Change, false),
+    ];
+    let in_order = run(&frames);
+    assert_eq!(edges(&in_order), [(Some(Edge::exact(at(1_000))), Some(Edge::exact(at(4_000))))]);
+    for order in [[0, 2, 3, 1, 4, 5], [2, 3, 0, 4, 1, 5], [0, 4, 3, 2, 1, 5], [0, 2, 3, 4, 5, 1]] {
+        assert_eq!(run(&order.map(|nth: usize| frames[nth].clone())), in_order, "{order:?}");
+    }
+}

@@ -16,7 +16,7 @@ use support::{
     frames::Sent,
     id,
     last::{Last, Stay},
-    street::{Glance, Make, Plan, Weather, glances, names, plans, shuffled},
+    street::{Fate, Glance, Make, Plan, Weather, glances, names, plans, shuffled},
     town::Town,
 };
 
@@ -242,4 +242,27 @@ fn a_second_detector_in_any_order() {
         prop_assert_eq!(machine(&policy, &shuffled(&frames, &keys)), machine(&policy, &frames));
         Ok(())
     });
+}
+
+/// One that went wrong: a report repeated within 90 s of its own copy, and a frame that came late between them.
+#[test]
+fn a_second_detector_whose_copy_is_repeated() {
+    let fates = [(0, Fate::Copy(1)), (4, Fate::Drop), (8, Fate::Late(3_302)), (12, Fate::Copy(20))];
+    let mut plan = Plan {
+        make: Make::Plain,
+        stays: vec![(279, 2_797), (1_521, 2_704), (200, 200), (3_091, 200), (249, 3_191), (1_361, 200)],
+        heartbeat: 2_117,
+        first_number: 46_616,
+        offset: -818,
+        fates: vec![Fate::Keep; 13],
+        tells_previous: false,
+    };
+    fates.into_iter().for_each(|(nth, fate): (usize, Fate)| plan.fates[nth] = fate);
+    let keys = [
+        30, 65, 56, 3, 86, 51, 20, 7, 24, 64, 14, 31, 78, 46, 59, 22, 39, 85, 45, 33, 47, 74, 13, 50, 58, 40,
+        95, 70, 79, 48, 77, 34, 86, 87, 37, 53, 58, 56, 13, 14, 39, 24, 19, 62, 33, 24, 60, 92, 91, 82, 26,
+        41, 41, 23, 48, 28, 46, 85, 7, 3,
+    ];
+    let (frames, policy) = (two_detectors(&plan, 19), Policy::default());
+    assert_eq!(machine(&policy, &shuffled(&frames, &keys)), machine(&policy, &frames));
 }

@@ -91,7 +91,7 @@ impl Gated {
         let id = judge.id(event.key, event.at);
         let mut draft = Draft::new(id, event.key, judge.lot(), event.at);
         draft.entry = Some(moment(event, read.device));
-        draft.lane_in = Some(read.lane);
+        draft.passage.lane_in = Some(read.lane);
         draft.plate.read(&read.plate, event.at);
         if let Some((plate, color)) = judge.corrected(id, event.at) {
             draft.plate.plate = Some(plate);
@@ -99,7 +99,7 @@ impl Gated {
             draft.plate.confidence = u8::MAX;
         }
         if draft.plate.plate.is_none() {
-            draft.ticket = Some(read.ticket.unwrap_or_else(|| id.to_id()));
+            draft.passage.ticket = Some(read.ticket.unwrap_or_else(|| id.to_id()));
             judge.alert(GateAlert {
                 kind: AlertKind::Unplated,
                 lane: read.lane,
@@ -110,7 +110,7 @@ impl Gated {
                 detail: None,
             });
         } else {
-            draft.ticket = read.ticket;
+            draft.passage.ticket = read.ticket;
         }
         mark_source(&mut draft, read);
         self.insert(draft);
@@ -178,12 +178,12 @@ impl Gated {
         let id = judge.id(event.key, event.at);
         let mut draft = Draft::new(id, event.key, judge.lot(), event.at);
         draft.entry = Some(manual(event, event.at));
-        draft.lane_in = lane;
+        draft.passage.lane_in = lane;
         draft.origin = Origin::Person(actor);
         if let Some(plate) = plate {
             draft.plate.read(&plate, event.at);
         }
-        draft.ticket = ticket.or_else(|| draft.plate.plate.is_none().then(|| id.to_id()));
+        draft.passage.ticket = ticket.or_else(|| draft.plate.plate.is_none().then(|| id.to_id()));
         if let Some(exit) = exit {
             draft.exit = Some(manual(event, exit));
             draft.state = DraftState::Closed;

@@ -73,7 +73,7 @@ impl Gated {
 
     /// The open session of a ticket.
     fn ticket(&self, ticket: Id) -> Option<(SessionId, bool)> {
-        let has = |draft: &&Draft| draft.is_open() && draft.ticket == Some(ticket);
+        let has = |draft: &&Draft| draft.is_open() && draft.passage.ticket == Some(ticket);
         let drafts = self.drafts.values().map(Box::as_ref).filter(has);
         drafts.map(|draft| draft.id).min().map(|id| (id, false))
     }
@@ -95,8 +95,8 @@ impl Gated {
         if let (Some(entry), Some(exit)) = (draft.entry, draft.exit.as_mut()) {
             exit.at = exit.at.max(entry.at);
         }
-        draft.lane_out = Some(read.lane);
-        draft.exit_plate = read.plate.plate;
+        draft.passage.lane_out = Some(read.lane);
+        draft.passage.exit_plate = read.plate.plate;
         draft.state = DraftState::Closed;
         draft.last_contact = draft.last_contact.max(event.at);
         draft.plate.read(&read.plate, event.at);
@@ -177,7 +177,7 @@ impl Gated {
         let mut draft = Draft::new(id, event.key, judge.lot(), event.at);
         draft.state = DraftState::Exception;
         draft.exit = Some(moment(event, read.device));
-        draft.lane_out = Some(read.lane);
+        draft.passage.lane_out = Some(read.lane);
         draft.plate.read(&read.plate, event.at);
         draft.mark(Mark::NoEntry);
         mark_source(&mut draft, read);

@@ -310,7 +310,7 @@ impl Gated {
         let mut closed = draft.clone();
         closed.exit = Some(withdrawn.exit);
         closed.state = crate::draft::DraftState::Closed;
-        closed.lane_out = Some(lane);
+        closed.passage.lane_out = Some(lane);
         if withdrawn.fuzzy {
             closed.mark(Mark::Fuzzy);
         }

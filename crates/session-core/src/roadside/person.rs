@@ -53,7 +53,7 @@ impl Roadside {
                 }
                 let mut draft = self.draft(moment, person.key, setting);
                 draft.origin = Origin::Person(person.actor);
-                draft.ticket = *ticket;
+                draft.passage.ticket = *ticket;
                 if let Some(plate) = plate {
                     draft.plate.read(plate, person.at);
                 }
