@@ -2,9 +2,11 @@
 //!
 //! The backup has the layout of the data folder and one file more, `backup.json`, which says how long each file is and what
 //! its checksum is. What stands there beyond what `backup.json` names does not count, so a backup that was cut off is the one
-//! before it. Segments are copied once; of those that have grown only the growth. The files of what has left memory change
+//! before it; but for photos, whose names are their checksums. Segments are copied once; of those that have grown only the growth. The files of what has left memory change
 //! in place: they are taken as they are between two checkpoints, and left out where they never stand still for long enough,
 //! as a server derives them anew where they are missing.
+
+mod photos;
 
 use std::{
     collections::BTreeMap,
@@ -22,6 +24,8 @@ use crate::{
     log::{LogError, SegmentFile, make_folder, segments, write_whole},
     record,
 };
+
+pub use photos::Photos;
 
 /// What a backup holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,6 +64,8 @@ pub struct Shipped {
     pub files: u64,
     /// Bytes that were copied.
     pub bytes: u64,
+    /// Photos beside that.
+    pub photos: Photos,
     /// How far the backup goes now.
     pub partitions: BTreeMap<u32, Reach>,
 }
@@ -146,16 +152,17 @@ pub fn backup(from: &Path, to: &Path) -> Result<Shipped, BackupError> {
         }
     }
     run.reach()?;
+    run.shipped.photos = photos::ship(from, to)?;
     let text = serde_json::to_vec_pretty(&run.manifest).unwrap_or_default();
     write_whole(&to.join(MANIFEST), &text)?;
     Ok(Shipped { partitions: run.manifest.partitions, ..run.shipped })
 }
 
-/// Makes the tenant's folder `to` out of the backup in `from`; gives how far it goes.
+/// Makes the tenant's folder `to` out of the backup in `from`; gives how far it goes, and what there was of photos.
 ///
 /// # Errors
 /// [`BackupError`]; where `to` was not taken it may hold a part, under a name that no server looks at.
-pub fn restore(from: &Path, to: &Path) -> Result<Manifest, BackupError> {
+pub fn restore(from: &Path, to: &Path) -> Result<(Manifest, Photos), BackupError> {
     let manifest = manifest(from)?.ok_or_else(|| BackupError::Nothing { file: from.join(MANIFEST) })?;
     if to.exists() && fs::read_dir(to).map_err(|e| LogError::io("list", to, &e))?.next().is_some() {
         return Err(BackupError::Taken { folder: to.to_owned() });
@@ -174,12 +181,13 @@ pub fn restore(from: &Path, to: &Path) -> Result<Manifest, BackupError> {
             return Err(BackupError::Damaged { file: from.join(name) });
         }
     }
+    let photos = photos::restore(from, &draft)?;
     let failed = |e: io::Error| LogError::io("rename", &draft, &e);
     if to.exists() {
         fs::remove_dir(to).map_err(failed)?;
     }
     fs::rename(&draft, to).map_err(failed)?;
-    Ok(manifest)
+    Ok((manifest, photos))
 }
 
 fn manifest(folder: &Path) -> Result<Option<Manifest>, BackupError> {

@@ -22,9 +22,11 @@ mod protocols;
 mod quote;
 mod receipts;
 mod replay;
+mod reprocess;
 mod serve;
 mod sim_usage;
 mod tail;
+mod tenants;
 mod verify;
 
 use std::{fmt, process::ExitCode};
@@ -100,6 +102,8 @@ enum Command {
     Doctor(doctor::Args),
     /// Run a data folder's log again, with this release or another tariff, and say which charges differ
     Verify(verify::Args),
+    /// Run a log again into a fresh folder and report what differs of a span's sessions and charges
+    Reprocess(reprocess::Args),
     /// Take a carrier's list of how much data SIM cards have used into a running server
     SimUsage(sim_usage::Args),
     /// Simulate devices against a server and measure what it takes and how long it takes
@@ -154,6 +158,7 @@ pub fn run() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Doctor(args) => doctor::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Reprocess(args) => reprocess::run(&args),
         Command::SimUsage(args) => sim_usage::run(&args),
         Command::Load(args) => load::run(&args),
     };

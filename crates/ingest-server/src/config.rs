@@ -18,6 +18,7 @@
 
 mod describe;
 mod layers;
+mod objects;
 mod protect;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ use crate::telemetry::Logs;
 pub use self::{
     describe::{Described, options, printed, template},
     layers::{ConfigError, Effective, Environment, Given, Origin},
+    objects::objects,
     protect::{LimitSettings, TlsSettings, balancers, limits, tls},
 };
 
@@ -38,10 +40,14 @@ pub use self::{
 pub const FILE: &str = "parkline.toml";
 
 /// Variables that hold secrets and have no option: they are never printed.
-pub const SECRET_VARIABLES: [(&str, &str); 3] = [
+pub const SECRET_VARIABLES: [(&str, &str); 4] = [
     (TOKENS, "Who may use the API: lines ROLE TOKEN, instead of `access.tokens_file`"),
     (SECRETS, "Keys and tokens of devices, instead of `access.secrets_file`"),
     (MQTT_PASSWORD, "The password of the user in `mqtt.url`"),
+    (
+        CREDENTIALS,
+        "Who we are to object storage: a line KEY_ID SECRET, instead of `objects.credentials_file`",
+    ),
 ];
 /// Where tokens stand if no file is named.
 pub(crate) const TOKENS: &str = "PARKLINE_TOKENS";
@@ -49,6 +55,8 @@ pub(crate) const TOKENS: &str = "PARKLINE_TOKENS";
 pub(crate) const SECRETS: &str = "PARKLINE_SECRETS";
 /// Where the password for the broker stands.
 pub(crate) const MQTT_PASSWORD: &str = "PARKLINE_MQTT_PASSWORD";
+/// Where the credentials for object storage stand if no file is named.
+pub(crate) const CREDENTIALS: &str = "PARKLINE_OBJECTS_CREDENTIALS";
 
 /// Everything that can be set; what is absent has no value.
 #[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
@@ -63,6 +71,10 @@ pub struct Settings {
     /// Partitions of a new log (4, on Kafka 12); an existing one keeps what it has
     #[arg(id = "partitions", long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1024))]
     pub partitions: Option<u32>,
+    /// A further tenant that this process serves: its config file, as often as needed. All that it is told stands there;
+    /// flags and variables are for the first
+    #[arg(id = "tenants", long = "tenant", value_name = "FILE")]
+    pub tenants: Option<Vec<PathBuf>>,
     /// Where devices and people come in
     #[command(flatten)]
     pub listen: Listen,
@@ -84,6 +96,9 @@ pub struct Settings {
     /// How long frames stay in the data folder
     #[command(flatten)]
     pub retention: Retention,
+    /// Object storage for photos
+    #[command(flatten)]
+    pub objects: ObjectsSettings,
     /// What the server says of itself
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
@@ -195,6 +210,30 @@ pub struct Retention {
     /// Photos that were stored longer ago are erased, such as 30d; without it they stay for ever
     #[arg(id = "retention.photos", long = "retention-photos", value_name = "SPAN")]
     pub photos: Option<String>,
+}
+
+/// Object storage for photos.
+#[derive(Clone, Debug, Default, PartialEq, clap::Args, Serialize, Deserialize)]
+#[command(next_help_heading = "Object storage for photos")]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectsSettings {
+    /// A bucket that photos go to, S3's or one that speaks its protocol: s3://BUCKET[/PREFIX]; without it they stay in the
+    /// data folder
+    #[arg(id = "objects.url", long = "objects", value_name = "URL")]
+    pub url: Option<String>,
+    /// Where the store is, such as https://HOST:9000; without it AWS
+    #[arg(id = "objects.endpoint", long = "objects-endpoint", value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Its region
+    #[arg(id = "objects.region", long = "objects-region", value_name = "REGION")]
+    pub region: Option<String>,
+    /// Who we are there: a file of one line KEY_ID SECRET, with a session's token behind it where there is one; else the
+    /// variable PARKLINE_OBJECTS_CREDENTIALS with such a line
+    #[arg(id = "objects.credentials_file", long = "objects-credentials", value_name = "FILE")]
+    pub credentials_file: Option<PathBuf>,
+    /// Authorities of the store's certificate, as PEM; without it those that this machine trusts
+    #[arg(id = "objects.authorities", long = "objects-authorities", value_name = "FILE")]
+    pub authorities: Option<PathBuf>,
 }
 
 /// What the server says of itself.

@@ -32,6 +32,10 @@ pub struct Device {
     pub sources: Vec<Network>,
     /// The name of its secret.
     pub key: Option<String>,
+    /// The number that it gives itself.
+    pub serial: Option<String>,
+    /// Where it waits to be called.
+    pub address: Option<String>,
     /// How fast its frames come.
     pub rate: Arc<Rate>,
 }
@@ -220,7 +224,9 @@ impl Entries {
             }
             let rate = before.get(&id).map(|device| device.rate.clone()).unwrap_or_default();
             let kind = DeviceKind::of(&protocol, entry);
-            let device = Device { id: id.clone(), protocol, kind, partition, sources, key, rate };
+            let (serial, address) = (text(entry, "serial"), text(entry, "address"));
+            let device =
+                Device { id: id.clone(), protocol, kind, partition, sources, key, serial, address, rate };
             directory.devices.insert(id, Arc::new(device));
         }
         let group = |lot: &str| directory.groups.get(lot).cloned().unwrap_or_else(|| lot.to_owned());

@@ -6,9 +6,13 @@
 //! IMAGES/ab/abcdef….gone   the record of its erasure instead of it, where it was asked for
 //! IMAGES/erased.jsonl      a line for each erasure of many: by age, or of a plate
 //! ```
+//!
+//! Where photos go to object storage the folder is the spool: a photo stays in it until the store has it, under the same name.
+//! Records of erasures stay in the folder. What counts is the photo in the folder, then the record, then the store.
 
 mod cut;
 mod retention;
+mod spool;
 
 use std::{
     fmt, fs, io,
@@ -19,11 +23,16 @@ use std::{
 use bytes::Bytes;
 use device_codec::{Context, Protocol};
 use sha2::{Digest, Sha256};
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard, Notify};
 
 use parking_types::Instant;
 
-use crate::log::{LogError, lock, make_folder, sync_folder, write_whole};
+use crate::{
+    log::{LogError, lock, make_folder, sync_folder, write_whole},
+    objects::{Objects, ObjectsError},
+};
 
+pub(crate) use cut::boundary;
 pub use cut::{Cut, ImageRef, Photo, cut, media, picture, put_back};
 
 /// What a photo is found by: the SHA-256 of its bytes.
@@ -56,12 +65,61 @@ impl fmt::Display for Hash {
     }
 }
 
-/// A folder of photos.
+/// A folder of photos, and the store that they go to from there, where there is one.
 #[derive(Clone, Debug)]
 pub struct Images {
     folder: Arc<PathBuf>,
     /// Held while a photo is renewed, or erased because it was not.
     ages: Arc<Mutex<()>>,
+    remote: Option<Arc<Remote>>,
+}
+
+/// Object storage, as photos see it.
+#[derive(Debug)]
+struct Remote {
+    objects: Objects,
+    /// A photo has come.
+    came: Notify,
+    /// By a hash's first byte: held while a photo goes to the store or is erased, so that none comes there after its erasure.
+    hands: [AsyncMutex<()>; 256],
+}
+
+/// Why photos cannot be kept, read or erased.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ImagesError {
+    /// In the folder.
+    Folder(LogError),
+    /// In object storage.
+    Objects(ObjectsError),
+    /// What is under a photo's name is another one.
+    Damaged {
+        /// Its name.
+        hash: Hash,
+    },
+}
+
+impl fmt::Display for ImagesError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(error) => error.fmt(f),
+            Self::Objects(error) => error.fmt(f),
+            Self::Damaged { hash } => write!(f, "photo {hash} is damaged: it is not what its name says"),
+        }
+    }
+}
+
+impl std::error::Error for ImagesError {}
+
+impl From<LogError> for ImagesError {
+    fn from(error: LogError) -> Self {
+        Self::Folder(error)
+    }
+}
+
+impl From<ObjectsError> for ImagesError {
+    fn from(error: ObjectsError) -> Self {
+        Self::Objects(error)
+    }
 }
 
 /// What there is under a hash.
@@ -78,7 +136,14 @@ pub enum Found {
 impl Images {
     /// Photos in a folder, which is made when the first is stored.
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder: Arc::new(folder), ages: Arc::default() }
+        Self { folder: Arc::new(folder), ages: Arc::default(), remote: None }
+    }
+
+    /// Photos in object storage; the folder holds those that are not there yet, and [`Images::send`] brings them there.
+    pub fn spooled(folder: PathBuf, objects: Objects) -> Self {
+        let hands = std::array::from_fn(|_| AsyncMutex::default());
+        let remote = Remote { objects, came: Notify::new(), hands };
+        Self { remote: Some(Arc::new(remote)), ..Self::new(folder) }
     }
 
     /// Cuts the photos out of a payload and stores them; gives what goes into the frame's record, nothing where there is
@@ -112,7 +177,7 @@ impl Images {
     pub async fn store(&self, bytes: Bytes, now: Instant) -> Result<Hash, LogError> {
         let hash = Hash::of(&bytes);
         let (file, ages) = (self.file(&hash), self.ages.clone());
-        on_disk(move || {
+        let stored = on_disk(move || {
             // What has its name is whole: it was written under another one first. It is kept from now on as if it were new.
             let renewed = {
                 let _ages = lock(&ages);
@@ -128,52 +193,109 @@ impl Images {
                 _ => Err(error),
             })?;
             retention::renew(&file, now).map_err(|error| LogError::io("write", &file, &error))
-        })
-        .await
-        .map(|()| hash)
+        });
+        stored.await?;
+        if let Some(remote) = &self.remote {
+            remote.came.notify_one();
+        }
+        Ok(hash)
     }
 
     /// What there is under a hash.
     ///
     /// # Errors
     /// What keeps it from being read.
-    pub async fn find(&self, hash: &Hash) -> Result<Found, LogError> {
+    pub async fn find(&self, hash: &Hash) -> Result<Found, ImagesError> {
         let (file, gone) = (self.file(hash), self.gone(hash));
-        on_disk(move || {
+        let here = on_disk(move || {
             Ok(match (read(&file)?, read(&gone)?) {
                 (Some(photo), _) => Found::Photo(photo),
                 (None, Some(record)) => Found::Erased(record),
                 (None, None) => Found::Nothing,
             })
-        })
-        .await
+        });
+        match (here.await?, &self.remote) {
+            (Found::Nothing, Some(remote)) => match remote.objects.get(&name(hash)).await? {
+                Some(photo) if Hash::of(&photo) != *hash => Err(ImagesError::Damaged { hash: *hash }),
+                Some(photo) => Ok(Found::Photo(photo)),
+                None => Ok(Found::Nothing),
+            },
+            (here, _) => Ok(here),
+        }
     }
 
-    /// Erases a photo and keeps `record` instead of it; `false` where there was none.
+    /// Erases a photo wherever it is and keeps `record` instead of it; `false` where there was none. Once begun it is not left
+    /// half done because nobody waits for it any more.
     ///
     /// # Errors
-    /// What keeps it from being erased; the record may be there already.
-    pub async fn erase(&self, hash: &Hash, record: Bytes) -> Result<bool, LogError> {
+    /// What keeps it from being erased; the record may be there already. Asked again, it goes on.
+    pub async fn erase(&self, hash: &Hash, record: Bytes) -> Result<bool, ImagesError> {
+        let (images, hash) = (self.clone(), *hash);
+        let erasing = tokio::spawn(async move { images.erase_everywhere(&hash, record).await });
+        erasing.await.unwrap_or(Err(LogError::Closed.into()))
+    }
+
+    async fn erase_everywhere(&self, hash: &Hash, record: Bytes) -> Result<bool, ImagesError> {
+        let _hand = self.hand(hash).await;
         let (file, gone) = (self.file(hash), self.gone(hash));
-        on_disk(move || {
-            if !file.exists() {
-                return Ok(false);
+        let there = match &self.remote {
+            Some(remote) => remote.objects.put_at(&name(hash)).await?.is_some(),
+            None => false,
+        };
+        let here = file.clone();
+        let recorded = on_disk(move || {
+            let any = there || here.exists();
+            if any {
+                gone.parent().map_or(Ok(()), make_folder)?;
+                write_whole(&gone, &record)?;
             }
-            write_whole(&gone, &record)?;
-            fs::remove_file(&file).map_err(|error| LogError::io("erase", &file, &error))?;
-            file.parent().map_or(Ok(()), sync_folder).map(|()| true)
-        })
-        .await
+            Ok(any)
+        });
+        if !recorded.await? {
+            return Ok(false);
+        }
+        if let (true, Some(remote)) = (there, &self.remote) {
+            remote.objects.remove(&name(hash)).await?;
+        }
+        on_disk(move || remove(&file)).await?;
+        Ok(true)
+    }
+
+    /// Holds a photo, so that it does not go to the store meanwhile.
+    async fn hand(&self, hash: &Hash) -> Option<MutexGuard<'_, ()>> {
+        Some(self.hands(hash)?.lock().await)
+    }
+
+    fn hands(&self, hash: &Hash) -> Option<&AsyncMutex<()>> {
+        self.remote.as_deref()?.hands.get(usize::from(*hash.0.first()?))
     }
 
     fn file(&self, hash: &Hash) -> PathBuf {
-        let name = hash.to_string();
-        self.folder.join(name.get(..2).unwrap_or_default()).join(name)
+        self.folder.join(name(hash))
     }
 
     fn gone(&self, hash: &Hash) -> PathBuf {
         self.file(hash).with_extension("gone")
     }
+}
+
+/// A photo's name, in the folder and in the store.
+fn name(hash: &Hash) -> String {
+    let hash = hash.to_string();
+    format!("{}/{hash}", hash.get(..2).unwrap_or_default())
+}
+
+/// Takes a file away; `false` where it was not there.
+fn unlink(file: &Path) -> Result<bool, LogError> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        removed => removed.map(|()| true).map_err(|error| LogError::io("erase", file, &error)),
+    }
+}
+
+/// The same durably.
+fn remove(file: &Path) -> Result<(), LogError> {
+    if unlink(file)? { file.parent().map_or(Ok(()), sync_folder) } else { Ok(()) }
 }
 
 /// Runs what blocks beside the runtime.
@@ -192,26 +314,4 @@ fn read(file: &Path) -> Result<Option<Bytes>, LogError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn what_is_stored_is_found_until_it_is_erased() {
-        let folder = tempfile::tempdir().unwrap();
-        let images = Images::new(folder.path().join("images"));
-        let photo = Bytes::from_static(b"a photo");
-        let hash = images.store(photo.clone(), Instant::EPOCH).await.unwrap();
-        assert_eq!(images.store(photo.clone(), Instant::EPOCH).await.unwrap(), hash);
-        assert_eq!(Hash::parse(&hash.to_string()), Some(hash));
-        let again = Images::new(folder.path().join("images"));
-        assert_eq!(again.find(&hash).await.unwrap(), Found::Photo(photo.clone()));
-        let record = Bytes::from_static(b"{}");
-        assert!(again.erase(&hash, record.clone()).await.unwrap());
-        assert!(!again.erase(&hash, record.clone()).await.unwrap());
-        assert_eq!(images.find(&hash).await.unwrap(), Found::Erased(record));
-        assert_eq!(images.find(&Hash::of(b"another")).await.unwrap(), Found::Nothing);
-        for bad in ["", "ab", &"g".repeat(64), &"é".repeat(32)] {
-            assert_eq!(Hash::parse(bad), None);
-        }
-    }
-}
+mod tests;

@@ -3,6 +3,7 @@
 pub(crate) mod accept;
 pub(crate) mod addresses;
 mod buffer;
+pub(crate) mod dial;
 pub(crate) mod door;
 mod framed;
 pub mod guard;
@@ -10,6 +11,7 @@ mod limits;
 pub mod mqtt;
 mod proxy;
 pub mod rate;
+mod taker;
 pub mod tcp;
 pub mod tls;
 mod udp;
@@ -25,16 +27,19 @@ use tokio::{
 
 pub use self::limits::Limits;
 use self::{
+    dial::Dialler,
     door::{Door, Entrance},
     framed::Framed,
     guard::Guard,
     mqtt::{Broker, Mqtt},
+    taker::Taker,
     tcp::Tcp,
     udp::Udp,
 };
 use crate::{
     directory::Network,
     host::Host,
+    images::Images,
     metrics::{Certificate, Listener},
     secrets::Source,
 };
@@ -141,17 +146,20 @@ impl Sockets {
         streams.chain(datagrams).filter_map(|(protocol, address)| Some((protocol, address.ok()?))).collect()
     }
 
-    /// Takes what comes until `stop` says so.
+    /// Takes what comes until `stop` says so; `kept`: the tenant's folder and where photos go, where there are such.
     pub fn serve(
         self,
         host: &Host,
         guard: &Arc<Guard>,
         options: &Options,
         certificates: Option<&Arc<tls::Certificates>>,
+        kept: (Option<PathBuf>, Option<Images>),
         stop: &watch::Receiver<bool>,
     ) -> Vec<JoinHandle<()>> {
         let mut tasks = Vec::new();
         let metrics = host.intake.metrics();
+        let (data, images) = kept;
+        let taker = Taker::new(host, images.clone());
         if let Some(listener) = self.tcp {
             let tcp = Tcp::new(host, guard.clone());
             let entrance = options.entrance(Listener::Tcp, certificates);
@@ -160,7 +168,7 @@ impl Sockets {
         }
         for (port, listener) in self.framed {
             let Some(framing) = framing(port.protocol) else { continue };
-            let framed = Framed::new(host, guard.clone(), port.protocol, framing);
+            let framed = Framed::new(taker.clone(), guard.clone(), port.protocol, framing);
             let mut entrance = options.entrance(Listener::Port, certificates);
             // Such a camera says nothing until a car comes; only listed addresses get so far.
             entrance.limits.first_byte = entrance.limits.idle;
@@ -172,8 +180,12 @@ impl Sockets {
         for (_, socket) in self.datagrams {
             tasks.push(tokio::spawn(Udp::new(host, guard.clone()).serve(socket, stop.clone())));
         }
+        let dialler = Dialler::new(host, guard.clone(), taker, data.map(|data| data.join("dialled")));
+        tasks.push(tokio::spawn(dialler.serve(stop.clone())));
         if let Some(broker) = &options.broker {
-            tasks.push(tokio::spawn(Mqtt::new(host, guard.clone(), broker.clone()).serve(stop.clone())));
+            tasks.push(tokio::spawn(
+                Mqtt::new(host, guard.clone(), images, broker.clone()).serve(stop.clone()),
+            ));
         }
         tasks
     }

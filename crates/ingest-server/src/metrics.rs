@@ -1,6 +1,7 @@
 //! What is counted: a fixed list, so that nothing that a stranger sends can make it longer (`docs/operations.md`).
 
 mod histogram;
+mod photos;
 pub mod process;
 mod work;
 
@@ -14,6 +15,7 @@ use parking_types::Instant;
 
 pub use self::{
     histogram::Histogram,
+    photos::Photos,
     work::{Outcomes, Work},
 };
 
@@ -51,6 +53,8 @@ label! {
         Http = "http",
         /// A broker's messages.
         Mqtt = "mqtt",
+        /// Devices that we call.
+        Dial = "dial",
     }
 }
 
@@ -118,6 +122,11 @@ pub struct Metrics {
     refused: [[AtomicU64; REASONS]; LISTENERS],
     stored: [Histogram; LISTENERS],
     decided: Histogram,
+    calls_answered: AtomicU64,
+    calls_failed: AtomicU64,
+    undecided: AtomicU64,
+    /// Photos on their way to object storage.
+    pub photos: Photos,
     secrets_read: AtomicU64,
     secrets_refused: AtomicU64,
     site_read: AtomicU64,
@@ -151,6 +160,11 @@ impl Metrics {
         self.decided.add(took, 1);
     }
 
+    /// A post was stored, and its decision did not come in time.
+    pub fn undecided(&self) {
+        self.undecided.fetch_add(1, Relaxed);
+    }
+
     /// Something was not taken.
     pub fn refused(&self, listener: Listener, reason: Refused, times: u64) {
         let row = self.refused.get(listener as usize);
@@ -180,6 +194,12 @@ impl Metrics {
         if let Some(gauge) = self.connections.get(listener as usize) {
             gauge.fetch_add(change, Relaxed);
         }
+    }
+
+    /// A device was called, and took the connection or did not.
+    pub fn called(&self, answered: bool) {
+        let counter = if answered { &self.calls_answered } else { &self.calls_failed };
+        counter.fetch_add(1, Relaxed);
     }
 
     /// The secrets were read again, or could not be used.
@@ -247,6 +267,20 @@ impl Metrics {
         }
         head(out, "parkline_decided_seconds", "histogram", "From a posted frame until its decision.");
         self.decided.write("parkline_decided_seconds", "", out);
+        head(
+            out,
+            "parkline_calls_total",
+            "counter",
+            "How often devices were called, by whether they answered.",
+        );
+        for (outcome, counter) in [("answered", &self.calls_answered), ("failed", &self.calls_failed)] {
+            line(
+                out,
+                format_args!("parkline_calls_total{{outcome=\"{outcome}\"}} {}", counter.load(Relaxed)),
+            );
+        }
+        let help = "Posted frames that are stored, and whose decision did not come in time.";
+        value(out, "parkline_undecided_total", "counter", help, self.undecided.load(Relaxed));
         let read = "How often the secrets were read again.";
         value(out, "parkline_secrets_read_total", "counter", read, self.secrets_read.load(Relaxed));
         let refused = "How often the secrets were to be read again and could not be used.";
@@ -266,6 +300,7 @@ impl Metrics {
             let (which, at) = (which.word(), gauge.load(Relaxed));
             line(out, format_args!("parkline_certificate_end_seconds{{certificate=\"{which}\"}} {at}"));
         }
+        self.photos.write(out);
         self.work.write(out);
     }
 }
@@ -311,10 +346,12 @@ mod tests {
         let before = written();
         metrics.refused(Listener::Udp, Refused::BadTag, 3);
         metrics.stored(Listener::Tcp, 2, 100, Duration::from_millis(1));
+        metrics.undecided();
         let after = written();
         assert_eq!(before.lines().count(), after.lines().count());
         assert!(after.contains("parkline_refused_total{listener=\"udp\",reason=\"bad_tag\"} 3\n"), "{after}");
         assert!(after.contains("parkline_frames_total{listener=\"tcp\"} 2\n"), "{after}");
+        assert!(after.contains("parkline_undecided_total 1\n"), "{after}");
         let named: Vec<&str> =
             after.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()).collect();
         let told = |line: &str| named.iter().any(|name| line.starts_with(name));

@@ -120,15 +120,29 @@ pub fn mqtt(
     topics: Topics,
     now: Instant,
 ) -> Option<(String, Vec<u8>)> {
-    let record = Record::read(&command.json);
-    let lines: Vec<&str> = record.arguments.lines.iter().map(AsRef::as_ref).collect();
-    let action = action(protocol, &command.action, &record.arguments, &lines)?;
-    let (serial, not_after) = (Some(serial), Some(command.not_after));
-    let target = Target { serial, id: &command.id, at: now, not_after, topics, ..Target::default() };
-    match command::encode(protocol, &action, &target).ok()? {
+    let target = Target { serial: Some(serial), topics, at: now, ..Target::default() };
+    match wire(command, protocol, &target)? {
         Wire::Publish { topic, payload } => Some((topic, payload)),
         _ => None,
     }
+}
+
+/// A command as it travels to a device of this protocol; `None` for what that has no word for.
+pub fn wire(command: &Command, protocol: Protocol, target: &Target<'_>) -> Option<Wire> {
+    let record = Record::read(&command.json);
+    let lines: Vec<&str> = record.arguments.lines.iter().map(AsRef::as_ref).collect();
+    let action = action(protocol, &command.action, &record.arguments, &lines)?;
+    let target = Target { id: &command.id, not_after: Some(command.not_after), ..*target };
+    command::encode(protocol, &action, &target).ok()
+}
+
+/// The session that a command follows from.
+pub fn session(command: &Command) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Caused {
+        session: Option<String>,
+    }
+    serde_json::from_slice::<Caused>(&command.json).ok()?.session
 }
 
 /// An instant in the native frame's unit.

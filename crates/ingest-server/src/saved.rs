@@ -21,14 +21,17 @@ pub(crate) struct Saved<'a> {
     pub(crate) observer: &'a [u8],
 }
 
-/// A checkpoint of the parts that `stage` and `observer` append.
+/// A checkpoint of the parts that `stage` and `observer` append. `room` is what it may take: a buffer that grows is copied, and
+/// there are two of it at that moment.
 pub(crate) fn encode(
+    room: usize,
     version: u32,
     time: Option<Instant>,
     stage: impl FnOnce(&mut Vec<u8>),
     observer: impl FnOnce(&mut Vec<u8>),
 ) -> Vec<u8> {
-    let mut bytes = vec![FORMAT];
+    let mut bytes = Vec::with_capacity(room);
+    bytes.push(FORMAT);
     bytes.extend_from_slice(&version.to_le_bytes());
     bytes.extend_from_slice(&time.unwrap_or(Instant::MIN).as_nanos().to_le_bytes());
     with_length(&mut bytes, stage);
@@ -69,7 +72,7 @@ mod tests {
     fn the_parts_come_back_and_cut_ones_do_not() {
         for time in [None, Some(Instant::EPOCH)] {
             let saved = Saved { version: 3, time, stage: b"stage", observer: b"view" };
-            let bytes = encode(3, time, |out| out.extend(b"stage"), |out| out.extend(b"view"));
+            let bytes = encode(0, 3, time, |out| out.extend(b"stage"), |out| out.extend(b"view"));
             assert_eq!(decode(&bytes), Some(saved));
             assert_eq!(decode(&bytes[..25]), None);
         }

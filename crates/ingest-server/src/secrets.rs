@@ -25,6 +25,16 @@ use crate::{directory::Directory, log::lock};
 pub struct Secret {
     keys: Vec<DeviceKey>,
     tokens: Vec<Token>,
+    login: Option<Login>,
+}
+
+/// What we say who we are to a device that we call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Login {
+    /// The user.
+    pub user: String,
+    /// The password.
+    pub password: Text,
 }
 
 struct DeviceKey {
@@ -53,6 +63,16 @@ impl Secret {
     /// Whether it has a token at all.
     pub fn has_tokens(&self) -> bool {
         !self.tokens.is_empty()
+    }
+
+    /// What we log in with where we call the device.
+    pub fn login(&self) -> Option<&Login> {
+        self.login.as_ref()
+    }
+
+    /// Whether it has what devices without tags need: a token that they send, or a login that we send them.
+    fn proves_others(&self) -> bool {
+        self.has_tokens() || self.login.is_some()
     }
 
     fn has_keys(&self) -> bool {
@@ -98,8 +118,8 @@ const KEY_BYTES: std::ops::RangeInclusive<usize> = 16..=64;
 const SHORTEST_TOKEN: usize = 16;
 
 impl Keyring {
-    /// Reads lines `NAME KEY_ID HEX` and `NAME token TEXT`, each with `until=TIME` behind it where it is to end; blank
-    /// lines and those that begin with `#` are passed over.
+    /// Reads lines `NAME KEY_ID HEX` and `NAME token TEXT`, each with `until=TIME` behind it where it is to end, and
+    /// `NAME login USER PASSWORD`; blank lines and those that begin with `#` are passed over.
     ///
     /// # Errors
     /// [`SecretError`]; nothing secret is in it.
@@ -125,7 +145,7 @@ impl Keyring {
             let name = device.key.as_deref()?;
             let secret = self.secret(name);
             let whole =
-                secret.is_some_and(|s| if device.is_native() { s.has_keys() } else { s.has_tokens() });
+                secret.is_some_and(|s| if device.is_native() { s.has_keys() } else { s.proves_others() });
             (!whole).then(|| Lacking { device: device.id.clone(), secret: name.to_owned() })
         });
         lacking.min_by(|a, b| a.device.cmp(&b.device))
@@ -154,8 +174,13 @@ impl fmt::Display for Lacking {
 fn take(line: &str, secrets: &mut HashMap<String, Secret>) -> Result<(), &'static str> {
     let mut words = line.split_whitespace();
     let (Some(name), Some(kind), Some(text)) = (words.next(), words.next(), words.next()) else {
-        return Err("expected a name, a key's number or the word token, and the key in hex or the token");
+        return Err(
+            "expected a name, a key's number or the word token or login, and the key in hex, the token, or user and password",
+        );
     };
+    if kind == "login" {
+        return login(text, (words.next(), words.next()), secrets.entry(name.to_owned()).or_default());
+    }
     let until = match (words.next(), words.next()) {
         (None, _) => Instant::MAX,
         (Some(word), None) => {
@@ -184,6 +209,15 @@ fn take(line: &str, secrets: &mut HashMap<String, Secret>) -> Result<(), &'stati
         return Err("a key has 16 to 64 bytes");
     }
     secret.keys.push(DeviceKey { id, key: Key::new(&bytes), until });
+    Ok(())
+}
+
+fn login(user: &str, rest: (Option<&str>, Option<&str>), secret: &mut Secret) -> Result<(), &'static str> {
+    let (Some(password), None) = rest else { return Err("behind login a user and a password must stand") };
+    if secret.login.is_some() {
+        return Err("this secret has a login already");
+    }
+    secret.login = Some(Login { user: user.to_owned(), password: Text(password.to_owned()) });
     Ok(())
 }
 
@@ -353,6 +387,8 @@ mod tests {
             ("m-1 1 zz112233445566778899aabbccddeeff", "hex"),
             ("m-1 1 00112233445566778899aabbccddeef", "hex"),
             ("m-1 token deadbeef", "16 characters"),
+            ("m-1 login deadbeef", "user and a password"),
+            ("m-1 login admin dead beef", "user and a password"),
             ("m-1 1 00112233445566778899aabbccddeeff until=soon", "until="),
             ("m-1 1 00112233445566778899aabbccddeeff until=2026-03-02T00:00:00Z more", "too many"),
         ];
@@ -364,6 +400,10 @@ mod tests {
                 "{error}"
             );
         }
+        let ring = Keyring::parse("c-1 login admin deadbeef").unwrap();
+        let login = ring.secret("c-1").unwrap().login().cloned().unwrap();
+        assert_eq!((&*login.user, &*login.password.0), ("admin", "deadbeef"));
+        assert!(!format!("{login:?}").contains("deadbeef"));
         let twice = format!("m-1 1 {KEY}\nm-1 1 {KEY}");
         assert!(Keyring::parse(&twice).unwrap_err().why.contains("already"));
         let ring = Keyring::parse(&format!("m-1 1 {KEY}\nm-1 token 0123456789abcdef")).unwrap();
@@ -380,6 +420,7 @@ mod tests {
             |text: &str| Keyring::parse(text).unwrap().lacks(&directory).map(|lacking| lacking.device);
         let (key, token) = (format!("n 1 {KEY}"), "c token 0123456789abcdef");
         assert_eq!(lacks(&format!("{key}\n{token}")), None);
+        assert_eq!(lacks(&format!("{key}\nc login admin secret")), None, "we log in there");
         assert_eq!(lacks(&key).as_deref(), Some("c-1"));
         assert_eq!(lacks(token).as_deref(), Some("n-1"));
         assert_eq!(

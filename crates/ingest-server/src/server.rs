@@ -16,11 +16,10 @@ use parkline::{
 };
 use serde_json::{Map, Value};
 use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
-use tracing::{error, info};
 
 use crate::{
     api::{self, Api, Tokens},
-    archive::{self, Retention},
+    archive::Retention,
     clock::Clock,
     directory::Directory,
     host::{FRAMES, Host, HostOptions},
@@ -35,8 +34,10 @@ use crate::{
     },
     log::{Embedded, Log, LogError, Name, Options, Ownership, SharedLog, TornTail},
     metrics::{Certificate, Listener, Metrics},
+    objects::{Objects, ObjectsAt, ObjectsError},
     secrets::{self, Lacking, Secrets},
     sitefile::{SiteDocuments, SiteFileError},
+    sweep::sweep,
 };
 
 /// How the server is started.
@@ -58,6 +59,8 @@ pub struct ServerOptions {
     pub listeners: listener::Options,
     /// How long frames stay in the data folder.
     pub retention: Retention,
+    /// Object storage that photos go to.
+    pub objects: Option<ObjectsAt>,
 }
 
 /// Where a log lies.
@@ -116,6 +119,8 @@ pub enum StartError {
     Secrets(secrets::ReadError),
     /// The certificates cannot be used.
     Tls(TlsError),
+    /// Object storage cannot be used.
+    Objects(ObjectsError),
 }
 
 impl fmt::Display for StartError {
@@ -133,6 +138,7 @@ impl fmt::Display for StartError {
             Self::Worker(why) => write!(f, "a worker stopped: {why}"),
             Self::Secrets(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
+            Self::Objects(error) => error.fmt(f),
             Self::Change(error) => write!(f, "the site's changes were not taken: {error}"),
         }
     }
@@ -151,7 +157,7 @@ macro_rules! from {
 }
 from! {
     SiteFileError => SiteFile, SiteError => Site, LogError => Log, KeptError => Kept, ChangeError => Change,
-    secrets::ReadError => Secrets, TlsError => Tls
+    secrets::ReadError => Secrets, TlsError => Tls, ObjectsError => Objects
 }
 
 /// The name under which the pipeline's workers commit.
@@ -162,8 +168,6 @@ const BUDGET_BYTES: u32 = 32 << 20;
 const LOOK: Duration = Duration::from_millis(10);
 /// How often planned changes of the site are looked at.
 const PLANNED: Duration = Duration::from_secs(1);
-/// How often old frames are looked for.
-const SWEEP: Duration = Duration::from_secs(600);
 /// How long requests may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -179,6 +183,8 @@ pub struct Server {
     site: PathBuf,
     stop: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    /// Whose site it is.
+    pub tenant: String,
     /// Where HTTP is listened on.
     pub http: SocketAddr,
     /// Where native frames are listened on.
@@ -238,13 +244,14 @@ impl Server {
             #[cfg(feature = "kafka")]
             Place::Cluster(_) => None,
         };
-        let images = data.as_ref().map(|data| Images::new(data.join("images")));
+        let images = data.as_ref().map(|data| images(options, data, &tenant)).transpose()?;
         let kept = data.clone().zip(images.clone());
+        let beside = (data.clone(), images.clone());
         let api = Api::new(&host, guard.clone(), keeper.clone(), images, data, options.tokens.clone());
         let metrics = host.intake.metrics().clone();
         let entrance = options.listeners.entrance(Listener::Http, certificates.as_ref());
         let door = Door::new(Listener::Http, entrance, Box::new(|_| true), &metrics);
-        let serving = api::serve(http, api.router(), door, limits, metrics, stopped.clone());
+        let serving = api::serve(http, api.router(), door, limits, metrics.clone(), stopped.clone());
         let mut tasks = vec![tokio::spawn(serving)];
         // In a cluster others may own the partitions; the changes are for whoever does.
         if !in_a_cluster {
@@ -253,14 +260,25 @@ impl Server {
         let site_changes = keeper.begin(pending, &merged).await?;
         let membership = hear_of_the_site(membership, &keeper).await?;
         tasks.push(tokio::spawn(keep_up(keeper.clone(), stopped.clone())));
-        if let (Some((tenant, images)), true) = (kept, options.retention.sweeps()) {
-            let retention = options.retention.clone();
-            tasks.push(tokio::spawn(sweep(tenant, images, retention, host.clock.clone(), stopped.clone())));
+        if let Some((tenant, images)) = kept {
+            let (metrics, sending, stopping) = (metrics.clone(), images.clone(), stopped.clone());
+            tasks.push(tokio::spawn(async move { sending.send(&metrics, stopping).await }));
+            if options.retention.sweeps() {
+                let retention = options.retention.clone();
+                tasks.push(tokio::spawn(sweep(
+                    tenant,
+                    images,
+                    retention,
+                    host.clock.clone(),
+                    stopped.clone(),
+                )));
+            }
         }
         let devices = guard.directory.len();
         let certificate_files = options.listeners.certificate_files();
         note_ends(&certificate_files, host.intake.metrics());
-        tasks.extend(sockets.serve(&host, &guard, &options.listeners, certificates.as_ref(), &stopped));
+        let certificates_now = certificates.as_ref();
+        tasks.extend(sockets.serve(&host, &guard, &options.listeners, certificates_now, beside, &stopped));
         Ok(Self {
             host,
             _membership: membership,
@@ -271,6 +289,7 @@ impl Server {
             site: options.site.clone(),
             stop,
             tasks,
+            tenant,
             http: http_at,
             tcp,
             ports,
@@ -292,6 +311,7 @@ impl Server {
         let directory = Directory::new(&merged, 1);
         Secrets::open(options.listeners.secrets.clone(), &directory)?;
         certificates(options)?;
+        options.objects.as_ref().map(|at| Objects::open(at, "")).transpose()?;
         Ok(directory.len())
     }
 
@@ -403,6 +423,15 @@ async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(StartError::Worker(error.to_string())))
 }
 
+/// Where photos lie: in the tenant's folder, or in object storage and on their way there in that folder.
+fn images(options: &ServerOptions, data: &Path, tenant: &str) -> Result<Images, ObjectsError> {
+    let folder = data.join("images");
+    Ok(match &options.objects {
+        Some(at) => Images::spooled(folder, Objects::open(at, &format!("{tenant}/images"))?),
+        None => Images::new(folder),
+    })
+}
+
 /// A log that was opened.
 struct Opened {
     log: SharedLog,
@@ -498,39 +527,6 @@ fn address(listener: &TcpListener) -> SocketAddr {
 async fn keep_up(keeper: Arc<Keeper>, mut stop: watch::Receiver<bool>) {
     while tokio::time::timeout(PLANNED, stop.wait_for(|stop| *stop)).await.is_err() {
         keeper.keep_up().await;
-    }
-}
-
-/// Moves old frames into the archive and erases old photos, now and then.
-async fn sweep(
-    tenant: PathBuf,
-    images: Images,
-    retention: Retention,
-    clock: Clock,
-    mut stop: watch::Receiver<bool>,
-) {
-    loop {
-        let (tenant, retention, images, now) =
-            (tenant.clone(), retention.clone(), images.clone(), clock.now());
-        let swept = tokio::task::spawn_blocking(move || {
-            let photos = retention.photos.map_or(Ok(0), |keep| images.sweep(keep, now));
-            (archive::sweep(&tenant, &retention, now), photos)
-        });
-        if let Ok((frames, photos)) = swept.await {
-            match frames {
-                Ok(0) => {}
-                Ok(moved) => info!(segments = moved, "{moved} segments of old frames went to the archive"),
-                Err(error) => error!("old frames stay where they are: {error}"),
-            }
-            match photos {
-                Ok(0) => {}
-                Ok(erased) => info!(change = "photos", photos = erased, "{erased} old photos were erased"),
-                Err(error) => error!("old photos stay where they are: {error}"),
-            }
-        }
-        if tokio::time::timeout(SWEEP, stop.wait_for(|stop| *stop)).await.is_ok() {
-            return;
-        }
     }
 }
 

@@ -51,6 +51,11 @@ impl Row {
     pub fn session(&self) -> &str {
         &self.keys.session
     }
+
+    /// The plate of its vehicle, where it is known.
+    pub fn plate(&self) -> Option<&str> {
+        self.keys.plate.as_deref()
+    }
 }
 
 impl Keys {

@@ -152,6 +152,8 @@ pub struct Worker<S> {
     checkpoint: Checkpointing,
     /// The position of the last checkpoint.
     checkpointed: u64,
+    /// How long it was.
+    state_bytes: usize,
     topics: HashMap<&'static str, Name>,
 }
 
@@ -197,6 +199,7 @@ impl<S: Stage> Worker<S> {
             checkpoint_at,
             checkpoint: Checkpointing::default(),
             checkpointed: 0,
+            state_bytes: 0,
             topics: HashMap::new(),
         };
         worker.setting.observer.restore(worker.setting.partition, &[]);
@@ -218,6 +221,7 @@ impl<S: Stage> Worker<S> {
             self.time = saved.time;
             self.next = position;
             self.checkpointed = position;
+            self.state_bytes = state.len();
         }
     }
 

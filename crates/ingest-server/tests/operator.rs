@@ -104,6 +104,61 @@ fn a_log_is_priced_again_and_another_tariff_says_what_it_changes() {
     assert_eq!((&lines[0]["before"]["total"], &lines[0]["after"]["total"]), (&json!("2.00"), &json!("3.00")));
     assert_eq!(last(&dearer.stdout)["differ"], 1);
     assert_eq!(run(&["verify", "--data", "no/such/folder"], b"").status.code(), Some(2));
+    // The session ended long before the log did.
+    let recent = run(&["verify", "--data", &data, "--tariff", tariff.to_str().unwrap(), "--days", "1"], b"");
+    assert_eq!((recent.status.code(), &last(&recent.stdout)["compared"]), (Some(0), &json!(0)));
+}
+
+#[test]
+fn a_span_is_processed_again_into_a_fresh_place_and_the_differences_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    write_site(folder.path(), &site());
+    let server = Server::start(folder.path(), &[]);
+    for (id, day) in [("a-1", 2), ("a-2", 3)] {
+        let entry = json!({"id": id, "action": "entry", "at": format!("2026-03-0{day}T08:00:00+08:00"), "berth": "L1-001",
+            "plate": "粤B7K35Q", "by": {"kind": "patrol", "id": "p"}, "exit": format!("2026-03-0{day}T08:50:00+08:00")});
+        let (status, answer) = server.post("/v1/actions", entry.to_string().as_bytes());
+        assert_eq!(status, 200, "{answer}");
+    }
+    let fits = |line: &Value| line["record"]["total"] == "2.00";
+    while server.feed_until("charges", fits).iter().filter(|line| fits(line)).count() < 2 {}
+    server.terminate();
+    let data = folder.path().join("data").display().to_string();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let again = |out: &str, more: &[&str]| {
+        let span = ["--from", "2026-03-02T00:00:00+08:00", "--to", "2026-03-03T00:00:00+08:00"];
+        run(&[&["reprocess", "--data", &data, "--out", out], &span[..], more].concat(), b"")
+    };
+    let same = again(&at("same"), &[]);
+    let summary = last(&same.stdout);
+    assert_eq!((same.status.code(), &summary["compared"]), (Some(0), &json!(1)), "{}", text(&same.stderr));
+    assert_eq!(summary["totals"], json!([{"currency": "CNY", "before": "2", "after": "2"}]));
+    let charges = json_lines(&fs::read(folder.path().join("same/charges.jsonl")).unwrap());
+    assert_eq!((charges.len(), &charges[0]["total"]), (1, &json!("2.00")));
+    assert_eq!(again(&at("same"), &[]).status.code(), Some(2), "the place is not fresh");
+
+    // Another site from the first record on: a dearer tariff, and a lot of another kind of berth.
+    let mut other = site();
+    other["tariffs"][0]["rules"][0]["charge"]["steps"][0]["price"] = json!("1.50");
+    fs::write(folder.path().join("other.json"), other.to_string()).unwrap();
+    let dearer = again(&at("dearer"), &["--site", &at("other.json")]);
+    assert_eq!(dearer.status.code(), Some(1), "{}", text(&dearer.stderr));
+    let differences = json_lines(&fs::read(folder.path().join("dearer/differences.jsonl")).unwrap());
+    assert_eq!(differences.len(), 1);
+    assert_eq!(differences[0]["differs"], json!(["charge.total", "charge.due", "charge.outstanding"]));
+    assert_eq!(differences[0]["after"]["charge"]["total"], "3.00");
+    assert_eq!(last(&dearer.stdout)["totals"][0]["after"], "3");
+
+    // What is not there any more is told too.
+    other["berths"] = json!([{"id": "L1-002", "lot": "L1"}]);
+    other["devices"][0]["berth"] = json!("L1-002");
+    fs::write(folder.path().join("other.json"), other.to_string()).unwrap();
+    let gone = again(&at("gone"), &["--site", &at("other.json")]);
+    assert_eq!((&last(&gone.stdout)["only_before"], gone.status.code()), (&json!(1), Some(1)));
+    other["lots"][0]["group"] = json!("elsewhere");
+    fs::write(folder.path().join("other.json"), other.to_string()).unwrap();
+    let moved = again(&at("moved"), &["--site", &at("other.json")]);
+    assert_eq!(moved.status.code(), Some(2), "its records lie where its group was");
 }
 
 #[test]

@@ -146,7 +146,7 @@ async fn a_slow_stage_stops_the_sockets_and_nothing_is_acknowledged_early() {
     let sockets = Sockets::bind(Some("127.0.0.1:0".parse().unwrap()), &[]).await.unwrap();
     let address = sockets.tcp().unwrap();
     let (stop, stopped) = watch::channel(false);
-    let tasks = sockets.serve(&host, &guard, &options, None, &stopped);
+    let tasks = sockets.serve(&host, &guard, &options, None, (None, None), &stopped);
 
     gate.set(true);
     let device = tokio::task::spawn_blocking(move || {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use common::{DEADLINE, Server, site, write_site};
+use ingest_server::images::Hash;
 use serde_json::{Value, json};
 
 fn started(protocol: &str, device: Value) -> (tempfile::TempDir, Server, SocketAddr) {
@@ -100,4 +101,23 @@ fn frames_of_a_barrier_board_behind_a_converter_are_those_of_its_address() {
     server.metric_until("parkline_noise_bytes_total{listener=\"port\"}", 5);
     drop(line);
     server.metric_until("parkline_connections{listener=\"port\"}", 0);
+}
+
+#[test]
+fn a_photo_behind_a_cameras_result_lies_beside_the_log() {
+    let device = json!({"id": "v-1", "protocol": "vz-tcp", "lot": "G1", "sources": ["127.0.0.1"]});
+    let (_folder, server, to) = started("vz-tcp", device);
+    let result =
+        json!({"cmd": "ivs_result", "id": 7, "PlateResult": {"license": "A12345", "confidence": 97}});
+    let photo = [b"\xff\xd8\xff\xe0", &[7; 2000][..], b"\xff\xd9"].concat();
+    let body = [result.to_string().as_bytes(), b"\0", &photo].concat();
+    let frame = [b"VZ\0\0", &(body.len() as u32).to_be_bytes()[..], &body].concat();
+    TcpStream::connect(to).unwrap().write_all(&frame).unwrap();
+    let frames = server.feed_until("frames", |line| line["record"]["device"] == "v-1");
+    let line = frames.iter().find(|line| line["record"]["device"] == "v-1").unwrap();
+    assert_eq!(line["record"]["images"][0]["bytes"], photo.len());
+    let position = format!("{}-{}", line["partition"], line["offset"]);
+    assert_eq!(line["record"]["images"][0]["sha256"], Hash::of(&photo).to_string());
+    let (status, whole) = server.get(&format!("/v1/frames/{position}/payload"));
+    assert_eq!((status, whole), (200, common::text(&frame)));
 }

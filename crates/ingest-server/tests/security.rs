@@ -181,6 +181,26 @@ fn keys_change_while_devices_are_connected() {
     nothing_secret_in(&std::fs::read_to_string(folder.path().join("stderr")).unwrap());
 }
 
+/// A stolen key ends though the site cannot be worked in yet: here its document is a pipe that nobody writes into.
+#[test]
+fn a_key_ends_before_the_site_is_read() {
+    let (folder, server) = started(&both());
+    let mut thief = Device::connect(server.tcp, 1).unwrap();
+    thief.key = Some((1, key(ONE)));
+    let site = folder.path().join("site.json");
+    std::fs::remove_file(&site).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&site).status().unwrap().success());
+    secrets(folder.path(), &[format!("n-1 2 {TWO}"), format!("gate token {TOKEN}")]);
+    server.hang_up();
+    server.metric_until("parkline_secrets_read_total", 1);
+    let bytes = thief.report(true);
+    thief.send(&bytes).unwrap();
+    assert_eq!(thief.ack().unwrap().status, AckStatus::BAD_TAG);
+    assert_eq!(server.metric("parkline_site_read_total"), 0);
+    std::fs::write(&site, guarded().to_string()).unwrap();
+    server.metric_until("parkline_site_read_total", 1);
+}
+
 #[test]
 fn a_camera_needs_the_token_or_the_address_that_the_site_names() {
     let (_folder, server) = started(&both());

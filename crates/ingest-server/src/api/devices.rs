@@ -203,6 +203,7 @@ async fn take(api: &Api, device: Option<Arc<Device>>, posted: Posted) -> Result<
     metrics.stored(Listener::Http, 1, posted.body.len() as u64, moment().duration_since(posted.since));
     if !api.0.desk.reached(position, posted.left()).await {
         // It is stored, and the copy that the camera sends gets the decision.
+        metrics.undecided();
         return Err(Problem::later("undecided", "stored, but not decided yet; send it again"));
     }
     tracing::debug!("decided");

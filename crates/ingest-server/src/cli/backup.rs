@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{CannotRun, Ended};
 use crate::{
-    backup::{self, Reach},
+    backup::{self, Photos, Reach},
     clock::Clock,
 };
 
@@ -16,7 +16,8 @@ Examples:
   parkline backup --data /var/lib/parkline --to /mnt/backup --every 60
   parkline restore --from /mnt/backup --data /var/lib/parkline
 
-The server may run while a backup is made; only what has grown is copied. A backup that is cut off leaves the one before.
+The server may run while a backup is made; only what has grown is copied, photos too; photos that
+were erased leave the backup. A backup that is cut off leaves the one before.
 Restoring wants a data folder without this tenant, and prints how far each partition goes: `until` is when the last frame
 that was shipped came in, and what came between then and the loss is not there.";
 
@@ -60,9 +61,11 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
         match (done, args.every) {
             (Ok(shipped), _) => {
                 let partitions: Vec<Value> = shipped.partitions.iter().map(reach).collect();
+                let Photos { copied, bytes, erased, .. } = shipped.photos;
+                let photos = json!({"files": copied, "bytes": bytes, "erased": erased});
                 println!(
                     "{}",
-                    json!({"files": shipped.files, "bytes": shipped.bytes, "partitions": partitions})
+                    json!({"files": shipped.files, "bytes": shipped.bytes, "partitions": partitions, "photos": photos})
                 );
             }
             (Err(error), None) => return Err(CannotRun::new(error)),
@@ -76,14 +79,21 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
 
 pub(super) fn restore(args: &RestoreArgs) -> Result<Ended, CannotRun> {
     let (from, to) = (args.from.join(&args.tenant), args.data.join(&args.tenant));
-    let manifest = backup::restore(&from, &to).map_err(CannotRun::new)?;
+    let (manifest, photos) = backup::restore(&from, &to).map_err(CannotRun::new)?;
     let now = Clock::system().now().to_string();
     let partitions: Vec<Value> = manifest.partitions.iter().map(reach).collect();
     // Of all partitions together: before it nothing is missing.
     let until = manifest.partitions.values().filter_map(|reach| reach.until.as_ref());
     let until = until.filter_map(|until| until.parse::<parking_types::Instant>().ok()).min();
     let from = until.map(|until| until.to_string());
-    println!("{}", json!({"partitions": partitions, "not_shipped": {"from": from, "to": now}}));
+    let about = json!({"files": photos.copied, "bytes": photos.bytes, "damaged": photos.damaged});
+    println!(
+        "{}",
+        json!({"partitions": partitions, "photos": about, "not_shipped": {"from": from, "to": now}})
+    );
+    if photos.damaged > 0 {
+        eprintln!("{} photos of the backup are damaged and were left out", photos.damaged);
+    }
     match from {
         Some(from) => eprintln!("what came in after {from} was not shipped and is not there"),
         None => eprintln!("the backup holds no frames"),

@@ -7,7 +7,7 @@ mod folder;
 
 use serde_json::json;
 
-use super::{CannotRun, Ended, options};
+use super::{CannotRun, Ended, options, tenants};
 #[cfg(feature = "kafka")]
 use crate::server::Place;
 use crate::{
@@ -20,10 +20,10 @@ Examples:
   parkline doctor
   parkline doctor --config /etc/parkline/parkline.toml
 
-Looks at settings, site, secrets, certificates, clock, data folder, disk, open files, addresses, brokers, the topics on Kafka and devices that we dial, beside a
+Looks at settings, site, secrets, certificates, clock, data folder, disk, open files, addresses, brokers, object storage, the topics on Kafka and devices that we dial, beside a
 running server or without one. One line for each thing looked at: {\"check\",\"state\",\"message\",\"do\"}; state is `well`,
 `doubtful` or `bad`. Ends with 1 where something is bad. Changes nothing: a file of 4 KiB is written into the data folder
-and taken away, to see how fast the disk is.";
+and taken away, to see how fast the disk is, and so is an object `doctor` where there is object storage.";
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -86,8 +86,8 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
         worst = worst.max(finding.state);
         finding.tell();
     };
-    match options::effective(&args.given) {
-        Ok(effective) => look(&effective, &mut tell),
+    match options::effective(&args.given).and_then(tenants::all) {
+        Ok(all) => look_at_all(&all, &mut tell),
         Err(CannotRun(why)) => tell(Finding::bad(
             "settings",
             why,
@@ -97,6 +97,16 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     Ok(Ended::some_bad(worst == State::Bad))
 }
 
+fn look_at_all(all: &[Effective], tell: &mut dyn FnMut(Finding)) {
+    for (place, effective) in all.iter().enumerate() {
+        let name = tenants::file(all, place).map_or_else(String::new, |file| format!("{file}: "));
+        look(effective, &mut |finding| tell(Finding { message: name.clone() + &finding.message, ..finding }));
+    }
+    around::clock(tell);
+    around::files(tell);
+}
+
+/// At what is a tenant's own.
 fn look(effective: &Effective, tell: &mut dyn FnMut(Finding)) {
     tell(settings(effective));
     let options = options::server(effective).map_err(CannotRun::new);
@@ -116,13 +126,14 @@ fn look(effective: &Effective, tell: &mut dyn FnMut(Finding)) {
     });
     if let Ok(options) = &options {
         around::certificates(&options.listeners, tell);
+        if let Some(at) = &options.objects {
+            around::objects(at, tell);
+        }
         #[cfg(feature = "kafka")]
         if let Place::Cluster(place) = &options.log {
             cluster::look(&place.options, tell);
         }
     }
-    around::clock(tell);
-    around::files(tell);
     let running = effective.settings.listen.http.and_then(around::running);
     if let Some(data) = &effective.settings.data {
         folder::look(data, running.is_some(), tell);

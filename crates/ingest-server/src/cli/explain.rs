@@ -1,6 +1,6 @@
 //! `parkline explain`
 
-use device_codec::{Explanation, Field};
+use device_codec::Field;
 use serde_json::json;
 
 use super::{
@@ -32,17 +32,20 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
         if frames.passes_over(line) {
             return Ok(());
         }
-        let explanation = match frames.payload(line) {
-            Ok(payload) => device_codec::explain(frames.protocol, &payload, &frames.context),
-            Err(error) => Explanation { fields: Vec::new(), error: Some(error) },
+        let (fields, error) = match frames.payload(line) {
+            Ok(payload) => {
+                let explained = device_codec::explain(frames.protocol, &payload, &frames.context);
+                (explained.fields, explained.error.map(frames::BadLine::from))
+            }
+            Err(error) => (Vec::new(), Some(error)),
         };
-        bad |= explanation.error.is_some();
-        eprint!("{}", table(&explanation));
+        bad |= error.is_some();
+        eprint!("{}", table(&fields, error.as_ref()));
         if output::is_terminal() {
             return Ok(());
         }
-        explanation.fields.iter().try_for_each(|field| lines.line(field_json(field).as_bytes()))?;
-        explanation.error.iter().try_for_each(|error| lines.line(frames::error_json(error).as_bytes()))
+        fields.iter().try_for_each(|field| lines.line(field_json(field).as_bytes()))?;
+        error.iter().try_for_each(|error| lines.line(error.json().as_bytes()))
     })?;
     lines.finish()?;
     Ok(Ended::some_bad(bad))
@@ -53,15 +56,13 @@ fn field_json(field: &Field) -> String {
         .to_string()
 }
 
-fn table(explanation: &Explanation) -> String {
-    let width = |of: fn(&Field) -> usize, least: usize| {
-        explanation.fields.iter().map(of).max().unwrap_or(0).max(least)
-    };
+fn table(fields: &[Field], error: Option<&frames::BadLine>) -> String {
+    let width = |of: fn(&Field) -> usize, least: usize| fields.iter().map(of).max().unwrap_or(0).max(least);
     let name = width(|field| field.name.chars().count(), 5);
     let value = width(|field| field.value.chars().count(), 5).min(48);
     let mut text =
         format!("{:>6} {:>5}  {:name$}  {:value$}  meaning\n", "offset", "bytes", "field", "value");
-    for field in &explanation.fields {
+    for field in fields {
         let line = format!(
             "{:>6} {:>5}  {:name$}  {:value$}  {}",
             field.offset, field.len, field.name, field.value, field.meaning
@@ -69,8 +70,8 @@ fn table(explanation: &Explanation) -> String {
         text.push_str(line.trim_end());
         text.push('\n');
     }
-    if let Some(error) = &explanation.error {
-        text.push_str(&format!("{:>6}        {error} ({})\n", error.offset, error.code.as_str()));
+    if let Some(error) = error {
+        text.push_str(&error.line());
     }
     text.push('\n');
     text

@@ -40,7 +40,8 @@ impl FrameArgs {
             None => (self.protocol.as_str(), None),
         };
         let protocol = Protocol::parse(name).ok_or_else(|| {
-            CannotRun(format!("there is no protocol {name}; `parkline protocols` lists all"))
+            let meant = nearest(name).map_or_else(String::new, |known| format!(", did you mean {known}?"));
+            CannotRun(format!("there is no protocol {name}{meant}; `parkline protocols` lists all"))
         })?;
         let port = port
             .map(|port| port.parse::<u8>().map_err(|_| CannotRun(format!("{port} is no port"))))
@@ -65,37 +66,109 @@ impl Frames<'_> {
     /// The payload that a line stands for: hex, or the text itself where the protocol speaks text and the line is no hex.
     ///
     /// # Errors
-    /// The offset of the first character that is no hex digit.
-    pub(super) fn payload(&self, line: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    /// The first character that is no hex digit, and where it stands.
+    pub(super) fn payload(&self, line: &[u8]) -> Result<Vec<u8>, BadLine> {
         let text = line.trim_ascii();
-        match (unhex(text), self.protocol.info().payload) {
-            (Ok(bytes), _) => Ok(bytes),
-            (Err(_), Payload::Json | Payload::Text) => Ok(text.to_vec()),
-            (Err(_), Payload::Binary) if self.protocol.takes_json() && text.starts_with(b"{") => {
-                Ok(text.to_vec())
-            }
-            (Err(at), Payload::Binary) => Err(DecodeError::new(ErrorCode::Syntax, at, "hex")),
+        let bad = match unhex(text) {
+            Ok(bytes) => return Ok(bytes),
+            Err(bad) => bad,
+        };
+        let may_be_text = match self.protocol.info().payload {
+            Payload::Json | Payload::Text => !bad.looks_like_hex(text),
+            Payload::Binary => self.protocol.takes_json() && text.starts_with(b"{"),
+        };
+        if may_be_text {
+            return Ok(text.to_vec());
+        }
+        let lead = line.len() - line.trim_ascii_start().len();
+        Err(BadLine { code: ErrorCode::Syntax, offset: lead + bad.at, message: bad.message(text, lead) })
+    }
+}
+
+/// What is wrong with a line, or with the frame in it.
+pub(super) struct BadLine {
+    code: ErrorCode,
+    offset: usize,
+    message: String,
+}
+
+impl From<DecodeError> for BadLine {
+    fn from(error: DecodeError) -> Self {
+        Self { code: error.code, offset: error.offset, message: error.to_string() }
+    }
+}
+
+impl BadLine {
+    /// `{"error":{"code","offset","message"}}`
+    pub(super) fn json(&self) -> String {
+        let about =
+            serde_json::json!({"code": self.code.as_str(), "offset": self.offset, "message": self.message});
+        serde_json::json!({ "error": about }).to_string()
+    }
+
+    /// For people, under a table of fields.
+    pub(super) fn line(&self) -> String {
+        format!("{:>6}        {} ({})\n", self.offset, self.message, self.code.as_str())
+    }
+}
+
+/// What is no hex in a text, and which byte of the frame it would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct BadHex {
+    at: usize,
+    byte: usize,
+}
+
+impl BadHex {
+    /// Whether the text was meant as hex all the same: it begins with two bytes of it, and is no form or line of text.
+    fn looks_like_hex(self, text: &[u8]) -> bool {
+        self.byte >= 2 && !text.contains(&b'=')
+    }
+
+    fn message(self, text: &[u8], lead: usize) -> String {
+        let place =
+            format!("at character {} of the line, in byte {} of the frame", lead + self.at, self.byte);
+        let rest = String::from_utf8_lossy(text.get(self.at..).unwrap_or_default());
+        match rest.chars().next() {
+            Some(found) => format!("{found:?} is no hex digit, {place}"),
+            None => format!("the last hex digit has no second one, {place}"),
         }
     }
 }
 
-/// Bytes of hex digits, between which blanks may stand; else the offset of what is none.
-fn unhex(text: &[u8]) -> Result<Vec<u8>, usize> {
-    let mut digits = text.iter().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace());
-    let value = |(at, byte): (usize, &u8)| char::from(*byte).to_digit(16).map(|digit| digit as u8).ok_or(at);
-    let mut bytes = Vec::with_capacity(text.len() / 2);
-    while let Some(high) = digits.next() {
-        let high = value(high)?;
-        let low = digits.next().map_or(Err(text.len()), value)?;
-        bytes.push(high << 4 | low);
-    }
-    Ok(bytes)
+/// The protocol whose name is most like this one, if any is.
+fn nearest(name: &str) -> Option<Protocol> {
+    let name = name.to_ascii_lowercase().replace(['_', ' '], "-");
+    let likeness = |known: &Protocol| strsim::jaro_winkler(&name, known.name());
+    let best = Protocol::ALL.iter().copied().max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(&best) > 0.75).then_some(best)
 }
 
-/// `{"error":{"code","offset","message"}}`
-pub(super) fn error_json(error: &DecodeError) -> String {
-    let about = serde_json::json!({"code": error.code.as_str(), "offset": error.offset, "message": error.to_string()});
-    serde_json::json!({ "error": about }).to_string()
+/// Bytes of hex digits, between which blanks and colons may stand, and `0x` before each group of bytes; else what is none.
+fn unhex(text: &[u8]) -> Result<Vec<u8>, BadHex> {
+    let mut bytes = Vec::with_capacity(text.len() / 2);
+    let (mut at, mut high, mut group) = (0, None, true);
+    while let Some(byte) = text.get(at) {
+        let prefix = group && high.is_none() && matches!(text.get(at..at + 2), Some([b'0', b'x' | b'X']));
+        group = byte.is_ascii_whitespace() || *byte == b':';
+        if prefix {
+            at += 2;
+            continue;
+        }
+        if !group {
+            let bad = BadHex { at, byte: bytes.len() };
+            let digit = char::from(*byte).to_digit(16).ok_or(bad)? as u8;
+            high = match high {
+                None => Some(digit),
+                Some(high) => {
+                    bytes.push(high << 4 | digit);
+                    None
+                }
+            };
+        }
+        at += 1;
+    }
+    if high.is_some() { Err(BadHex { at: text.len(), byte: bytes.len() }) } else { Ok(bytes) }
 }
 
 #[cfg(test)]
@@ -107,7 +180,80 @@ mod tests {
         assert_eq!(unhex(b"0aFF"), Ok(vec![10, 255]));
         assert_eq!(unhex(b"0a ff"), Ok(vec![10, 255]));
         assert_eq!(unhex(b""), Ok(vec![]));
-        assert_eq!(unhex(b"0a f"), Err(4));
-        assert_eq!(unhex(b"0x12"), Err(1));
+        assert_eq!(unhex(b"0a f"), Err(BadHex { at: 4, byte: 1 }));
+        assert_eq!(unhex(b"0x12 0XaB"), Ok(vec![0x12, 0xab]));
+        assert_eq!(unhex(b"0x12ab"), Ok(vec![0x12, 0xab]));
+        assert_eq!(unhex(b"12:aB:00"), Ok(vec![0x12, 0xab, 0]));
+        assert_eq!(unhex(b"120x34"), Err(BadHex { at: 3, byte: 1 }));
+        assert_eq!(unhex(b"0x1 0x2"), Err(BadHex { at: 5, byte: 1 }));
+        assert_eq!(unhex(b"1g"), Err(BadHex { at: 1, byte: 0 }));
+    }
+
+    fn refused(protocol: Protocol, line: &str) -> Option<String> {
+        let frames = Frames { protocol, context: Context::default() };
+        frames.payload(line.as_bytes()).err().map(|bad| bad.json())
+    }
+
+    #[test]
+    fn bad_hex_is_told_by_its_character_and_its_byte() {
+        for (protocol, line, message, offset) in [
+            (
+                Protocol::BoschTps110,
+                "  01 0g",
+                "'g' is no hex digit, at character 6 of the line, in byte 1 of the frame",
+                6,
+            ),
+            (
+                Protocol::F6213,
+                "b0é1",
+                "'é' is no hex digit, at character 2 of the line, in byte 1 of the frame",
+                2,
+            ),
+            (
+                Protocol::BoschTps110,
+                "011",
+                "the last hex digit has no second one, at character 3 of the line, in byte 1 of the frame",
+                3,
+            ),
+            (
+                Protocol::VzHttp,
+                "7b22x2",
+                "'x' is no hex digit, at character 4 of the line, in byte 2 of the frame",
+                4,
+            ),
+        ] {
+            let wanted =
+                serde_json::json!({"error": {"code": "syntax", "offset": offset, "message": message}});
+            assert_eq!(refused(protocol, line), Some(wanted.to_string()), "{line}");
+        }
+    }
+
+    #[test]
+    fn text_is_text_where_the_protocol_speaks_it() {
+        for (protocol, line) in [
+            (Protocol::VzHttp, "{\"a\":1}"),
+            (Protocol::VzHttp, "deadbeef=1&serialno=x"),
+            (Protocol::DahuaHttp, "Error"),
+            (Protocol::HikvisionIsapi, "<a/>"),
+            (Protocol::VzTcp, "{\"cmd\":\"getsn\"}"),
+        ] {
+            assert_eq!(refused(protocol, line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_nearly_right() {
+        for (written, meant) in [
+            ("bosch", Some(Protocol::BoschTps110)),
+            ("vz_http", Some(Protocol::VzHttp)),
+            ("Dahua", Some(Protocol::DahuaHttp)),
+            ("dingtek-d0200", Some(Protocol::DingtekDo200)),
+            ("hikvison-isapi", Some(Protocol::HikvisionIsapi)),
+            ("plate-recogniser", Some(Protocol::PlateRecognizer)),
+            ("zzz", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written), meant, "{written}");
+        }
     }
 }

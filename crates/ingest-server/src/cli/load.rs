@@ -84,7 +84,10 @@ pub(super) fn run(args: &Args) -> Result<Ended, CannotRun> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CannotRun::new)?;
     let Report { native, cameras } = runtime.block_on(load::run(plan));
     println!("{}", json!({"native": native.json(), "cameras": cameras.json()}));
-    Ok(Ended::some_bad(native.lost() + native.refused + native.unsent + cameras.lost() + cameras.unsent > 0))
+    Ok(Ended::some_bad(
+        native.lost() + native.refused + native.unsent + cameras.lost() + cameras.refused + cameras.unsent
+            > 0,
+    ))
 }
 
 fn write_site(args: &Args, folder: &std::path::Path) -> Result<Ended, CannotRun> {

@@ -64,8 +64,9 @@ pub(super) fn server(effective: &Effective) -> Result<ServerOptions, ConfigError
     if !settings.kafka.role.unwrap_or_default().listens() {
         (listeners.ports, listeners.broker) = (Vec::new(), None);
     }
-    let retention = retention(effective)?;
-    Ok(ServerOptions { site, log, tcp, http, tokens, partitions: settings.partitions, listeners, retention })
+    let (retention, objects) = (retention(effective)?, config::objects(effective)?);
+    let partitions = settings.partitions;
+    Ok(ServerOptions { site, log, tcp, http, tokens, partitions, listeners, retention, objects })
 }
 
 fn retention(effective: &Effective) -> Result<Retention, ConfigError> {

@@ -19,7 +19,8 @@ Examples:
   parkline tail sessions --after 120.7.0.31 --once
 
 Follows the server's feed and prints a line for each record: {\"position\",\"partition\",\"offset\",\"key\",\"record\"}. Topics:
-frames, sessions, charges, commands, alerts, dead-letters. A reader that keeps the last position goes on with --after.";
+frames, sessions, charges, commands, alerts, devices, dead-letters. A reader that keeps the last position goes on with
+--after.";
 
 /// What `tail` is told.
 #[derive(Debug, clap::Args)]

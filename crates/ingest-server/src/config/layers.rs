@@ -214,13 +214,20 @@ fn from_file(named: &Path, path: &Path, options: &[Described]) -> Result<Setting
     // Paths in the file count from its folder, wherever the server is started.
     let folder = named.parent().unwrap_or(Path::new(""));
     for option in options.iter().filter(|option| option.is_path()) {
-        if let Some(Value::String(text)) = option.value_in(&settings) {
-            let joined = folder.join(text).display().to_string();
-            let one = nested([(&option.path, &Value::String(joined))]);
-            settings = over(&settings, one);
+        if let Some(value) = option.value_in(&settings) {
+            settings = over(&settings, nested([(&option.path, &under(folder, value))]));
         }
     }
     Ok(settings)
+}
+
+/// A path, or several, as they count from a folder.
+fn under(folder: &Path, value: Value) -> Value {
+    match value {
+        Value::String(path) => Value::String(folder.join(path).display().to_string()),
+        Value::Array(paths) => Value::Array(paths.into_iter().map(|path| under(folder, path)).collect()),
+        other => other,
+    }
 }
 
 fn from_variable(option: &Described, text: &str) -> Result<Settings, ConfigError> {

@@ -156,7 +156,7 @@ fn picture_len(rest: &[u8], part_end: Option<&[u8]>) -> usize {
 }
 
 /// The boundary of a multipart body.
-fn boundary(content_type: &str) -> Option<&str> {
+pub(crate) fn boundary(content_type: &str) -> Option<&str> {
     let (_, rest) = content_type.split_once("boundary=")?;
     let boundary =
         rest.strip_prefix('"').map_or_else(|| rest.split(';').next(), |rest| rest.split('"').next());

@@ -15,15 +15,12 @@ use super::{
     buffer::Buffers,
     door::{Door, Stream},
     guard::Guard,
+    taker::{Came, Taker},
 };
 use crate::{
     clock::{Moment, moment},
     directory::Device,
-    host::Host,
-    intake::{Intake, Refusal},
-    log::{Batch, LogError},
     metrics::{Listener, Refused},
-    record::FrameRecord,
 };
 
 /// A listener for one protocol.
@@ -31,7 +28,7 @@ use crate::{
 pub(super) struct Framed(Arc<Inner>);
 
 struct Inner {
-    intake: Arc<Intake>,
+    taker: Taker,
     guard: Arc<Guard>,
     buffers: Buffers,
     protocol: Protocol,
@@ -39,9 +36,9 @@ struct Inner {
 }
 
 impl Framed {
-    pub(super) fn new(host: &Host, guard: Arc<Guard>, protocol: Protocol, framing: Framing) -> Self {
+    pub(super) fn new(taker: Taker, guard: Arc<Guard>, protocol: Protocol, framing: Framing) -> Self {
         let buffers = Buffers::new(guard.limits.buffer_bytes);
-        Self(Arc::new(Inner { intake: host.intake.clone(), guard, buffers, protocol, framing }))
+        Self(Arc::new(Inner { taker, guard, buffers, protocol, framing }))
     }
 
     pub(super) async fn serve(self, listener: TcpListener, door: Arc<Door>, stop: watch::Receiver<bool>) {
@@ -59,7 +56,7 @@ impl Framed {
                 _ = stop.wait_for(|stop| *stop) => return,
             };
             let Ok(read) = read else {
-                return self.0.intake.metrics().refused(Listener::Port, Refused::Deadline, 1);
+                return self.0.taker.intake.metrics().refused(Listener::Port, Refused::Deadline, 1);
             };
             if !matches!(read, Ok(1..)) {
                 return;
@@ -73,14 +70,14 @@ impl Framed {
                         match self.frame(rest.get(..len).unwrap_or_default(), place.from().ip()).await {
                             Ok(()) => refused = 0,
                             Err(why) => {
-                                self.0.intake.metrics().refused(Listener::Port, why, 1);
+                                self.0.taker.intake.metrics().refused(Listener::Port, why, 1);
                                 refused += 1;
                             }
                         }
                         taken += len;
                     }
                     Step::Noise { len, .. } => {
-                        self.0.intake.metrics().noise(Listener::Port, len);
+                        self.0.taker.intake.metrics().noise(Listener::Port, len);
                         noise += len;
                         taken += len.max(1);
                     }
@@ -97,7 +94,7 @@ impl Framed {
                 break;
             }
         }
-        self.0.intake.metrics().refused(Listener::Port, Refused::Limit, 1);
+        self.0.taker.intake.metrics().refused(Listener::Port, Refused::Limit, 1);
     }
 
     /// How long the next bytes may take.
@@ -110,23 +107,16 @@ impl Framed {
         let since = moment();
         let device = self.whose(payload, from)?;
         self.0.guard.paces(&device, Listener::Port, since)?;
-        let record = FrameRecord {
-            device: Some(&device.id),
-            protocol: &device.protocol,
+        let came = Came {
+            device: &device,
+            protocol: self.0.protocol,
             payload,
-            listener: "port",
-            ..FrameRecord::default()
+            route: None,
+            content_type: None,
+            listener: Listener::Port,
+            since,
         };
-        let write = |at, batch: &mut Batch| batch.push_with(|out| record.encode(at, out));
-        let pending = self.0.intake.take(device.partition, payload.len() * 2 + 256, write).await;
-        let pending = pending.map_err(|why| match why {
-            Refusal::Log(LogError::TooLarge { .. }) => Refused::TooLarge,
-            _ => Refused::Busy,
-        })?;
-        pending.durable().await.map_err(|_| Refused::Busy)?;
-        let metrics = self.0.intake.metrics();
-        metrics.stored(Listener::Port, 1, payload.len() as u64, moment().duration_since(since));
-        Ok(())
+        self.0.taker.take(&came).await.map(drop)
     }
 
     /// The device that the frame names, if it may speak from there; else the only one that may.

@@ -14,7 +14,7 @@ mod topics;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
-use device_codec::{Protocol, command::Topics};
+use device_codec::{Context, Protocol, command::Topics};
 use rumqttc::{
     AsyncClient, Event, EventLoop, MqttOptions, Packet, Publish, QoS, TlsConfiguration, Transport,
 };
@@ -34,6 +34,7 @@ use crate::{
     desk::{Command, Desk},
     directory::Device,
     host::Host,
+    images::Images,
     intake::{Intake, Pending},
     log::Batch,
     metrics::{Listener, Refused},
@@ -99,13 +100,14 @@ pub(super) struct Mqtt {
     desk: Arc<Desk>,
     clock: Clock,
     guard: Arc<Guard>,
+    images: Option<Images>,
     broker: Broker,
 }
 
 impl Mqtt {
-    pub(super) fn new(host: &Host, guard: Arc<Guard>, broker: Broker) -> Self {
+    pub(super) fn new(host: &Host, guard: Arc<Guard>, images: Option<Images>, broker: Broker) -> Self {
         let (intake, desk, clock) = (host.intake.clone(), host.desk.clone(), host.clock.clone());
-        Self { intake, desk, clock, guard, broker }
+        Self { intake, desk, clock, guard, images, broker }
     }
 
     /// Listens until `stop` says so.
@@ -195,17 +197,28 @@ impl Mqtt {
 
     /// Waits for as long as the log takes nothing: the broker has the message meanwhile.
     async fn store(&self, message: &Message<'_>, came: &Came) -> Pending {
-        let room = message.payload.len() * 2 + came.publish.topic.len() + 512;
         loop {
-            let write = |at, batch: &mut Batch| {
-                batch.push_with(|out| message.record(&came.publish.topic).encode(at, out))
-            };
-            match self.intake.take(message.device.partition, room, write).await {
-                Ok(pending) => return pending,
-                Err(_) => self.intake.metrics().refused(Listener::Mqtt, Refused::Busy, 1),
+            if let Some(pending) = self.try_store(message, &came.publish.topic).await {
+                return pending;
             }
+            self.intake.metrics().refused(Listener::Mqtt, Refused::Busy, 1);
             tokio::time::sleep(AGAIN).await;
         }
+    }
+
+    /// Its photos first, then the message; nothing where one of them cannot be kept now.
+    async fn try_store(&self, message: &Message<'_>, topic: &str) -> Option<Pending> {
+        let context = Context { route: Some(topic), ..Context::default() };
+        let cut = match &self.images {
+            Some(images) => {
+                images.take(message.protocol, &message.payload, &context, self.clock.now()).await.ok()?
+            }
+            None => None,
+        };
+        let record = message.record(topic, cut.as_ref());
+        let room = record.payload.len() * 2 + record.images.len() * 128 + topic.len() + 512;
+        let write = |at, batch: &mut Batch| batch.push_with(|out| record.encode(at, out));
+        self.intake.take(message.device.partition, room, write).await.ok()
     }
 }
 

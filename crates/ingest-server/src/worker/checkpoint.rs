@@ -77,13 +77,15 @@ impl<S: Stage> Worker<S> {
         let cut = span.in_scope(|| self.stage.cut());
         let metrics = self.setting.intake.metrics().clone();
         metrics.work.cut(moment().duration_since(since));
+        // Memory that is not written to is none yet.
+        let room = self.state_bytes.saturating_mul(2);
         let (version, time, observer) = (self.stage.version(), self.time, self.setting.observer.clone());
         let write = move || {
             let _span = span.entered();
             // Refused it is a little less polite.
             let _ = rustix::process::nice(NICE);
             let since = moment();
-            let state = saved::encode(version, time, cut, |out| observer.save(partition, out));
+            let state = saved::encode(room, version, time, cut, |out| observer.save(partition, out));
             metrics.work.checkpointed(moment().duration_since(since));
             Bytes::from(state)
         };
@@ -122,6 +124,7 @@ impl<S: Stage> Worker<S> {
         };
         // What cannot be written down now could not be at the next try either.
         let state = writer.join().map_err(|_| LogError::Failed)?;
+        self.state_bytes = state.len();
         let reader = self.setting.reader.clone();
         let state = Some(Checkpoint { at, state });
         let commit = Commit { reader, next: self.committed, outputs: Vec::new(), state };

@@ -9,13 +9,16 @@ use std::{
 };
 
 use super::Finding;
+use device_codec::Protocol;
 use parking_types::Span;
+use serde_json::Value;
 
 use crate::{
     cli::{http, options},
     clock::Clock,
     config::Effective,
     listener::{self, tls},
+    objects::{Objects, ObjectsAt},
     sitefile::SiteDocuments,
 };
 
@@ -132,13 +135,28 @@ pub(super) fn brokers(effective: &Effective, tell: &mut dyn FnMut(Finding)) {
     }
 }
 
+/// Object storage: whether something can be written there, read and taken away.
+pub(super) fn objects(at: &ObjectsAt, tell: &mut dyn FnMut(Finding)) {
+    const DO: &str = "is the bucket there, may these credentials write, read, list and delete in it, is the way to it open? \
+        docs/configuration.md#object-storage; photos wait in the data folder meanwhile";
+    let asking = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let probed = asking.map_err(|error| error.to_string()).and_then(|asking| {
+        let probed = Objects::open(at, "").map(|objects| asking.block_on(objects.probe()));
+        probed.and_then(|probed| probed).map_err(|error| error.to_string())
+    });
+    tell(match probed {
+        Ok(()) => {
+            Finding::well("object storage", format!("{}: written, read, listed and taken away", at.bucket))
+        }
+        Err(why) => Finding::bad("object storage", why, DO),
+    });
+}
+
 /// The devices that we dial.
 pub(super) fn devices(site: &Path, tell: &mut dyn FnMut(Finding)) {
     let Ok(site) = SiteDocuments::read(site).and_then(|documents| documents.merged()) else { return };
     let devices = site.get("devices").and_then(|devices| devices.as_array()).into_iter().flatten();
-    let dialled: Vec<(&str, &str)> = devices
-        .filter_map(|device| Some((device.get("id")?.as_str()?, device.get("address")?.as_str()?)))
-        .collect();
+    let dialled: Vec<(&str, String)> = devices.filter_map(dialled).collect();
     if dialled.is_empty() {
         return;
     }
@@ -157,6 +175,15 @@ pub(super) fn devices(site: &Path, tell: &mut dyn FnMut(Finding)) {
         message,
         "power, cable, VPN and firewall of these; is `address` HOST:PORT of the device itself?",
     ));
+}
+
+/// A device that we dial, and where: its protocol's own port where the site names none.
+fn dialled(device: &Value) -> Option<(&str, String)> {
+    let text = |field: &str| device.get(field)?.as_str();
+    let (id, address) = (text("id")?, text("address")?);
+    let whole = text("protocol").and_then(Protocol::parse);
+    let whole = whole.and_then(|protocol| listener::dial::Address::parse(address, protocol));
+    Some((id, whole.map_or_else(|| address.to_owned(), |whole| whole.to_string())))
 }
 
 /// Whether something takes connections at `HOST:PORT`.
@@ -193,5 +220,21 @@ mod tests {
             "{found:?}"
         );
         assert_eq!(reach(&format!("mqtt://{there}")), Ok(()));
+    }
+
+    #[test]
+    fn a_device_is_looked_for_where_it_is_called() {
+        let at = |device: Value| dialled(&device).map(|(_, address)| address);
+        let whole = |protocol: &str, address: &str| {
+            at(serde_json::json!({"id": "a", "protocol": protocol, "address": address}))
+        };
+        assert_eq!(whole("vz-tcp", "10.0.0.9").as_deref(), Some("10.0.0.9:8131"));
+        assert_eq!(whole("dahua-http", "10.0.0.9:8000").as_deref(), Some("10.0.0.9:8000"));
+        assert_eq!(
+            whole("barrier-aa55", "10.0.0.9").as_deref(),
+            Some("10.0.0.9"),
+            "that is told as it stands"
+        );
+        assert_eq!(at(serde_json::json!({"id": "a"})), None);
     }
 }

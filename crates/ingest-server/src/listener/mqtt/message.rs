@@ -13,6 +13,7 @@ use rumqttc::Publish;
 use super::topics::{Speaks, Subscription, style};
 use crate::{
     directory::{Device, Directory},
+    images::ImageRef,
     metrics::Refused,
     record::{FrameRecord, Uplink},
 };
@@ -30,13 +31,20 @@ pub(super) struct Message<'a> {
 }
 
 impl Message<'_> {
-    pub(super) fn record<'r>(&'r self, topic: &'r str) -> FrameRecord<'r> {
+    /// What goes into the log; `cut`: the payload without its photos, and where they stood.
+    pub(super) fn record<'r>(
+        &'r self,
+        topic: &'r str,
+        cut: Option<&'r (Vec<u8>, Vec<ImageRef>)>,
+    ) -> FrameRecord<'r> {
+        let (payload, images) = cut.map_or((&*self.payload, &[][..]), |(payload, images)| (payload, images));
         FrameRecord {
             device: Some(&self.device.id),
             protocol: self.protocol.name(),
-            payload: &self.payload,
+            payload,
             route: Some(topic),
             uplink: self.uplink.as_ref(),
+            images,
             listener: "mqtt",
             ..FrameRecord::default()
         }
@@ -135,7 +143,7 @@ mod tests {
         let message = look(&publish, &subscriptions(), &directory())?;
         Ok(message.map(|message| {
             let mut out = Vec::new();
-            message.record(&publish.topic).encode("2026-03-02T00:00:01Z".parse().unwrap(), &mut out);
+            message.record(&publish.topic, None).encode("2026-03-02T00:00:01Z".parse().unwrap(), &mut out);
             serde_json::from_slice(&out).unwrap()
         }))
     }
