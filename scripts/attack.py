@@ -4,6 +4,7 @@
     cargo build --release -p ingest-server
     scripts/attack.py target/release/parkline              # ten minutes and more; needs 13,000 open files a process
     scripts/attack.py target/release/parkline --short      # one minute, a tenth of the connections
+    scripts/attack.py target/release/parkline --no-attack  # the honest load alone: what memory to compare with
 
 Honest devices (`parkline load`) send all the time; first alone, then under each attack. What is asked of the server: refused
 with the right answer, counted, memory flat, honest devices keep their p99, no secret and no plate in anything that it says.
@@ -20,6 +21,7 @@ import pathlib
 import random
 import re
 import resource
+import shutil
 import signal
 import socket
 import struct
@@ -31,6 +33,7 @@ import urllib.error
 import urllib.request
 
 ADMIN, READ, DEVICE = "admin-0123456789abcdef", "read-0123456789abcdef", "device-0123456789abcdef"
+OTHERS = {role: f"{role}-of-another-tenant-01" for role in ("admin", "operate", "read", "device")}
 PLATE = "粤B7K35Q"
 STOLEN = bytes(range(32))
 PROXY = b"\r\n\r\n\0\r\nQUIT\n" + bytes([0x21, 0x11, 0, 12, 192, 0, 2, 7, 10, 0, 0, 1, 0xC3, 0x50, 0x1D, 0x4C])
@@ -60,15 +63,18 @@ def heartbeat(device, boot, seq, key=None, key_id=0):
 class Server:
     """A server on loopback with devices of the simulator's, and one whose key will be stolen."""
 
-    def __init__(self, binary, folder, devices):
+    def __init__(self, binary, folder, devices, tokens=None):
         self.binary, self.folder = binary, folder
+        # What it answered where it refused.
+        self.errors = []
         run(binary, "load", "--write-site", folder, "--devices", devices, "--cameras", 10)
         site = json.loads((folder / "site.json").read_text())
         site["devices"].append({"id": "stolen", "serial": f"{0x5701:016x}", "protocol": "parkline", "lot": "load-0", "key": "stolen"})
         (folder / "site.json").write_text(json.dumps(site))
         self.load_secret = (folder / "secrets").read_text()
         self.key(1, STOLEN)
-        (folder / "tokens").write_text(f"admin {ADMIN}\nread {READ}\ndevice {DEVICE}\n")
+        tokens = tokens or {"admin": ADMIN, "read": READ, "device": DEVICE}
+        (folder / "tokens").write_text("".join(f"{role} {token}\n" for role, token in tokens.items()))
         self.said = open(folder / "said", "ab+")
         self.process = subprocess.Popen(
             [binary, "serve", "--site", folder / "site.json", "--data", folder / "data", "--tokens", folder / "tokens",
@@ -76,6 +82,17 @@ class Server:
             stdout=subprocess.PIPE, stderr=self.said)
         ready = json.loads(self.process.stdout.readline())
         self.http, self.tcp = (tuple([a.rsplit(":", 1)[0], int(a.rsplit(":", 1)[1])]) for a in (ready["http"], ready["tcp"]))
+
+    def secrets(self):
+        """All that nobody may be told: tokens, keys and plates."""
+        load = self.load_secret.split()[2]
+        return [ADMIN, READ, DEVICE, *OTHERS.values(), STOLEN.hex(), STOLEN[::-1].hex(), load, PLATE, "粤"]
+
+    def told(self):
+        """What it says about itself to whoever starts it: its configuration, and what is looked at before a start."""
+        options = ["--site", self.folder / "site.json", "--data", self.folder / "data", "--tokens", self.folder / "tokens", "--secrets", self.folder / "secrets"]
+        ask = lambda *words: subprocess.run([self.binary, *words, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT).stdout.decode()
+        return ask("serve", "--print-config") + ask("check") + ask("doctor")
 
     def key(self, number, key):
         (self.folder / "secrets").write_text(f"{self.load_secret}stolen {number} {key.hex()}\n")
@@ -93,7 +110,9 @@ class Server:
             with urllib.request.urlopen(request, timeout=30) as answer:
                 return answer.status, answer.read().decode()
         except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
+            text = error.read().decode()
+            self.errors.append(f"{error.headers}{text}")
+            return error.code, text
 
     def refused(self):
         _, text = self.ask("/metrics")
@@ -221,13 +240,34 @@ def paths(server, tally, wrong):
             answer = exchange(server.http, line.encode() + b"\r\n{}")
             status = answer.split(b" ")[1].decode() if answer.startswith(b"HTTP/1.1 ") else "closed"
             tally.add(f"paths: {status}")
+            server.errors.append(answer.decode(errors="replace"))
             public = route in ("/livez", "/readyz", "/metrics") and method == "GET" and trick[:1] in ("", "?")
             if status == "200" and not public or status[:1] == "5" and status != "503" or b"root:" in answer:
                 wrong.append(f"{method} {route}{trick[:40]} with {token}: {status}")
 
 
 def roles(server, wrong):
-    """What each role must not do, and that no token of another tenant or of a device does anything."""
+    """What each role must not do, and that no token of another tenant does anything, at either of the two servers."""
+    with tempfile.TemporaryDirectory() as folder:
+        other = Server(server.binary, pathlib.Path(folder), 10, OTHERS)
+        try:
+            for path in ("/v1/sessions", "/v1/charges/x", "/v1/feed/frames", "/v1/reference", "/v1/devices"):
+                for asked, tokens, wanted in ((server, OTHERS.values(), 401), (other, (ADMIN, READ, DEVICE), 401), (other, [OTHERS["admin"]], 200)):
+                    for token in tokens:
+                        status, _ = asked.ask(path, token)
+                        if status != wanted and not (wanted == 200 and status == 404):
+                            wrong.append(f"a tenant's GET {path} with {token}: {status} instead of {wanted}")
+            for method, path in (("POST", "/v1/actions"), ("PUT", "/v1/reference/lists/x"), ("DELETE", "/v1/reference/lots/load-0")):
+                for asked, token in ((server, OTHERS["admin"]), (other, ADMIN)):
+                    status, _ = asked.ask(path, token, method, b"{}")
+                    if status != 401:
+                        wrong.append(f"a tenant's {method} {path} with {token}: {status} instead of 401")
+            status, _ = server.ask("/vz/load-cam-0", OTHERS["device"], "POST", b"{}")
+            if status != 403:
+                wrong.append(f"a post with another tenant's token: {status} instead of 403")
+        finally:
+            other.process.kill()
+            other.process.wait()
     for method, path, token, wanted in [
         ("POST", "/v1/actions", READ, 403), ("PUT", "/v1/reference/lists/x", READ, 403), ("POST", "/v1/actions", DEVICE, 403),
         ("GET", "/v1/sessions", DEVICE, 403), ("GET", "/v1/feed/frames", DEVICE, 403), ("DELETE", "/v1/reference/lots/load-0", READ, 403),
@@ -295,14 +335,53 @@ def frames(server, tally, wrong, turns):
         wrong.append("recorded frames of an older boot are no dead letters")
 
 
+class Tshark:
+    """What went over loopback to and from the server's ports, as tshark reads it; nothing where there is none."""
+    FIELDS = ["tcp.srcport", "tcp.dstport", "tcp.len", "proxy.version", "proxy.v2.cmd", "proxy.src.ipv4", "proxy.srcport"]
+
+    def __init__(self, server):
+        self.ports = [str(server.http[1]), str(server.tcp[1])]
+        self.file = server.folder / "proxy.pcap"
+        self.process = None
+        if shutil.which("tshark"):
+            self.process = subprocess.Popen(["tshark", "-i", "lo", "-w", self.file, "-f", " or ".join(f"tcp port {port}" for port in self.ports)],
+                                            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(3)
+
+    def rows(self):
+        if not self.process:
+            return None
+        time.sleep(1)
+        self.process.terminate()
+        self.process.wait()
+        words = ["tshark", "-r", self.file, "-T", "fields", "-E", "occurrence=f", *(word for field in self.FIELDS for word in ("-e", field))]
+        out = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
+        return [line.split("\t") for line in out.splitlines()]
+
+
+def dissected(rows, ports, tally, wrong):
+    """Of every connection that began with a PROXY header: the header is one of version 2, and no byte went back."""
+    strangers = {(row[0], row[1]) for row in rows if row[3] == "2" and row[1] in ports}
+    rightly = [row for row in rows if row[3] == "2" and row[1] in ports and row[4:] == ["1", "192.0.2.7", "50000"]]
+    answered = [row for row in rows if (row[1], row[0]) in strangers and int(row[2] or 0) > 0]
+    tally.add("PROXY headers that tshark read", len(rightly))
+    if len(strangers) != 40 or len(rightly) != 40:
+        wrong.append(f"tshark read {len(rightly)} PROXY headers of 40 on {len(strangers)} connections")
+    if answered:
+        wrong.append(f"tshark saw {len(answered)} answers to PROXY headers of strangers")
+
+
 def proxies(server, tally, wrong):
-    before = server.refused()
+    before, shark = server.refused(), Tshark(server)
     for _ in range(20):
         for to, rest in ((server.http, b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n"), (server.tcp, heartbeat(0x5701, 9, 9))):
             tally.add("PROXY headers")
             if exchange(to, PROXY + rest):
                 wrong.append("a stranger's PROXY header is answered")
     after = server.refused()
+    rows = shark.rows()
+    if rows is not None:
+        dissected(rows, shark.ports, tally, wrong)
     counted = sum(after[f'{{listener="{which}",reason="proxy"}}'] - before[f'{{listener="{which}",reason="proxy"}}'] for which in ("tcp", "http"))
     if counted < 40:
         wrong.append(f"of 40 PROXY headers {counted} are counted")
@@ -365,7 +444,7 @@ def p99_ms(before, after):
     return found
 
 
-def elsewhere(attack, tally, wrong):
+def elsewhere(server, attack, tally, wrong):
     """Runs the attack in a process of the lowest priority: attackers have machines of their own, and here they share ours."""
     reader, writer = os.pipe()
     child = os.fork()
@@ -373,7 +452,11 @@ def elsewhere(attack, tally, wrong):
         os.nice(19)
         known, told = len(wrong), None
         try:
-            told = {"most": attack(tally) or 0, "done": tally.done, "wrong": wrong[known:]}
+            most = attack(tally) or 0
+            wrong += [f"a secret or a plate is told: {error[:200]}" for error in server.errors for secret in server.secrets() if secret in error]
+            if server.errors:
+                tally.add("answers searched for secrets", len(server.errors))
+            told = {"most": most, "done": tally.done, "wrong": wrong[known:]}
         finally:
             os.write(writer, json.dumps(told).encode())
             os._exit(0)
@@ -393,7 +476,7 @@ def under(server, name, seconds, rate, attack, report, wrong):
     """Runs an attack under honest load; what was seen goes into the report."""
     stages, load, tally, before = server.stages(), server.load(seconds, rate), Tally(), server.rss_mib()
     time.sleep(1)
-    most = elsewhere(attack, tally, wrong)
+    most = elsewhere(server, attack, tally, wrong)
     report[name] = {"honest": measured(load), "server_p99_ms": p99_ms(stages, server.stages()), "rss_mib": [round(before, 1), round(max(most, server.rss_mib()), 1)], "done": tally.done}
     print(json.dumps({name: report[name]}, ensure_ascii=False), file=sys.stderr)
 
@@ -413,6 +496,7 @@ def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("binary", type=pathlib.Path)
     arguments.add_argument("--short", action="store_true")
+    arguments.add_argument("--no-attack", action="store_true", help="the same parts with nothing but the honest load")
     arguments.add_argument("--rate", type=int, default=500, help="honest native frames a second")
     arguments.add_argument("--p99-ms", type=float, help="what honest p99 may reach under attack; default: twice that without, and 50 ms")
     given = arguments.parse_args()
@@ -422,23 +506,26 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         server = Server(given.binary.absolute(), pathlib.Path(folder), 1000)
         try:
-            under(server, "alone", seconds, given.rate, lambda tally: time.sleep(seconds - 2), report, wrong)
+            def part(name, attack):
+                # The most memory is looked for while nothing is attacked, too.
+                calm = lambda tally: with_asyncio(server, lambda: asyncio.sleep(seconds - 2))
+                under(server, name, seconds, given.rate, calm if given.no_attack else attack, report, wrong)
+
+            under(server, "alone", seconds, given.rate, lambda tally: with_asyncio(server, lambda: asyncio.sleep(seconds - 2)), report, wrong)
             until_then = lambda: time.monotonic() + seconds - 5
-            under(server, "idle and slow", seconds, given.rate,
-                  lambda tally: with_asyncio(server, lambda: crowd(server, until_then(), tally, many, slow)), report, wrong)
-            under(server, "floods", seconds, given.rate, lambda tally: with_asyncio(server, lambda: flood(server, until_then(), tally, 4)), report, wrong)
-            under(server, "forged, recorded, stolen", seconds, given.rate, lambda tally: frames(server, tally, wrong, turns), report, wrong)
-            under(server, "PROXY, paths, roles", seconds, given.rate,
-                  lambda tally: (proxies(server, tally, wrong), roles(server, wrong), paths(server, tally, wrong))[0], report, wrong)
+            part("idle and slow",
+                 lambda tally: with_asyncio(server, lambda: crowd(server, until_then(), tally, many, slow)))
+            part("floods", lambda tally: with_asyncio(server, lambda: flood(server, until_then(), tally, 4)))
+            part("forged, recorded, stolen", lambda tally: frames(server, tally, wrong, turns))
+            part("PROXY, paths, roles",
+                 lambda tally: (proxies(server, tally, wrong), roles(server, wrong), paths(server, tally, wrong))[0])
             report["refused"] = {name: times for name, times in server.refused().items() if times}
             _, metrics = server.ask("/metrics")
             server.process.send_signal(signal.SIGTERM)
             server.process.wait(60)
             server.said.seek(0)
-            said = server.said.read().decode() + metrics
-            for secret in (ADMIN, READ, DEVICE, STOLEN.hex(), STOLEN[::-1].hex(), server.load_secret.split()[2], PLATE, "粤"):
-                if secret in said:
-                    wrong.append("a secret or a plate is told")
+            for what, said in (("its log", server.said.read().decode()), ("the metrics", metrics), ("what it says of its configuration", server.told())):
+                wrong += [f"a secret or a plate is told: {what}" for secret in server.secrets() if secret in said]
         finally:
             server.process.kill()
     alone = report["alone"]["honest"]

@@ -159,11 +159,14 @@ SITE = {
 }
 
 
+PHOTO = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 8 + b"\xff\xd9"
+
+
 def plate(record, text):
     """What a Vzenith camera publishes: the push's objects, texts in base64."""
     license = base64.b64encode(text.encode()).decode()
     result = {"license": license, "colorType": 1, "type": 1, "confidence": 97, "plateid": record, "triggerType": 8,
-              "direction": 4, "isoffline": 0}
+              "direction": 4, "isoffline": 0, "imageFile": base64.b64encode(PHOTO).decode()}
     return {"id": str(record), "sn": "aaaaaaaa-11111111", "name": "ivs_result", "version": "1.0",
             "payload": {"AlarmInfoPlate": {"channel": 0, "result": {"PlateResult": result}}}}
 
@@ -211,6 +214,9 @@ def check(broker, server, heard):
             return [line for line in f if line.startswith("device/aaaaaaaa-11111111/message/down/gpio_out")]
 
     until("a plate opens the gate by a message to the camera", opened)
+    photo = [r for r in server.feed("frames") if r.get("device") == "c-in" and "payload" in r][0]["images"][0]
+    with urllib.request.urlopen(f"http://{server.http}/v1/images/{photo['sha256']}", timeout=PATIENCE) as answer:
+        assert answer.read() == PHOTO, "the photo lies beside the log"
     until("its command is noted as sent", lambda: any(c["state"] == "sent" for c in server.feed("commands")))
     tts = "v3/app@tenant/devices/bay-7/up"
     broker.publish(tts, uplink(1, 1))
