@@ -24,6 +24,8 @@ pub enum Value<'a> {
     Bytes(&'a [u8]),
     /// Three axes, or other small groups of three.
     Axes([i32; 3]),
+    /// A rectangle in a picture, in the device's units: left, top, right, bottom.
+    Rect([i32; 4]),
     /// A number that is written as sixteen lower-case hex digits.
     Id(u64),
     /// Sixteen bytes that are written as lower-case hex.
@@ -52,7 +54,9 @@ impl Value<'_> {
             Self::Serial(a, b, c) => {
                 Text::decimals([(u32::from(*a), 2), (u32::from(*b), 5), (u32::from(*c), 2)])
             }
-            Self::Bool(_) | Self::Milli(_) | Self::Bytes(_) | Self::Axes(_) => return None,
+            Self::Bool(_) | Self::Milli(_) | Self::Bytes(_) | Self::Axes(_) | Self::Rect(_) => {
+                return None;
+            }
         })
     }
 }
@@ -274,5 +278,11 @@ impl<'a> From<&'a [u8]> for Value<'a> {
 impl From<[i32; 3]> for Value<'_> {
     fn from(value: [i32; 3]) -> Self {
         Self::Axes(value)
+    }
+}
+
+impl From<[i32; 4]> for Value<'_> {
+    fn from(value: [i32; 4]) -> Self {
+        Self::Rect(value)
     }
 }

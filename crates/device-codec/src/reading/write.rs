@@ -63,6 +63,12 @@ impl<'o> Object<'o> {
         }
     }
 
+    fn rect(&mut self, name: &str, [left, top, right, bottom]: [i32; 4]) {
+        self.key(name);
+        // Writing into a vector cannot fail.
+        let _ = write!(self.out, "[{left},{top},{right},{bottom}]");
+    }
+
     fn close(self) {
         self.out.push(b'}');
     }
@@ -152,6 +158,7 @@ fn more(reading: &Reading<'_>, object: &mut Object<'_>) {
             Value::Milli(value) => more.milli(name, Some(*value)),
             Value::Bytes(value) => more.text(name, Some(&Hex(value).to_string())),
             Value::Axes(value) => more.axes(name, Some(*value)),
+            Value::Rect(value) => more.rect(name, *value),
             Value::Text(_) | Value::Id(_) | Value::Uuid(_) | Value::Version(_) | Value::Serial(..) => {
                 more.text(name, value.text().as_deref());
             }

@@ -24,11 +24,13 @@ pub(super) struct Event<'a> {
     pub(super) real_utc_ms: Option<Text<'a>>,
     pub(super) locale_time: Option<Text<'a>>,
     pub(super) utc: Option<Text<'a>>,
+    /// Of the plate and of the vehicle, in 8192nds of the picture.
+    boxes: [[Option<i32>; 4]; 2],
     pub(super) more: Vec<(&'static str, Text<'a>)>,
 }
 
 /// What has no field of its own: the vendor's path, and the name that readings give it.
-const MORE: [(&str, &str); 14] = [
+const MORE: [(&str, &str); 15] = [
     ("TrafficCar.PlateType", "plate_type"),
     ("TrafficCar.VehicleColor", "vehicle_color"),
     ("TrafficCar.VehicleSign", "vehicle_sign"),
@@ -43,7 +45,12 @@ const MORE: [(&str, &str); 14] = [
     ("TrafficCar.DeviceAddress", "address"),
     ("Summary.TrafficCar.PlateColor", "plate_color"),
     ("EndTime", "end_time"),
+    // The place in a table of zones, not hours.
+    ("TimeZone", "time_zone_index"),
 ];
+
+/// Where rectangles stand, side by side, and what readings call them.
+const BOXES: [(&str, &str); 2] = [("Object.BoundingBox[", "plate_box"), ("Vehicle.BoundingBox[", "car_box")];
 
 impl<'a> Event<'a> {
     /// Takes the value at a path; of a path that comes twice the first counts.
@@ -64,6 +71,7 @@ impl<'a> Event<'a> {
             "RealUTCMS" => &mut self.real_utc_ms,
             "LocaleTime" | "StartTime" => &mut self.locale_time,
             "UTC" => &mut self.utc,
+            _ if path.ends_with(']') => return self.side(path, &value),
             _ => {
                 if let Some((_, name)) = MORE.iter().find(|(known, _)| *known == path)
                     && !self.more.iter().any(|(known, _)| known == name)
@@ -75,6 +83,16 @@ impl<'a> Event<'a> {
         };
         if slot.is_none() {
             *slot = Some(value);
+        }
+    }
+
+    /// Takes a side of a rectangle.
+    fn side(&mut self, path: &str, value: &str) {
+        for ((start, _), sides) in BOXES.iter().zip(&mut self.boxes) {
+            let place = path.strip_prefix(start).and_then(|rest| rest.strip_suffix(']')?.parse().ok());
+            if let Some(side) = place.and_then(|place: usize| sides.get_mut(place)) {
+                *side = side.or_else(|| value.parse().ok());
+            }
         }
     }
 
@@ -102,6 +120,14 @@ impl<'a> Event<'a> {
             // 160 was seen, on objects that are no plates.
             reading.plate_confidence = confidence.filter(|c| (0..=100_000).contains(&c.thousandths()));
             reading.set(Fact::Direction, self.direction);
+            for ((_, name), sides) in BOXES.iter().zip(self.boxes) {
+                // All at 0 is none.
+                if let [Some(left), Some(top), Some(right), Some(bottom)] = sides
+                    && sides != [Some(0); 4]
+                {
+                    reading.put(name, [left, top, right, bottom]);
+                }
+            }
         }
         reading.set(Fact::Device, self.device);
         let record = match (self.group, &self.index) {

@@ -113,6 +113,7 @@ struct Notification<'a> {
     is_sign_of_life: bool,
     is_berth: bool,
     record: Option<Str<'a>>,
+    plate_box: [Option<i32>; 4],
     flags: Vec<(&'static str, Scalar<'a>)>,
 }
 
@@ -156,6 +157,13 @@ impl<'a> Notification<'a> {
                     b"PlateType" => self.flags.push(("plate_type", json.scalar()?)),
                     b"Region" => self.flags.push(("region", json.scalar()?)),
                     b"Channel" => self.flags.push(("channel", json.scalar()?)),
+                    b"BoundingBox" if json.is_array() => json.array(|json, index| {
+                        let side = json.scalar()?.int().and_then(|side| i32::try_from(side).ok());
+                        if let Some(slot) = self.plate_box.get_mut(index) {
+                            *slot = side;
+                        }
+                        Ok(())
+                    })?,
                     _ => {}
                 }
                 Ok(())
@@ -191,6 +199,9 @@ impl<'a> Notification<'a> {
             b"AllowUser" => self.flags.push(("allow_user", json.scalar()?)),
             b"BlockUser" => self.flags.push(("block_user", json.scalar()?)),
             b"TriggerSource" => self.flags.push(("trigger", json.scalar()?)),
+            // The place in a table of zones, and minutes or a word that the document does not explain: kept raw.
+            b"TimeZone" => self.flags.push(("time_zone_index", json.scalar()?)),
+            b"DSTTune" => self.flags.push(("dst_tune", json.scalar()?)),
             _ => {}
         }
         Ok(())
@@ -255,6 +266,11 @@ impl<'a> Notification<'a> {
         );
         reading.set(Fact::Direction, self.direction.map(Str::decode).transpose()?);
         reading.set(Fact::Record, self.record.map(Str::decode).transpose()?);
+        if let [Some(left), Some(top), Some(right), Some(bottom)] = self.plate_box
+            && self.plate_box != [Some(0); 4]
+        {
+            reading.put("plate_box", [left, top, right, bottom]);
+        }
         let stated = |time: &Str<'_>| !time.raw().is_empty();
         if let Some(time) = self.exact_time.filter(stated).or(self.time) {
             clock::put(&mut reading, time.decode()?);

@@ -69,6 +69,9 @@ struct Record<'a> {
     trigger: Option<i64>,
     secs: Option<i64>,
     micros: Option<i64>,
+    plate_box: Option<[i32; 4]>,
+    /// What became of the entry in the group's book.
+    state: Option<i64>,
 }
 
 impl<'a> CommandReply<'a> {
@@ -290,6 +293,7 @@ impl<'a> Record<'a> {
                 }
             }),
             b"ivs_result_param" => json.members_if_any(|json, key| self.result(json, key)),
+            b"state" => first(&mut self.state, json.take_int()),
             _ => {}
         })
     }
@@ -301,6 +305,7 @@ impl<'a> Record<'a> {
             b"direction" => first(&mut self.direction, json.take_scalar().number()),
             b"plate_color" => first(&mut self.plate_type, json.take_int()),
             b"trig_type" => first(&mut self.trigger, json.take_int()),
+            b"location" => first(&mut self.plate_box, tables::rect(json)),
             b"timeval" => {
                 json.members_if_any(|json, key| match key {
                     // UTC, as the vendor's examples are decoded, though there it is the wall clock of the file name too.
@@ -327,6 +332,17 @@ impl<'a> Record<'a> {
         }
         if let Some(trigger) = self.trigger {
             reading.put("trigger", trigger);
+        }
+        if let Some(sides) = self.plate_box {
+            reading.put("plate_box", sides);
+        }
+        match self.state {
+            Some(0) => reading.put("group_state", "used"),
+            Some(1) => reading.put("group_state", "unused"),
+            Some(2) => reading.put("group_state", "invalid"),
+            Some(3) => reading.put("group_state", "exit_without_entry"),
+            Some(other) => reading.put("group_state", other),
+            None => {}
         }
         let micros = self.micros.filter(|micros| (0..1_000_000).contains(micros)).unwrap_or(0);
         let at = self.secs.filter(|secs| *secs > 0).and_then(Instant::from_secs);

@@ -36,6 +36,10 @@ pub(super) struct PlateResult<'a> {
     pub(super) encrypted: bool,
     fake: Option<i64>,
     car_color: Option<i64>,
+    /// Brand, type and year, by the maker's numbers.
+    car_brand: [Option<i64>; 3],
+    plate_box: Option<[i32; 4]>,
+    car_box: Option<[i32; 4]>,
     time: Time,
     /// The wall clock in words, which stands beside the result (TCP); it counts where the result has no time.
     pub(super) time_string: Option<Str<'a>>,
@@ -67,8 +71,21 @@ impl<'a> PlateResult<'a> {
             }
             b"is_fake_plate" | b"fake_plate" => first(&mut self.fake, json.take_int()),
             b"carColor" => first(&mut self.car_color, json.take_int()),
+            b"location" => first(&mut self.plate_box, tables::rect(json)),
+            b"car_location" | b"carlocation" => first(&mut self.car_box, tables::rect(json)),
+            b"car_brand" => self.brand(json),
             b"timeStamp" => self.time.read(json),
             b"gioouts" => json.elements_if_any(|json, _| self.output(json)),
+            _ => {}
+        })
+    }
+
+    fn brand(&mut self, json: &mut Json<'a>) {
+        let [brand, kind, year] = &mut self.car_brand;
+        json.members_if_any(|json, key| match key {
+            b"brand" => first(brand, json.take_int()),
+            b"type" => first(kind, json.take_int()),
+            b"year" => first(year, json.take_int()),
             _ => {}
         })
     }
@@ -118,6 +135,21 @@ impl<'a> PlateResult<'a> {
         }
         if let Some(code) = self.car_color {
             tables::put_car_color(reading, code);
+        }
+        // The largest number of each is the camera's word for "not known".
+        for (name, number, unknown) in [
+            ("car_brand", self.car_brand[0], 255),
+            ("car_model", self.car_brand[1], 255),
+            ("car_year", self.car_brand[2], 65535),
+        ] {
+            if let Some(number) = number.filter(|number| *number != unknown) {
+                reading.put(name, number);
+            }
+        }
+        for (name, sides) in [("plate_box", self.plate_box), ("car_box", self.car_box)] {
+            if let Some(sides) = sides {
+                reading.put(name, sides);
+            }
         }
         match self.opened_by {
             Some(2) => {

@@ -6,6 +6,7 @@
 use parking_types::{PlateColor, VehicleClass};
 
 use crate::{
+    json::{Json, first},
     reading::{Fact, Reading},
     text::Text,
 };
@@ -118,6 +119,33 @@ pub(super) fn put_color(reading: &mut Reading<'_>, code: i64) {
     if reading.plate_color.is_none() {
         reading.put("plate_color_code", code);
     }
+}
+
+/// A rectangle in pixels: `RECT` with its sides, or the sides themselves; all at 0 is none.
+pub(super) fn rect(json: &mut Json<'_>) -> Option<[i32; 4]> {
+    let mut sides = [None; 4];
+    json.members_if_any(|json, key| match key {
+        b"RECT" => json.members_if_any(|json, key| side(json, key, &mut sides)),
+        _ => side(json, key, &mut sides),
+    });
+    let [Some(left), Some(top), Some(right), Some(bottom)] = sides else { return None };
+    stated_rect([left, top, right, bottom])
+}
+
+fn side(json: &mut Json<'_>, key: &[u8], [left, top, right, bottom]: &mut [Option<i32>; 4]) {
+    let side = match key {
+        b"left" => left,
+        b"top" => top,
+        b"right" => right,
+        b"bottom" => bottom,
+        _ => return,
+    };
+    first(side, json.take_int().and_then(|number| i32::try_from(number).ok()));
+}
+
+/// All at 0 is a camera's word for none.
+pub(super) fn stated_rect(sides: [i32; 4]) -> Option<[i32; 4]> {
+    (sides != [0; 4]).then_some(sides)
 }
 
 /// Puts the colour of the vehicle's body into the reading, or its code where that has no name; 255 is the camera's word

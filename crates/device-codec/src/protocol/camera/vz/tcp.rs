@@ -67,6 +67,7 @@ mod block {
     pub(super) const TYPE: usize = 28;
     pub(super) const CONFIDENCE: usize = 32;
     pub(super) const DIRECTION: usize = 40;
+    pub(super) const RECT: usize = 44;
     pub(super) const SECONDS: usize = 64;
     pub(super) const MICROS: usize = 68;
     pub(super) const TRIGGER: usize = 72;
@@ -243,6 +244,13 @@ fn structure<'a, T: Trace>(data: Reader<'a, T>) -> Result<Reading<'a>, DecodeErr
     reading.plate_confidence = (0..=100).contains(&confidence).then(|| Milli::whole(confidence));
     let direction = data.i32_le(block::DIRECTION, "nDirection")?;
     reading.set(Fact::Direction, Some(direction));
+    let mut sides = [0; 4];
+    for (place, side) in sides.iter_mut().enumerate() {
+        *side = data.i32_le(block::RECT + 4 * place, "rcLocation")?;
+    }
+    if let Some(sides) = super::tables::stated_rect(sides) {
+        reading.put("plate_box", sides);
+    }
     let secs = data.u32_le(block::SECONDS, "tvPTS.sec")?;
     let micros = i64::from(data.u32_le(block::MICROS, "tvPTS.usec")?);
     if secs > 0
