@@ -175,7 +175,7 @@ const DRAIN: Duration = Duration::from_secs(10);
 pub struct Server {
     host: Host,
     // After the host: its workers finish before the group is left.
-    _membership: Membership,
+    membership: Membership,
     keeper: Arc<Keeper>,
     guard: Arc<Guard>,
     certificates: Option<Arc<Certificates>>,
@@ -281,7 +281,7 @@ impl Server {
         tasks.extend(sockets.serve(&host, &guard, &options.listeners, certificates_now, beside, &stopped));
         Ok(Self {
             host,
-            _membership: membership,
+            membership,
             keeper,
             guard,
             certificates,
@@ -364,15 +364,21 @@ impl Server {
     /// Stops: not ready any more, no new connections, requests finished or cut after ten seconds, everything
     /// durable worked in and committed.
     pub async fn stop(self) {
-        self.host.health.drain();
-        self.stop.send_replace(true);
-        for mut task in self.tasks {
+        let Self { host, membership, stop, tasks, .. } = self;
+        host.health.drain();
+        stop.send_replace(true);
+        for mut task in tasks {
             if tokio::time::timeout(DRAIN, &mut task).await.is_err() {
                 task.abort();
             }
         }
-        // The workers' threads are waited for, which must not hold the runtime.
-        let _ = tokio::task::spawn_blocking(move || self.host.stop()).await;
+        let leaving = move || {
+            host.stop();
+            // Only now: the workers finish before the group is left.
+            drop(membership);
+        };
+        // Threads and brokers are waited for, which must not hold the runtime.
+        let _ = tokio::task::spawn_blocking(leaving).await;
     }
 }
 

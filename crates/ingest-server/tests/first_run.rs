@@ -12,7 +12,7 @@ use std::{
     process::{Command, Output, Stdio},
 };
 
-use common::{binary, request, text};
+use common::{binary, ended, request, text};
 use serde_json::Value;
 
 fn parkline(folder: &Path, arguments: &[&str]) -> Command {
@@ -50,7 +50,7 @@ fn a_server_in_an_empty_folder_works_at_once_and_says_how_to_go_on() {
     let (_, open) = request(http, "GET", "/v1/sessions?state=open", &[], b"").unwrap();
     assert!(open.contains("粤B7K35Q"), "{open}");
     Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(child.wait().unwrap().success());
+    assert!(ended(&mut child).success());
     stderr.read_to_string(&mut said).unwrap();
     assert!(folder.path().join("data").is_dir(), "{said}");
 

@@ -11,13 +11,16 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
-use common::exact::{
-    DEVICE, LOTS, PARTITIONS, Published, address, frame, name, open, oracle_of, parsed, site_of_lots,
-    verified, verify,
+use common::{
+    DEADLINE,
+    exact::{
+        DEVICE, LOTS, PARTITIONS, Published, address, frame, name, open, oracle_of, parsed, site_of_lots,
+        verified, verify,
+    },
 };
 use ingest_server::{
     clock::Clock,
@@ -116,8 +119,9 @@ fn verdict(test: &str, careless: bool) -> Option<Result<usize, String>> {
         poison,
         pen: Arc::new(tokio::sync::Semaphore::new(1)),
     };
-    let mut turns = 0;
+    let (mut turns, since) = (0, Instant::now());
     while turns < 12 {
+        assert!(since.elapsed() < DEADLINE * 4, "only {turns} turns are done");
         let worker = Worker::start(Pipeline::new(parsed(&site)), setting.clone(), BTreeSet::new());
         let worked = worker.and_then(|mut worker| {
             worker.catch_up()?;
@@ -142,7 +146,9 @@ fn verdict(test: &str, careless: bool) -> Option<Result<usize, String>> {
         assert!(matches!(worked, Ok(()) | Err(WorkerError::Log(LogError::Lost { .. }))), "{worked:?}");
     }
     // What the last death left undone is done once more.
+    let since = Instant::now();
     loop {
+        assert!(since.elapsed() < DEADLINE * 2, "no worker gets to the end");
         let worker = Worker::start(Pipeline::new(parsed(&site)), setting.clone(), BTreeSet::new());
         if worker.and_then(|mut worker| worker.catch_up()).is_ok() {
             break;

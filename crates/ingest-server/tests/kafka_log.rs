@@ -1,7 +1,7 @@
 //! The log on a real Apache Kafka, which `scripts/kafka.sh up` starts: the suite that every log passes, and what only
 //! several processes can do to each other. `PARKLINE_KAFKA` has the brokers' addresses; without it nothing is tested.
 #![cfg(feature = "kafka")]
-#![allow(clippy::unwrap_used, reason = "tests")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -129,12 +129,15 @@ fn partitions_are_spread_over_members_and_move_when_one_leaves() {
                 if let Some(gone) = (0..2).find(|partition| !first.is_ours(*partition)) {
                     return first.end(gone);
                 }
-                std::thread::yield_now();
+                std::thread::park_timeout(Duration::from_millis(1));
             }
         })
     };
     let leaves = two.join(&name("pipeline"), None, second.clone()).unwrap();
-    let moved = (0..2).cycle().find(|partition| second.begin(*partition, Duration::from_millis(10))).unwrap();
+    // Ten milliseconds a look: a minute in all.
+    let moved =
+        (0..2).cycle().take(6_000).find(|partition| second.begin(*partition, Duration::from_millis(10)));
+    let moved = moved.expect("the other gets one");
     releasing.join().unwrap();
     assert!(!first.is_ours(moved) && first.is_ours(1 - moved), "each has one");
     second.end(moved);

@@ -12,7 +12,7 @@ use std::{
     time::Instant,
 };
 
-use common::{DEADLINE, Device, binary, request, site, text};
+use common::{DEADLINE, Device, binary, ended, request, site, text};
 use device_codec::native::AckStatus;
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ impl Process {
 
     fn terminate(mut self) {
         self.signal("-TERM");
-        assert!(self.0.wait().unwrap().success());
+        assert!(ended(&mut self.0).success());
     }
 }
 

@@ -93,8 +93,18 @@ fn start(args: &Args, all: &[Effective], options: &[ServerOptions], first: bool)
         return Ok(Ended::Well);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(CannotRun::new)?;
-    runtime.block_on(serve(all, options, first))
+    let ended = runtime.block_on(serve(all, options, first));
+    // What is durable is committed; nothing that a client of brokers or stores still waits for holds up the end.
+    runtime.shutdown_timeout(LEAVE);
+    #[cfg(feature = "kafka")]
+    if crate::log::kafka::wait_for_ended_clients(LEAVE) > 0 {
+        warn!("the cluster was not told in time that this process goes");
+    }
+    ended
 }
+
+/// How long the end may take once everything is committed.
+const LEAVE: Duration = Duration::from_secs(5);
 
 async fn serve(all: &[Effective], options: &[ServerOptions], first: bool) -> Result<Ended, CannotRun> {
     // Before the start, so that a signal during it is not lost.
@@ -124,8 +134,16 @@ async fn serve(all: &[Effective], options: &[ServerOptions], first: bool) -> Res
                     tenant.read_secrets();
                     tenant.read_certificates();
                 }
-                for tenant in &servers {
-                    tenant.read_site().await;
+                let sites = async {
+                    for tenant in &servers {
+                        tenant.read_site().await;
+                    }
+                };
+                // A stop does not wait for it: what is half written is made good at the next start.
+                tokio::select! {
+                    () = sites => {}
+                    _ = terminate.recv() => break,
+                    _ = interrupt.recv() => break,
                 }
             }
         }

@@ -16,6 +16,8 @@ use std::{
     net::{SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::channel,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -101,10 +103,8 @@ impl Server {
         command.arg("--site").arg(folder.join("site.json")).args(arguments);
         let said = fs::File::options().create(true).append(true).open(folder.join("stderr")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(said).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let Ok(ready) = serde_json::from_str::<Value>(&line) else {
-            child.wait().unwrap();
+        let Ok(ready) = serde_json::from_str::<Value>(&first_line(&mut child)) else {
+            ended(&mut child);
             return None;
         };
         // A process that nothing connects to says so.
@@ -156,7 +156,7 @@ impl Server {
                 return all;
             }
             assert!(since.elapsed() < DEADLINE, "{topic} still says {all:?}");
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 
@@ -176,7 +176,7 @@ impl Server {
                 return value;
             }
             assert!(since.elapsed() < DEADLINE, "{path} still says {body}");
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 
@@ -193,7 +193,7 @@ impl Server {
         let since = Instant::now();
         while self.metric(name) != wanted {
             assert!(since.elapsed() < DEADLINE, "{name} is still {}", self.metric(name));
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
 
@@ -210,7 +210,7 @@ impl Server {
     /// SIGTERM, and wait for the end.
     pub fn terminate(mut self) -> ExitStatus {
         Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
-        self.child.wait().unwrap()
+        ended(&mut self.child)
     }
 
     /// SIGKILL, and wait for the end.
@@ -224,6 +224,37 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// The first line that a process says; empty where it ends without one. It is killed where it says nothing.
+fn first_line(child: &mut Child) -> String {
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let (says, said) = channel();
+    thread::spawn(move || {
+        let mut line = String::new();
+        let _ = says.send(stdout.read_line(&mut line).map(|_| line));
+    });
+    said.recv_timeout(DEADLINE * 4)
+        .unwrap_or_else(|_| {
+            let _ = child.kill();
+            panic!("it neither says that it is ready nor ends")
+        })
+        .unwrap()
+}
+
+/// Waits for the end of a process that shall end; it is killed where it does not.
+pub fn ended(child: &mut Child) -> ExitStatus {
+    let since = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status;
+        }
+        if since.elapsed() > DEADLINE * 2 {
+            let _ = child.kill();
+            panic!("process {} does not end", child.id());
+        }
+        thread::park_timeout(Duration::from_millis(2));
     }
 }
 

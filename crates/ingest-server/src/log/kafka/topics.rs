@@ -15,8 +15,10 @@ use rdkafka::{
 use super::{
     super::{LogError, Name},
     KafkaOptions, PATIENCE, broker,
+    client::Client,
     options::MAX_MESSAGE,
 };
+use crate::clock::moment;
 
 /// One topic of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,6 +111,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) fn agree(options: &KafkaOptions) -> Result<Found, LogError> {
     let admin: AdminClient<DefaultClientContext> =
         options.client().create().map_err(|error| broker("make a client", &error))?;
+    let admin = Client::new(admin);
     let before = metadata(&admin)?;
     let partitions = partitions(options, &before)?;
     let mut known = before;
@@ -224,7 +227,8 @@ fn create_command(
 
 /// The cluster's description once all topics are in it.
 fn settled(admin: &AdminClient<DefaultClientContext>, options: &KafkaOptions) -> Result<Metadata, LogError> {
-    for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
+    let until = moment() + PATIENCE;
+    while moment() < until {
         let metadata = metadata(admin)?;
         let led = |whole: &String| {
             metadata.topics().iter().any(|topic| {
@@ -279,7 +283,8 @@ fn settings(
 ) -> Result<HashMap<String, HashMap<String, String>>, LogError> {
     let asked: Vec<_> = wholes.iter().map(|whole| ResourceSpecifier::Topic(whole)).collect();
     let patience = AdminOptions::new().request_timeout(Some(PATIENCE));
-    for _ in 0..PATIENCE.as_millis() / LOOK.as_millis() {
+    let until = moment() + PATIENCE;
+    while moment() < until {
         let described = block_on(admin.describe_configs(&asked, &patience))?;
         let described = described.map_err(|error| broker("read the topics' settings", &error))?;
         let mut settings = HashMap::new();
