@@ -373,9 +373,9 @@ impl Server {
             }
         }
         let leaving = move || {
+            // Dropped behind it: the workers finish before the group is left.
+            let _membership = membership;
             host.stop();
-            // Only now: the workers finish before the group is left.
-            drop(membership);
         };
         // Threads and brokers are waited for, which must not hold the runtime.
         let _ = tokio::task::spawn_blocking(leaving).await;
