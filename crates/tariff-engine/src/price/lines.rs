@@ -224,14 +224,17 @@ impl<'a> Asked<'a> {
         let charges = lines.len();
         lines.reserve(kept.book.cuts.len());
         let mut scopes = Scopes::new(self, exit);
-        for cut in kept.book.cuts.iter().filter(|cut| cut.amount != M::ZERO) {
+        kept.book.cuts.iter().filter(|cut| cut.amount != M::ZERO).try_for_each(|cut| {
             let line = self.cut_line(cut.from, scopes.bounds(cut.from), &cut.amount, scale, exit)?;
             // Scopes are cut nearly in the order in which they begin.
             let before = |earlier: &&Line<'a>| (earlier.from, earlier.cap) > (line.from, line.cap);
             let cuts = lines.get(charges..).unwrap_or_default();
-            let later = cuts.iter().rev().take_while(before).count();
-            lines.insert(lines.len() - later, line);
-        }
+            match cuts.iter().rev().take_while(before).count() {
+                0 => lines.push(line),
+                later => lines.insert(lines.len() - later, line),
+            }
+            Ok(())
+        })?;
         for (from, amount) in kept.long_cuts.iter().filter(|(_, amount)| *amount != M::ZERO) {
             lines.push(self.cut_line(*from, scopes.bounds(*from), amount, scale, exit)?);
         }

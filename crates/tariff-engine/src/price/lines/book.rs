@@ -231,12 +231,11 @@ impl<'a, M: Exact> Book<'a, M> {
             self.lines.extend(rest.iter().map(moved));
             self.growing.clone_from(&page.growing);
         }
-        for (rule, place) in page.tiers.iter() {
-            self.note_tier(
-                *rule,
-                place.checked_sub(before).map_or(NOWHERE, |place| place.saturating_add(base)),
-            );
-        }
+        // Chained iterators run from the inside: a loop around them asks each time in which list it stands.
+        page.tiers.iter().for_each(|(rule, place)| {
+            let place = place.checked_sub(before).map_or(NOWHERE, |place| place.saturating_add(base));
+            self.note_tier(*rule, place);
+        });
         self.add_cuts(page, later, document);
         self.too_much |= page.too_much;
     }
@@ -255,10 +254,10 @@ impl<'a, M: Exact> Book<'a, M> {
     fn add_cuts(&mut self, page: &Self, later: Later, document: &Document) {
         let [_, yesterday] = self.since;
         self.since = [yesterday, self.cuts.len()];
-        for cut in page.cuts.iter() {
+        page.cuts.iter().for_each(|cut| {
             let from = CutFrom { scope: cut.from.scope + later.scopes(cut.from, document), ..cut.from };
             self.cut(from, &mut if cut.carried { CARRIED } else { UNMARKED }, &cut.amount);
-        }
+        });
     }
 }
 
