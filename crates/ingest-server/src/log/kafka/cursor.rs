@@ -17,7 +17,6 @@ use rdkafka::{
 use super::{
     super::{Entry, LogError, lock},
     PATIENCE, broker,
-    client::Client,
 };
 use crate::clock::moment;
 
@@ -37,7 +36,7 @@ struct Pool {
 }
 
 struct Cursor {
-    consumer: Client<BaseConsumer>,
+    consumer: BaseConsumer,
     topic: String,
     partition: i32,
     /// The offset that the next message has at least.
@@ -114,7 +113,7 @@ impl Pool {
         drop(free);
         let consumer = match other {
             Some(cursor) => cursor.consumer,
-            None => Client::new(self.config.create().map_err(|error| broker("make a client", &error))?),
+            None => self.config.create().map_err(|error| broker("make a client", &error))?,
         };
         Ok(Cursor { consumer, topic: topic.to_owned(), partition, next: from, stands: false })
     }

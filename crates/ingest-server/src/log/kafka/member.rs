@@ -21,13 +21,12 @@ use rdkafka::{
 use super::{
     super::{LogError, Name, Ownership},
     KafkaOptions, broker,
-    client::Client,
 };
 use crate::clock::moment;
 
 /// This process's place in the group; left when dropped. Drop it after the workers have stopped.
 pub struct Member {
-    consumer: Arc<Client<BaseConsumer<Rebalanced>>>,
+    consumer: Arc<BaseConsumer<Rebalanced>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -94,7 +93,7 @@ impl Member {
         let consumer: BaseConsumer<Rebalanced> = config
             .create_with_context(Rebalanced { ownership })
             .map_err(|error| broker("make a client", &error))?;
-        let consumer = Arc::new(Client::new(consumer));
+        let consumer = Arc::new(consumer);
         consumer.subscribe(&[source]).map_err(|error| broker("join the group", &error))?;
         Ok(Self { consumer, stop: Arc::default(), thread: None })
     }
@@ -120,7 +119,7 @@ impl Member {
         Ok(())
     }
 
-    pub(super) fn consumer(&self) -> Arc<Client<BaseConsumer<Rebalanced>>> {
+    pub(super) fn consumer(&self) -> Arc<BaseConsumer<Rebalanced>> {
         self.consumer.clone()
     }
 }

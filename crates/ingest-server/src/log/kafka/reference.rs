@@ -11,7 +11,6 @@ use rdkafka::{
 use super::{
     super::{Entry, Log, LogError, Name},
     Kafka,
-    client::Client,
     committer::{self, OTHER, Reports},
 };
 
@@ -19,7 +18,7 @@ use super::{
 pub struct Reference {
     kafka: Arc<Kafka>,
     topic: Name,
-    producer: Client<BaseProducer<Reports>>,
+    producer: BaseProducer<Reports>,
 }
 
 /// Where what was written lies.
