@@ -170,8 +170,6 @@ const LOOK: Duration = Duration::from_millis(10);
 const PLANNED: Duration = Duration::from_secs(1);
 /// How long requests may take to finish when the server stops.
 const DRAIN: Duration = Duration::from_secs(10);
-/// How long it may take to leave a group once everything is committed.
-const LEAVE: Duration = Duration::from_secs(10);
 
 /// A server that takes frames.
 pub struct Server {
@@ -374,13 +372,13 @@ impl Server {
                 task.abort();
             }
         }
-        // Threads and brokers are waited for, which must not hold the runtime.
-        let _ = tokio::task::spawn_blocking(move || host.stop()).await;
-        // The workers have finished: the group is left, but a client whose end never comes does not hold up ours.
-        let left = tokio::task::spawn_blocking(move || {
+        let leaving = move || {
+            // Dropped behind it: the workers finish before the group is left.
             let _membership = membership;
-        });
-        let _ = tokio::time::timeout(LEAVE, left).await;
+            host.stop();
+        };
+        // Threads and brokers are waited for, which must not hold the runtime.
+        let _ = tokio::task::spawn_blocking(leaving).await;
     }
 }
 

@@ -96,6 +96,10 @@ fn start(args: &Args, all: &[Effective], options: &[ServerOptions], first: bool)
     let ended = runtime.block_on(serve(all, options, first));
     // What is durable is committed; nothing that a client of brokers or stores still waits for holds up the end.
     runtime.shutdown_timeout(LEAVE);
+    #[cfg(feature = "kafka")]
+    if crate::log::kafka::wait_for_ended_clients(LEAVE) > 0 {
+        warn!("the cluster was not told in time that this process goes");
+    }
     ended
 }
 

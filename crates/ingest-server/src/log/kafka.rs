@@ -5,6 +5,7 @@
 //! partition next fences it, whatever the consumer group believes. `docs/kafka.md` describes it for those who run it.
 
 mod appender;
+mod client;
 mod committer;
 mod cursor;
 mod event;
@@ -27,12 +28,14 @@ use rdkafka::{TopicPartitionList, consumer::BaseConsumer, error::KafkaError};
 
 use self::{
     appender::Appender,
+    client::Client,
     committer::{Committer, Group, Names},
     cursor::Cursors,
     keys::Keys,
 };
 use super::{Batch, Commit, Entry, Log, LogError, Name, Ownership, Resume, Ticket, lock};
 
+pub use client::wait_for_ended_clients;
 pub use look::Seen;
 pub use member::Member;
 pub use options::{AddressError, KafkaOptions};
@@ -126,7 +129,7 @@ impl Kafka {
         let mut config = self.options.reading();
         config.set("group.id", self.options.whole(reader));
         let consumer: BaseConsumer = config.create().map_err(|error| broker("make a client", &error))?;
-        let group = Arc::new(Group::Onlooker(consumer));
+        let group = Arc::new(Group::Onlooker(Client::new(consumer)));
         groups.insert(reader.clone(), group.clone());
         Ok(group)
     }

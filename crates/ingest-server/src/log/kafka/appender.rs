@@ -18,6 +18,7 @@ use rdkafka::{
 use super::{
     super::{Batch, LogError, Ticket, TicketSender, lock},
     broker,
+    client::Client,
 };
 
 /// The producer, what waits to share a record, and the thread that sends it.
@@ -33,7 +34,7 @@ struct Shared {
 }
 
 struct Sending {
-    producer: Arc<ThreadedProducer<Reports>>,
+    producer: Arc<Client<ThreadedProducer<Reports>>>,
     /// By partition and topic: what waits to share a record.
     packs: HashMap<(u32, String), Pack>,
     stop: bool,
@@ -183,7 +184,10 @@ impl Pack {
 
 impl Shared {
     /// A new producer after a fault that ended the last one, which is given back.
-    fn renew(&self, sending: &mut Sending) -> Result<Option<Arc<ThreadedProducer<Reports>>>, LogError> {
+    fn renew(
+        &self,
+        sending: &mut Sending,
+    ) -> Result<Option<Arc<Client<ThreadedProducer<Reports>>>>, LogError> {
         if sending.producer.client().fatal_error().is_none() {
             return Ok(None);
         }
@@ -224,8 +228,9 @@ impl Sending {
     }
 }
 
-fn make(config: &ClientConfig) -> Result<ThreadedProducer<Reports>, LogError> {
-    config.create_with_context(Reports).map_err(|error| broker("make a client", &error))
+fn make(config: &ClientConfig) -> Result<Client<ThreadedProducer<Reports>>, LogError> {
+    let producer = config.create_with_context(Reports);
+    producer.map(Client::new).map_err(|error| broker("make a client", &error))
 }
 
 #[cfg(test)]

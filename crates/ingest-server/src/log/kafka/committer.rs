@@ -27,7 +27,9 @@ use rdkafka::{
 
 use super::{
     super::{Commit, LogError, Name, Ticket, TicketSender, lock},
-    KafkaOptions, PATIENCE, broker, event,
+    KafkaOptions, PATIENCE, broker,
+    client::Client,
+    event,
     member::Rebalanced,
     options::MAX_MESSAGE,
     state::{self, Mark},
@@ -71,9 +73,9 @@ impl Names {
 /// The consumer group that positions are committed for.
 pub(super) enum Group {
     /// This process is a member.
-    Member(Arc<BaseConsumer<Rebalanced>>),
+    Member(Arc<Client<BaseConsumer<Rebalanced>>>),
     /// It is not.
-    Onlooker(BaseConsumer),
+    Onlooker(Client<BaseConsumer>),
 }
 
 impl Group {
@@ -161,7 +163,7 @@ pub(super) fn producer(
     options: &KafkaOptions,
     reader: &Name,
     partition: u32,
-) -> Result<BaseProducer<Reports>, LogError> {
+) -> Result<Client<BaseProducer<Reports>>, LogError> {
     transactional(options, &format!("{reader}.{partition}"), "30000")
 }
 
@@ -171,7 +173,7 @@ pub(super) fn transactional(
     options: &KafkaOptions,
     id: &str,
     timeout_ms: &str,
-) -> Result<BaseProducer<Reports>, LogError> {
+) -> Result<Client<BaseProducer<Reports>>, LogError> {
     let mut config = options.client();
     config.set("transactional.id", format!("{}.{id}", options.prefix));
     config.set("transaction.timeout.ms", timeout_ms).set("linger.ms", "1").set("compression.type", "lz4");
@@ -179,13 +181,14 @@ pub(super) fn transactional(
     let reports = Reports { failed: Mutex::default(), offsets: Mutex::default() };
     let producer: BaseProducer<Reports> =
         config.create_with_context(reports).map_err(|error| broker("make a client", &error))?;
+    let producer = Client::new(producer);
     producer.init_transactions(PATIENCE).map_err(|error| broker("take a partition", &error))?;
     Ok(producer)
 }
 
 impl Committer {
     pub(super) fn start(
-        producer: BaseProducer<Reports>,
+        producer: Client<BaseProducer<Reports>>,
         group: Arc<Group>,
         names: Arc<Names>,
         reader: &Name,
@@ -237,7 +240,7 @@ enum Trouble {
 }
 
 struct Work {
-    producer: BaseProducer<Reports>,
+    producer: Client<BaseProducer<Reports>>,
     group: Arc<Group>,
     names: Arc<Names>,
     partition: u32,

@@ -17,6 +17,7 @@ use rdkafka::{
 use super::{
     super::{Entry, LogError, lock},
     PATIENCE, broker,
+    client::Client,
 };
 use crate::clock::moment;
 
@@ -36,7 +37,7 @@ struct Pool {
 }
 
 struct Cursor {
-    consumer: BaseConsumer,
+    consumer: Client<BaseConsumer>,
     topic: String,
     partition: i32,
     /// The offset that the next message has at least.
@@ -113,7 +114,7 @@ impl Pool {
         drop(free);
         let consumer = match other {
             Some(cursor) => cursor.consumer,
-            None => self.config.create().map_err(|error| broker("make a client", &error))?,
+            None => Client::new(self.config.create().map_err(|error| broker("make a client", &error))?),
         };
         Ok(Cursor { consumer, topic: topic.to_owned(), partition, next: from, stands: false })
     }

@@ -7,7 +7,7 @@ use rdkafka::{
     metadata::MetadataPartition,
 };
 
-use super::{KafkaOptions, broker};
+use super::{KafkaOptions, broker, client::Client};
 use crate::log::LogError;
 
 /// A cluster as it is now.
@@ -32,6 +32,7 @@ impl KafkaOptions {
     /// [`LogError::Broker`] where no broker answers in time, or not to us.
     pub fn look(&self, patience: Duration) -> Result<Seen, LogError> {
         let client: BaseConsumer = self.client().create().map_err(|error| broker("make a client", &error))?;
+        let client = Client::new(client);
         let metadata = client.fetch_metadata(None, patience);
         let metadata = metadata.map_err(|error| broker("ask the brokers what there is", &error))?;
         let mut seen = Seen {

@@ -21,12 +21,13 @@ use rdkafka::{
 use super::{
     super::{LogError, Name, Ownership},
     KafkaOptions, broker,
+    client::Client,
 };
 use crate::clock::moment;
 
 /// This process's place in the group; left when dropped. Drop it after the workers have stopped.
 pub struct Member {
-    consumer: Arc<BaseConsumer<Rebalanced>>,
+    consumer: Arc<Client<BaseConsumer<Rebalanced>>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -93,7 +94,7 @@ impl Member {
         let consumer: BaseConsumer<Rebalanced> = config
             .create_with_context(Rebalanced { ownership })
             .map_err(|error| broker("make a client", &error))?;
-        let consumer = Arc::new(consumer);
+        let consumer = Arc::new(Client::new(consumer));
         consumer.subscribe(&[source]).map_err(|error| broker("join the group", &error))?;
         Ok(Self { consumer, stop: Arc::default(), thread: None })
     }
@@ -119,7 +120,7 @@ impl Member {
         Ok(())
     }
 
-    pub(super) fn consumer(&self) -> Arc<BaseConsumer<Rebalanced>> {
+    pub(super) fn consumer(&self) -> Arc<Client<BaseConsumer<Rebalanced>>> {
         self.consumer.clone()
     }
 }

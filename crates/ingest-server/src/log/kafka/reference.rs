@@ -11,6 +11,7 @@ use rdkafka::{
 use super::{
     super::{Entry, Log, LogError, Name},
     Kafka,
+    client::Client,
     committer::{self, OTHER, Reports},
 };
 
@@ -18,7 +19,7 @@ use super::{
 pub struct Reference {
     kafka: Arc<Kafka>,
     topic: Name,
-    producer: BaseProducer<Reports>,
+    producer: Client<BaseProducer<Reports>>,
 }
 
 /// Where what was written lies.

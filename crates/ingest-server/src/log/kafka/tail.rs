@@ -12,13 +12,14 @@ use rdkafka::{
 use super::{
     super::{Entry, LogError, Name},
     Kafka, PATIENCE, broker,
+    client::Client,
     cursor::{end_of, passes},
 };
 use crate::clock::moment;
 
 /// A reader of a whole topic.
 pub struct Tail {
-    consumer: BaseConsumer,
+    consumer: Client<BaseConsumer>,
     topic: String,
 }
 
@@ -56,6 +57,7 @@ impl Kafka {
         config.set("auto.offset.reset", reset).set("fetch.error.backoff.ms", "50");
         config.set("queued.max.messages.kbytes", "16384");
         let consumer: BaseConsumer = config.create().map_err(|error| broker("make a client", &error))?;
+        let consumer = Client::new(consumer);
         let single = self.options.topics.iter().any(|known| known.name == *topic && known.single);
         let mut places = TopicPartitionList::new();
         for partition in 0..if single { 1 } else { self.partitions as i32 } {

@@ -15,6 +15,7 @@ use rdkafka::{
 use super::{
     super::{LogError, Name},
     KafkaOptions, PATIENCE, broker,
+    client::Client,
     options::MAX_MESSAGE,
 };
 use crate::clock::moment;
@@ -110,6 +111,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) fn agree(options: &KafkaOptions) -> Result<Found, LogError> {
     let admin: AdminClient<DefaultClientContext> =
         options.client().create().map_err(|error| broker("make a client", &error))?;
+    let admin = Client::new(admin);
     let before = metadata(&admin)?;
     let partitions = partitions(options, &before)?;
     let mut known = before;
